@@ -1,0 +1,22 @@
+VENV ?= .venv
+PYTHON ?= python3
+RUN = $(VENV)/bin
+
+.PHONY: setup demo test lint
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/pip install --quiet --editable ".[train,eval,dev]"
+	touch $@
+
+demo: setup
+	$(RUN)/accelerate launch train_accelerate.py --config configs/quickstart.yaml
+
+test: setup
+	$(RUN)/pytest
+
+lint: setup
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .

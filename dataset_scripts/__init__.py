@@ -1,0 +1,1 @@
+"""Clips -> scenes -> captions."""

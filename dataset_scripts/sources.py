@@ -1,0 +1,126 @@
+"""Where clips come from: ESC-50 in its official folder layout or from a Hub dataset with the same columns."""
+
+import csv
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from dataset_scripts.synthetic import SYNTHETIC_CLASSES, synthesise
+
+SAMPLING_RATE = 48_000
+ESC50_DURATION_S = 5.0
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One labelled recording.
+
+    `audio` is a path, the bytes of an audio file, or the (class, index) of a synthetic clip; `recording` names the
+    source recording, which never lies on both sides of a split. Shorter than `min_duration_s` means truncated.
+    """
+
+    name: str
+    label: str
+    fold: int
+    recording: str
+    audio: Path | bytes | tuple[str, int] = field(repr=False)
+    min_duration_s: float = 0.0
+
+
+def load_clips(source: str, folds: list[int], esc50_dir: str | None = None, dataset_name: str | None = None):
+    """The clips of some folds.
+
+    Args:
+        source: `"synthetic"` (generated, no data needed) or `"esc50"`.
+        folds: folds to keep, 1 to 5.
+        esc50_dir: official ESC-50 folder with `meta/esc50.csv` and `audio/`, WAV or Ogg.
+        dataset_name: instead of a folder, a Hub dataset id with ESC-50's columns, such as `ashraq/esc50`.
+
+    Returns:
+        `list[Clip]`, not yet decoded, sorted by name.
+
+    Raises:
+        ValueError, FileNotFoundError: naming the option at fault and what to do.
+    """
+    if source == "synthetic":
+        clips = _synthetic_clips()
+    elif source != "esc50":
+        raise ValueError(f"--source {source}: choose esc50 or synthetic")
+    elif esc50_dir:
+        clips = _esc50_folder(Path(esc50_dir))
+    elif dataset_name:
+        clips = _esc50_hub(dataset_name)
+    else:
+        raise ValueError("--source esc50 needs --esc50_dir (official folder) or --dataset_name (Hub dataset id)")
+    present = sorted({clip.fold for clip in clips})
+    for fold in folds:
+        if fold not in present:
+            raise ValueError(f"fold {fold} does not exist in {esc50_dir or dataset_name or source}: it has {present}")
+    return sorted((clip for clip in clips if clip.fold in folds), key=lambda clip: clip.name)
+
+
+def _esc50_folder(root: Path) -> list[Clip]:
+    if not root.is_dir():
+        raise FileNotFoundError(f"--esc50_dir {root}: no such folder; get ESC-50 from github.com/karolpiczak/ESC-50")
+    table = root / "meta" / "esc50.csv"
+    if not table.is_file():
+        raise FileNotFoundError(f"--esc50_dir {root}: meta/esc50.csv is missing; point at the official ESC-50 folder")
+    with open(table, newline="") as file:
+        rows = list(csv.DictReader(file))
+    return _esc50_clips(rows, [root / "audio" / row["filename"] for row in rows])
+
+
+def _esc50_hub(dataset_name: str) -> list[Clip]:
+    from datasets import Audio, load_dataset
+
+    dataset = load_dataset(dataset_name, split="train").cast_column("audio", Audio(decode=False))
+    audio = [item["bytes"] or Path(item["path"]) for item in dataset["audio"]]
+    return _esc50_clips(list(dataset.remove_columns("audio")), audio)
+
+
+def _esc50_clips(rows: list[dict], audio: list) -> list[Clip]:
+    return [
+        Clip(row["filename"], row["category"], int(row["fold"]), str(row["src_file"]), content, ESC50_DURATION_S - 0.1)
+        for row, content in zip(rows, audio, strict=True)
+    ]
+
+
+def _synthetic_clips(clips_per_fold: int = 24) -> list[Clip]:
+    """The embedded bank: every class has `clips_per_fold` random instances in each of the folds 1 to 5."""
+    return [
+        Clip(f"{label}-{fold}-{i:03d}", label, fold, f"{label}-{fold}-{i:03d}", (label, fold * 1000 + i))
+        for label in SYNTHETIC_CLASSES
+        for fold in range(1, 6)
+        for i in range(clips_per_fold)
+    ]
+
+
+def read_clip(clip: Clip) -> np.ndarray:
+    """Decode one clip: (samples,) fp32 mono at 48 kHz, in [-1, 1].
+
+    Raises:
+        ValueError: the audio is unreadable, empty, truncated, silent or not finite; the message is the reason alone.
+    """
+    if isinstance(clip.audio, tuple):
+        return synthesise(*clip.audio, SAMPLING_RATE)
+    if isinstance(clip.audio, Path) and not clip.audio.is_file():
+        raise ValueError("missing file")
+    try:
+        file = io.BytesIO(clip.audio) if isinstance(clip.audio, bytes) else clip.audio
+        waveform, sampling_rate = soundfile.read(file, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise ValueError("unreadable audio") from error
+    if len(waveform) == 0:
+        raise ValueError("empty audio")
+    if not np.isfinite(waveform).all():
+        raise ValueError("samples that are not finite")
+    if len(waveform) < clip.min_duration_s * sampling_rate:
+        raise ValueError("truncated audio")
+    if np.abs(waveform).max() < 1e-5:
+        raise ValueError("silent audio")
+    waveform = waveform.mean(1)
+    return waveform if sampling_rate == SAMPLING_RATE else soxr.resample(waveform, sampling_rate, SAMPLING_RATE)

@@ -1,0 +1,1 @@
+"""ZSTE and its runner."""

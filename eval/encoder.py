@@ -1,0 +1,47 @@
+"""Embed audio and captions with a CLAP checkpoint."""
+
+from pathlib import Path
+
+import torch
+from transformers import ClapProcessor
+
+from modeling_teminal import TeminalFeatureExtractor, TeminalModel
+
+
+def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel, ClapProcessor]:
+    """Any CLAP checkpoint, stock or TeminAL, with a deterministic feature extractor.
+
+    Raises:
+        OSError, ValueError: no such checkpoint, or one without weights.
+    """
+    path = Path(model_name_or_path)
+    if path.is_dir() and not (path / "config.json").is_file():
+        raise OSError(f"--model_name_or_path {path}: no config.json, so this is not a model folder")
+    model = TeminalModel.from_pretrained(model_name_or_path, **config_overrides).eval()
+    processor = ClapProcessor.from_pretrained(model_name_or_path)
+    processor.feature_extractor = TeminalFeatureExtractor.from_dict(processor.feature_extractor.to_dict())
+    return model, processor
+
+
+@torch.inference_mode()
+def embed_audio(model: TeminalModel, features: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
+    """Features (B, channels, frames, mel bins) of audio within one window -> (B, D) normalised, fp32, on the CPU."""
+    embeds = []
+    for chunk in features.split(batch_size):
+        is_longer = torch.zeros(len(chunk), 1, dtype=torch.bool, device=model.device)
+        embeds.append(model.get_audio_features(chunk.to(model.device), is_longer).pooler_output.float().cpu())
+    return torch.cat(embeds)
+
+
+@torch.inference_mode()
+def embed_text(model: TeminalModel, processor: ClapProcessor, captions: list[str], batch_size: int = 256):
+    """Captions -> (T, D) normalised, fp32, on the CPU; batched by length, so that little is padding."""
+    order = sorted(range(len(captions)), key=lambda i: len(captions[i]))
+    embeds = torch.empty(len(captions), model.config.projection_dim)
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size]
+        tokens = processor.tokenizer([captions[i] for i in chosen], padding=True, truncation=True, return_tensors="pt")
+        tokens = tokens.to(model.device)
+        outputs = model.get_text_features(tokens["input_ids"], tokens["attention_mask"])
+        embeds[chosen] = outputs.pooler_output.float().cpu()
+    return embeds

@@ -1,0 +1,193 @@
+"""ZSTE, zero-shot temporal evaluation of contrastive audio-text models, as an `evaluate` module."""
+
+import math
+
+import datasets
+import evaluate
+import numpy as np
+
+_DESCRIPTION = """
+ZSTE measures whether a contrastive audio-text model knows which sounds are in a clip (tasks 1 and 2) and in what
+order they come (tasks 3, 4 and 5). Ties lose: a true candidate that only ties a false one counts as wrong.
+"""
+
+_KWARGS_DESCRIPTION = """
+Args:
+    predictions (`list[list[float]]`): the candidates' scores of each example, higher is better; any finite or
+        infinite number but NaN. 4A to 4C take `[s00, s01, s10, s11]` with s_ij = score(audio i, caption j).
+    references (`list[list[int]]`): indices of the candidates that are right; `[0, 3]` for 4A to 4C.
+    tasks (`list[str]`): the sub-task of each example, 1A to 5D.
+    groups (`list[str]`, *optional*): "seen" or "unseen" class pair, "" for examples without a pair.
+    seed (`int`, defaults to 0): seed of the bootstrap.
+
+Returns:
+    A flat dict of fractions in [0, 1]: for each sub-task "3A", its mean "task3" and the means "recognition" (tasks 1,
+    2), "temporal" (3, 4, 5) and "zste" (all) the accuracy, and beside each "3A_ci95" ([low, high], 1000 bootstrap
+    samples of the examples), "3A_chance" and "3A_n"; with groups also "3A_seen" and "3A_unseen". A mean is given only
+    where all its parts are there.
+
+Examples:
+    >>> zste = evaluate.load("zste")
+    >>> result = zste.compute(predictions=[[0.9, 0.1], [0.2, 0.7]], references=[[0], [0]], tasks=["3A", "3A"])
+    >>> result["3A"], result["3A_chance"], result["3A_n"]
+    (0.5, 0.5, 2)
+"""
+
+_CITATION = """
+@article{sinha2024teminal,
+  title={Enhancing Audio-Language Models through Self-Supervised Post-Training with Text-Audio Pairs},
+  author={Sinha, Anshuman and Migozzi, Camille and Rey, Aubin and Zhang, Chao},
+  journal={arXiv preprint arXiv:2408.09269},
+  year={2024}
+}
+"""
+
+# How an example of each sub-task counts as right: "all" right candidates beat every wrong one, "any" of them does,
+# or the text, audio and group scores over two audios and two captions.
+SUBTASKS = {
+    "1A": "all",
+    "1B": "all",
+    "2A": "all",
+    "2B": "any",
+    "2C": "all",
+    "2D": "any",
+    "3A": "all",
+    "3B": "all",
+    "3C": "all",
+    "3D": "all",
+    "4A": "text",
+    "4B": "audio",
+    "4C": "group",
+    "4D": "all",
+    "5A": "all",
+    "5B": "all",
+    "5C": "all",
+    "5D": "all",
+}
+TASKS = {f"task{number}": [name for name in SUBTASKS if name[0] == str(number)] for number in range(1, 6)}
+MEANS = {
+    **TASKS,
+    "recognition": ["task1", "task2"],
+    "temporal": ["task3", "task4", "task5"],
+    "zste": list(TASKS),
+}
+QUADRUPLE_CHANCE = {"text": 1 / 4, "audio": 1 / 4, "group": 1 / 6}
+N_BOOTSTRAP = 1000
+
+
+def is_right(rule: str, scores: np.ndarray, right: list[int]) -> bool:
+    """Whether one example counts as right; ties lose."""
+    if rule in QUADRUPLE_CHANCE:
+        s00, s01, s10, s11 = scores
+        text = s00 > s01 and s11 > s10
+        audio = s00 > s10 and s11 > s01
+        return bool({"text": text, "audio": audio, "group": text and audio}[rule])
+    best_wrong = np.delete(scores, right).max()
+    if rule == "any":
+        return bool(scores[right].max() > best_wrong)
+    return bool(scores[right].min() > best_wrong)
+
+
+def chance_level(rule: str, n_candidates: int, n_right: int) -> float:
+    """Expected share of right answers under random scores without ties."""
+    if rule in QUADRUPLE_CHANCE:
+        return QUADRUPLE_CHANCE[rule]
+    return n_right / n_candidates if rule == "any" else 1 / math.comb(n_candidates, n_right)
+
+
+def check_example(index: int, task: str, scores: np.ndarray, right: list[int], group: str) -> None:
+    if task not in SUBTASKS:
+        raise ValueError(f"example {index}: unknown sub-task {task!r}; known are {', '.join(SUBTASKS)}")
+    if len(scores) == 0 or len(right) == 0:
+        raise ValueError(f"example {index} ({task}): empty {'predictions' if len(scores) == 0 else 'references'}")
+    if np.isnan(scores).any():
+        raise ValueError(f"example {index} ({task}): a score is NaN")
+    if min(right) < 0 or max(right) >= len(scores):
+        raise ValueError(f"example {index} ({task}): reference index out of range for {len(scores)} candidates")
+    if len(set(right)) != len(right) or len(right) == len(scores):
+        raise ValueError(f"example {index} ({task}): references must be distinct and leave a wrong candidate")
+    if SUBTASKS[task] in QUADRUPLE_CHANCE and (len(scores) != 4 or sorted(right) != [0, 3]):
+        raise ValueError(f"example {index} ({task}): needs four scores [s00, s01, s10, s11] and reference [0, 3]")
+    if group not in ("seen", "unseen", ""):
+        raise ValueError(f'example {index} ({task}): group must be "seen", "unseen" or "", got {group!r}')
+
+
+def add_means(values: dict) -> dict:
+    """Add to values by sub-task (numbers or arrays) every mean whose parts are all there."""
+    values = dict(values)
+    for name, parts in MEANS.items():
+        if all(part in values for part in parts):
+            values[name] = sum(values[part] for part in parts) / len(parts)
+    return values
+
+
+class Zste(evaluate.Metric):
+    def _info(self):
+        features = {
+            "predictions": datasets.Sequence(datasets.Value("float64")),
+            "references": datasets.Sequence(datasets.Value("int64")),
+            "tasks": datasets.Value("string"),
+            "groups": datasets.Value("string"),
+        }
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            inputs_description=_KWARGS_DESCRIPTION,
+            features=datasets.Features(features),
+            reference_urls=["https://arxiv.org/abs/2408.09269"],
+        )
+
+    def compute(self, *, predictions=None, references=None, tasks=None, groups=None, **kwargs):
+        """Score examples; without any, those that `add_batch` has collected."""
+        if predictions is None:
+            return super().compute(**kwargs)
+        if len(predictions) == 0:
+            raise ValueError("predictions are empty: nothing to score")
+        groups = [""] * len(predictions) if groups is None else groups
+        return super().compute(predictions=predictions, references=references, tasks=tasks, groups=groups, **kwargs)
+
+    def add_batch(self, *, predictions=None, references=None, tasks=None, groups=None, **kwargs):
+        """Collect examples."""
+        groups = [""] * len(predictions) if groups is None else groups
+        super().add_batch(predictions=predictions, references=references, tasks=tasks, groups=groups, **kwargs)
+
+    def _compute(self, predictions, references, tasks, groups, seed=0):
+        correct, chance, group_of = {}, {}, {}
+        for index, (scores, right, task, group) in enumerate(zip(predictions, references, tasks, groups, strict=True)):
+            scores = np.asarray(scores, dtype=np.float64)
+            check_example(index, task, scores, right, group)
+            rule = SUBTASKS[task]
+            correct.setdefault(task, []).append(is_right(rule, scores, right))
+            chance.setdefault(task, []).append(chance_level(rule, len(scores), len(right)))
+            group_of.setdefault(task, []).append(group)
+
+        rng = np.random.default_rng(seed)
+        in_order = [task for task in SUBTASKS if task in correct]
+        accuracy = add_means({task: float(np.mean(correct[task])) for task in in_order})
+        chances = add_means({task: float(np.mean(chance[task])) for task in in_order})
+        # Resampling n examples of which k are right is a draw from Binomial(n, k / n).
+        bootstrap = add_means(
+            {
+                task: rng.binomial(len(correct[task]), accuracy[task], N_BOOTSTRAP) / len(correct[task])
+                for task in in_order
+            }
+        )
+        counts = {task: len(correct[task]) for task in in_order}
+        for name, parts in MEANS.items():
+            if name in accuracy:
+                counts[name] = sum(counts[part] for part in parts)
+
+        result = {}
+        for name, value in accuracy.items():
+            result[name] = value
+            result[f"{name}_ci95"] = [float(bound) for bound in np.percentile(bootstrap[name], [2.5, 97.5])]
+            result[f"{name}_chance"] = chances[name]
+            result[f"{name}_n"] = counts[name]
+        for kind in ("seen", "unseen"):
+            chosen = {
+                task: [right for right, group in zip(correct[task], group_of[task], strict=True) if group == kind]
+                for task in in_order
+            }
+            by_group = add_means({task: float(np.mean(rights)) for task, rights in chosen.items() if rights})
+            result.update({f"{name}_{kind}": value for name, value in by_group.items()})
+        return result

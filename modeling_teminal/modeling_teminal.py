@@ -1,0 +1,141 @@
+"""CLAP with a symmetric loss, window averaging for long audio, and an optional temporal head."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import ClapModel
+from transformers import initialization as init
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers.models.clap.modeling_clap import ClapOutput
+
+from .configuration_teminal import TeminalConfig
+
+
+class TemporalHead(nn.Module):
+    """Residual summary of *when* things sound; zero-initialised, so that a fresh head changes nothing.
+
+    (B, C, F, T) tower output -> mean over frequency -> P time positions + learned position embedding -> one
+    transformer layer -> flatten -> linear -> (B, C), added to the pooled vector before the projection.
+    """
+
+    def __init__(self, config: TeminalConfig):
+        super().__init__()
+        hidden_size = config.audio_config.hidden_size
+        self.positions = config.temporal_positions
+        self.position_embeddings = nn.Parameter(torch.zeros(self.positions, hidden_size))
+        self.layer = nn.TransformerEncoderLayer(
+            hidden_size, nhead=4, dim_feedforward=2 * hidden_size, dropout=0.0, norm_first=True, batch_first=True
+        )
+        self.output = nn.Linear(self.positions * hidden_size, hidden_size)
+
+    def forward(self, last_hidden_state: torch.Tensor) -> torch.Tensor:
+        over_time = F.adaptive_avg_pool1d(last_hidden_state.mean(2), self.positions)
+        hidden = self.layer(over_time.transpose(1, 2) + self.position_embeddings)
+        return self.output(hidden.flatten(1))
+
+
+class TeminalModel(ClapModel):
+    """[`~transformers.ClapModel`] with the same state-dict keys (plus `temporal_head.*` when configured).
+
+    `TeminalModel.from_pretrained("laion/clap-htsat-unfused")` works as it stands.
+    """
+
+    config_class = TeminalConfig
+    config: TeminalConfig
+
+    def __init__(self, config: TeminalConfig):
+        super().__init__(config)
+        if config.temporal_head:
+            self.temporal_head = TemporalHead(config)
+            self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module):
+        super()._init_weights(module)
+        if isinstance(module, nn.MultiheadAttention):
+            init.normal_(module.in_proj_weight, std=module.embed_dim**-0.5)
+            init.zeros_(module.in_proj_bias)
+        elif isinstance(module, TemporalHead):
+            init.normal_(module.position_embeddings, std=0.02)
+            init.zeros_(module.output.weight)
+            init.zeros_(module.output.bias)
+
+    def get_audio_features(
+        self,
+        input_features: torch.Tensor,
+        is_longer: torch.Tensor | None = None,
+        window_counts: torch.Tensor | None = None,
+        **kwargs,
+    ) -> BaseModelOutputWithPooling:
+        """Embed audio.
+
+        Args:
+            input_features: (W, channels, frames, mel bins) log-mel windows of B clips, one clip after the other.
+            is_longer: (W, 1) bool, read by fused checkpoints alone.
+            window_counts: (B,) long, windows per clip, as [`TeminalFeatureExtractor`] gives it for audio longer than
+                one window; the windows' embeddings are averaged. `None`: one window per clip.
+
+        Returns:
+            The tower's output with `.pooler_output` (B, D), L2-normalised.
+        """
+        outputs = self.audio_model(input_features=input_features, is_longer=is_longer, **kwargs)
+        pooled = outputs.pooler_output
+        if self.config.temporal_head:
+            pooled = pooled + self.temporal_head(outputs.last_hidden_state)
+        embeds = F.normalize(self.audio_projection(pooled), dim=-1)
+        if window_counts is not None:
+            clip = torch.repeat_interleave(torch.arange(len(window_counts), device=embeds.device), window_counts)
+            summed = embeds.new_zeros(len(window_counts), embeds.shape[1]).index_add(0, clip, embeds)
+            embeds = F.normalize(summed, dim=-1)
+        outputs.pooler_output = embeds
+        return outputs
+
+    def forward(
+        self,
+        input_ids: torch.LongTensor,
+        input_features: torch.Tensor,
+        is_longer: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        window_counts: torch.Tensor | None = None,
+        return_loss: bool | None = None,
+        **kwargs,
+    ) -> ClapOutput:
+        """Embed audio and text and score each audio with each text.
+
+        Args:
+            input_ids, attention_mask, position_ids: (T, L) tokenised captions.
+            input_features, is_longer, window_counts: as for [`~TeminalModel.get_audio_features`].
+            return_loss: also return the contrastive loss, the mean of audio->text and text->audio; caption n must
+                then belong to audio n.
+
+        Returns:
+            `ClapOutput` with `logits_per_audio` (B, T), `logits_per_text` (T, B) and both normalised embeddings.
+        """
+        audio = self.get_audio_features(input_features, is_longer, window_counts, **kwargs)
+        text = self.get_text_features(input_ids, attention_mask, position_ids, **kwargs)
+        cosine = audio.pooler_output @ text.pooler_output.T
+        logits_per_audio = cosine * self.logit_scale_a.exp()
+        logits_per_text = cosine.T * self.logit_scale_t.exp()
+
+        loss = None
+        if return_loss:
+            if len(logits_per_audio) != len(logits_per_text):
+                raise ValueError(
+                    f"return_loss needs one caption per audio, got {len(logits_per_audio)} audios and "
+                    f"{len(logits_per_text)} captions"
+                )
+            target = torch.arange(len(cosine), device=cosine.device)
+            loss = (F.cross_entropy(logits_per_audio, target) + F.cross_entropy(logits_per_text, target)) / 2
+        return ClapOutput(
+            loss=loss,
+            logits_per_audio=logits_per_audio,
+            logits_per_text=logits_per_text,
+            text_embeds=text.pooler_output,
+            audio_embeds=audio.pooler_output,
+            text_model_output=text,
+            audio_model_output=audio,
+        )
+
+
+TeminalModel.register_for_auto_class("AutoModel")

@@ -1,0 +1,110 @@
+"""Shared fixtures: a tiny ESC-50 folder, a tiny model, and the command line."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+from dataset_scripts.bank import ClipBank, build_bank
+from dataset_scripts.sources import load_clips
+from dataset_scripts.synthetic import synthesise
+from training.scratch import build_scratch_clap
+
+ROOT = Path(__file__).parents[1]
+
+TINY_SCRATCH = {
+    "projection_dim": 32,
+    "vocab_size": 400,
+    "audio_config": {
+        "spec_size": 64,
+        "patch_size": 8,
+        "patch_stride": [8, 8],
+        "patch_embeds_hidden_size": 16,
+        "depths": [2, 2],
+        "num_attention_heads": [2, 4],
+        "hidden_size": 32,
+        "window_size": 4,
+        "num_mel_bins": 32,
+        "hidden_dropout_prob": 0.0,
+    },
+    "text_config": {
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    },
+    "feature_extractor": {"feature_size": 32, "hop_length": 4096, "fft_window_size": 4096},
+}
+
+
+def run_cli(*args: object, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.fixture(scope="session")
+def esc50_dir(tmp_path_factory) -> Path:
+    """The official layout with three classes in folds 1 and 2: WAV at 44.1 kHz and one Ogg, one of them stereo."""
+    root = tmp_path_factory.mktemp("ESC-50")
+    (root / "audio").mkdir()
+    (root / "meta").mkdir()
+    rows = []
+    for target, label in enumerate(["siren", "ticking", "wind"]):
+        for fold in (1, 2):
+            for take in "AB":
+                suffix = "ogg" if (label, take) == ("wind", "B") else "wav"
+                name = f"{fold}-{1000 + target}{fold}-{take}-{target}.{suffix}"
+                waveform = synthesise(label, 10 * fold + ord(take), 44_100)
+                if (label, take) == ("siren", "B"):
+                    waveform = np.stack([waveform, 0.5 * waveform], axis=1)
+                soundfile.write(root / "audio" / name, waveform, 44_100)
+                rows.append([name, fold, target, label, "False", f"{1000 + target}{fold}", take])
+    with open(root / "meta" / "esc50.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["filename", "fold", "target", "category", "esc10", "src_file", "take"])
+        writer.writerows(rows)
+    return root
+
+
+@pytest.fixture(scope="session")
+def bank() -> ClipBank:
+    """A few synthetic clips of every class."""
+    clips = load_clips("synthetic", [1])
+    return build_bank([clip for clip in clips if clip.audio[1] % 1000 < 3])
+
+
+@pytest.fixture(scope="session")
+def tiny_clap(bank):
+    """A randomly initialised model without temporal head, and its processor."""
+    model, processor = build_scratch_clap(bank, temporal_head=False, **TINY_SCRATCH)
+    return model.eval(), processor
+
+
+@pytest.fixture
+def tiny_recipe(tmp_path) -> Path:
+    """A YAML that trains the tiny model for a few steps per stage."""
+    steps = {"max_train_steps": 2, "per_device_train_batch_size": 4, "learning_rate": 1e-3}
+    several = {**steps, "replay_batch_size": 2, "replay_weight": 1.0, "in_group_weight": 1.0, "text_warmup_steps": 2}
+    recipe = {
+        "source": "esc50",
+        "train_folds": [1],
+        "eval_folds": [2],
+        "n_scenes": 12,
+        "stages": ["pretrain", "A", "B"],
+        "temporal_head": True,
+        "pretrain": steps,
+        "A": several,
+        "B": several,
+        "scratch": TINY_SCRATCH,
+    }
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    return path

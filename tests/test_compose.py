@@ -1,0 +1,106 @@
+import os
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from dataset_scripts.bank import build_bank
+from dataset_scripts.compose import CREST_DB, EVENT_SAMPLES, OVERLAY_SNR_DB, RMS, event_loop, render_group, sequence
+from dataset_scripts.scenes import VARIANTS
+from dataset_scripts.sources import load_clips
+
+
+def random_groups(bank, n_groups, seed):
+    """Yield loops (EVENT_SAMPLES,) of x and y of different classes, and an SNR."""
+    rng = np.random.default_rng(seed)
+    for _ in range(n_groups):
+        labels = rng.choice(bank.classes, 2, replace=False).tolist()
+        x, y = (torch.from_numpy(bank.loops[rng.choice(bank.by_class[label])]).float() for label in labels)
+        yield x, y, float(rng.uniform(*OVERLAY_SNR_DB))
+
+
+def shallow_features(waveforms):
+    """(B, 4): duration, RMS in dB, peak in dB, share of 20 ms frames under -60 dB of full scale."""
+    frames = waveforms.reshape(len(waveforms), -1, 960).double().square().mean(2).sqrt()
+    return torch.stack(
+        [
+            torch.full((len(waveforms),), waveforms.shape[1] / 48_000, dtype=torch.double),
+            20 * waveforms.double().square().mean(1).sqrt().log10(),
+            20 * waveforms.double().abs().amax(1).log10(),
+            (frames < 1e-3).double().mean(1),
+        ],
+        dim=1,
+    ).numpy()
+
+
+def relation_accuracy(bank, n_groups=200):
+    """Held-out accuracy of telling forward, reversed and overlay apart by shallow features, and its chance sd."""
+    groups = [render_group(*group) for group in random_groups(bank, n_groups, seed=0)]
+    features = [shallow_features(torch.stack([group[variant] for group in groups])) for variant in VARIANTS[1:]]
+    relations = [np.full(n_groups, VARIANTS.index(variant)) for variant in VARIANTS[1:]]
+    half = n_groups // 2
+    train_x, train_y = np.concatenate([f[:half] for f in features]), np.concatenate([r[:half] for r in relations])
+    test_x, test_y = np.concatenate([f[half:] for f in features]), np.concatenate([r[half:] for r in relations])
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(train_x, train_y)
+    return classifier.score(test_x, test_y), (1 / 3 * 2 / 3 / len(test_y)) ** 0.5
+
+
+def test_shallow_features_do_not_tell_the_relation(bank):
+    accuracy, deviation = relation_accuracy(bank)
+    assert accuracy <= 1 / 3 + 2.5 * deviation
+
+
+@pytest.mark.esc50
+@pytest.mark.skipif("TEMINAL_ESC50_DIR" not in os.environ, reason="set TEMINAL_ESC50_DIR to real ESC-50")
+def test_shallow_features_do_not_tell_the_relation_of_real_clips():
+    clips = load_clips("esc50", [4], os.environ["TEMINAL_ESC50_DIR"])
+    accuracy, deviation = relation_accuracy(build_bank(clips))
+    assert accuracy <= 1 / 3 + 2.5 * deviation
+
+
+def test_every_variant_has_the_same_duration_level_peak_and_edges(bank):
+    for group in random_groups(bank, 12, seed=1):
+        scenes = torch.stack(list(render_group(*group).values()))
+        assert scenes.shape == (4, 2 * EVENT_SAMPLES)
+        assert torch.allclose(scenes.double().square().mean(1).sqrt(), torch.full((4,), RMS).double(), rtol=1e-6)
+        peaks = scenes.abs().amax(1)
+        assert peaks.max() <= RMS * 10 ** (CREST_DB / 20) * (1 + 1e-5)
+        assert (peaks[1:].max() - peaks[1:].min()) <= 1e-5 * peaks.max()
+        assert scenes[:, [0, -1]].abs().max() == 0
+
+
+def test_halves_hold_the_events_in_order(bank):
+    x, y, snr_db = next(random_groups(bank, 1, seed=2))
+    scenes = render_group(x, y, snr_db)
+
+    def similarity(half, loop):
+        return torch.corrcoef(torch.stack([half[5000:-5000], loop[5000:-5000]]))[0, 1].item()
+
+    for variant, first, second in (("forward", x, y), ("reversed", y, x), ("single", x, x)):
+        assert similarity(scenes[variant][:EVENT_SAMPLES], first) > 0.97
+        assert similarity(scenes[variant][EVENT_SAMPLES:], second) > 0.97
+
+
+def test_three_events_in_a_row(bank):
+    x, y, _ = next(random_groups(bank, 1, seed=3))
+    assert sequence(x, y, x).shape == (3 * EVENT_SAMPLES,)
+
+
+@pytest.mark.parametrize("sound_s", [0.03, 0.4, 1.7, 5.0])
+def test_event_loop_drops_silence_and_closes_without_a_click(sound_s):
+    t = np.arange(int(sound_s * 48_000)) / 48_000
+    sound = np.sin(2 * np.pi * 300 * t) * np.random.default_rng(0).uniform(0.5, 1, len(t))
+    clip = np.concatenate([np.zeros(30_000), sound, np.zeros(100_000), sound]).astype(np.float32)
+    loop = event_loop(clip)
+    assert loop.shape == (EVENT_SAMPLES,)
+    assert np.sqrt(np.mean(loop.astype(np.float64) ** 2)) == pytest.approx(RMS, rel=1e-4)
+    frames = np.sqrt((loop.reshape(-1, 960).astype(np.float64) ** 2).mean(1))
+    assert frames.min() > 0.1 * RMS
+
+
+def test_rendering_is_reproducible(bank):
+    first, second = (render_group(*next(random_groups(bank, 1, seed=4))) for _ in range(2))
+    assert all(torch.equal(first[variant], second[variant]) for variant in VARIANTS)

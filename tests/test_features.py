@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+import torch
+from transformers import ClapFeatureExtractor
+
+from modeling_teminal import TeminalFeatureExtractor
+
+STOCK = {"truncation": "rand_trunc", "frequency_min": 50}
+
+
+@pytest.fixture(scope="module")
+def extractors():
+    return ClapFeatureExtractor(**STOCK), TeminalFeatureExtractor(**STOCK)
+
+
+def waveform(n_samples, seed=0):
+    return (0.1 * np.random.default_rng(seed).standard_normal(n_samples)).astype(np.float32)
+
+
+@pytest.mark.parametrize("n_samples", [480_000, 240_000, 100_001])
+@pytest.mark.parametrize("padding", ["repeatpad", "repeat", "pad"])
+def test_same_numbers_as_stock(n_samples, padding):
+    stock = ClapFeatureExtractor(**STOCK, padding=padding)
+    ours = TeminalFeatureExtractor(**STOCK, padding=padding)
+    expected = stock(waveform(n_samples), sampling_rate=48_000, return_tensors="pt")["input_features"]
+    features = ours(waveform(n_samples), sampling_rate=48_000)["input_features"]
+    assert features.shape == expected.shape == (1, 1, 1001, 64)
+    assert (features - expected).abs().max() <= 2e-4
+
+
+def test_pure_tones_agree_within_a_twentieth_of_a_db(extractors):
+    tone = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(240_000) / 48_000)).astype(np.float32)
+    stock, ours = (
+        extractor(tone, sampling_rate=48_000, return_tensors="pt")["input_features"] for extractor in extractors
+    )
+    assert (ours - stock).abs().max() <= 0.05
+
+
+def test_fused_checkpoints_get_four_channels_of_their_own_filters():
+    stock, ours = ClapFeatureExtractor(frequency_min=50), TeminalFeatureExtractor(frequency_min=50)
+    expected = stock(waveform(300_000), sampling_rate=48_000, return_tensors="pt")["input_features"]
+    features = ours(waveform(300_000), sampling_rate=48_000)["input_features"]
+    assert features.shape == (1, 4, 1001, 64)
+    assert (features - expected).abs().max() <= 3e-4
+
+
+def test_a_clip_does_not_depend_on_its_batch(extractors):
+    clips = [waveform(n, seed=n) for n in (480_000, 1_500_000, 90_000, 240_000, 600_000, 48_000)]
+    batch = extractors[1](clips, sampling_rate=48_000)
+    counts = batch["window_counts"].tolist()
+    assert counts == [1, 4, 1, 1, 2, 1]
+    for clip, features in zip(clips, batch["input_features"].split(counts), strict=True):
+        assert torch.equal(extractors[1](clip, sampling_rate=48_000)["input_features"], features)
+
+
+def test_long_audio_is_the_same_each_time_and_head_keeps_the_start(extractors):
+    clip = waveform(1_000_000)
+    first, second = (extractors[1](clip, sampling_rate=48_000)["input_features"] for _ in range(2))
+    assert torch.equal(first, second)
+    head = extractors[1](clip, sampling_rate=48_000, truncation="head")
+    assert torch.equal(head["input_features"], first[:1])
+    assert "window_counts" not in head
+
+
+@pytest.mark.parametrize("form", [list, np.asarray, torch.as_tensor, lambda x: [x], lambda x: x[None]])
+def test_every_input_form_gives_the_same(extractors, form):
+    clip = waveform(4800)
+    expected = extractors[1]([torch.from_numpy(clip)], sampling_rate=48_000)["input_features"]
+    assert torch.equal(extractors[1](form(clip), sampling_rate=48_000)["input_features"], expected)
+
+
+@pytest.mark.parametrize(
+    ("clips", "options", "message"),
+    [
+        ([waveform(100), np.full(100, np.nan)], {}, "clip 1 holds values that are not finite"),
+        ([waveform(100), np.zeros((2, 100))], {}, "clip 1 must be mono"),
+        ([waveform(100), np.zeros(0)], {}, "clip 1 must be mono"),
+        ([], {}, "no clip"),
+        ([waveform(100)], {"sampling_rate": 16_000}, "resample the audio to 48000 Hz"),
+        ([waveform(100)], {"truncation": "fusion"}, "truncation"),
+    ],
+)
+def test_bad_audio_is_named(extractors, clips, options, message):
+    with pytest.raises(ValueError, match=message):
+        extractors[1](clips, **options)

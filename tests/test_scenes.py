@@ -1,0 +1,81 @@
+import itertools
+
+import pytest
+
+from dataset_scripts.captions import DEFAULT, HELD_OUT, TRAINING, say
+from dataset_scripts.scenes import VARIANTS, Caption, Scene, holds, holds_matrix, split_pairs, variant_scene
+
+SEQUENCE, OVERLAY, SINGLE = Scene("sequence", ("x", "y")), Scene("overlay", ("x", "y")), Scene("single", ("x",))
+THREE = Scene("sequence", ("x", "y", "z"))
+
+
+@pytest.mark.parametrize(
+    ("caption", "true_of"),
+    [
+        (Caption("single", ("x",)), {SEQUENCE, OVERLAY, SINGLE, THREE}),
+        (Caption("single", ("z",)), {THREE}),
+        (Caption("and", ("y", "x")), {SEQUENCE, OVERLAY, THREE}),
+        (Caption("before", ("x", "y")), {SEQUENCE, THREE}),
+        (Caption("before", ("y", "x")), set()),
+        (Caption("after", ("y", "x")), {SEQUENCE, THREE}),
+        (Caption("after", ("x", "y")), set()),
+        (Caption("while", ("x", "y")), {OVERLAY}),
+        (Caption("while", ("y", "x")), {OVERLAY}),
+        (Caption("then", ("x", "y", "z")), {THREE}),
+        (Caption("then", ("x", "z", "y")), set()),
+        (Caption("before", ("x", "z")), {THREE}),
+    ],
+)
+def test_truth(caption, true_of):
+    assert {scene for scene in (SEQUENCE, OVERLAY, SINGLE, THREE) if holds(caption, scene)} == true_of
+
+
+def test_holds_matrix_is_holds():
+    scenes = [variant_scene(v, x, y) for v in VARIANTS for x, y in itertools.permutations("abc", 2)]
+    captions = [Caption(r, p) for r in ("and", "before", "after", "while") for p in itertools.permutations("abcd", 2)]
+    captions += [Caption("single", (label,)) for label in "abcd"]
+    matrix = holds_matrix(captions, scenes)
+    assert matrix.tolist() == [[holds(caption, scene) for caption in captions] for scene in scenes]
+
+
+@pytest.mark.parametrize(
+    ("kind", "relation", "labels"),
+    [
+        (Scene, "sequence", ("x", "x")),
+        (Scene, "overlay", ("x",)),
+        (Scene, "before", ("x", "y")),
+        (Caption, "sequence", ("x", "y")),
+        (Caption, "while", ("x", "y", "z")),
+    ],
+)
+def test_impossible_scenes_and_captions_are_refused(kind, relation, labels):
+    with pytest.raises(ValueError, match="label|relation"):
+        kind(relation, labels)
+
+
+def test_split_pairs_holds_out_a_fifth_whatever_the_order_of_labels():
+    labels = [f"class {i}" for i in range(50)]
+    seen, unseen = split_pairs(labels)
+    assert len(unseen) == 245
+    assert len(seen) == 980
+    assert not set(seen) & set(unseen)
+    assert split_pairs(labels[::-1]) == (seen, unseen)
+    assert split_pairs(labels, seed=1) != (seen, unseen)
+
+
+def test_default_wording():
+    assert say(Caption("single", ("door_wood_knock",))) == "This is a sound of door wood knock."
+    assert say(Caption("before", ("dog", "rain"))) == "This is a sound of dog before rain."
+    assert say(Caption("after", ("rain", "dog"))) == "This is a sound of rain after dog."
+    assert say(Caption("while", ("dog", "rain"))) == "This is a sound of dog while rain."
+    assert say(Caption("and", ("dog", "rain"))) == "This is a sound of dog and rain."
+    assert say(Caption("then", ("dog", "rain", "cat"))) == "This is a sound of dog then rain then cat."
+
+
+def test_held_out_wordings_share_no_template_and_no_connective_with_training():
+    trained = [*DEFAULT.values(), *itertools.chain.from_iterable(TRAINING.values())]
+    held_out = list(itertools.chain.from_iterable(HELD_OUT.values()))
+    assert not set(trained) & set(held_out)
+    connectives = ("followed", "precede", "succeed", "amid", "same time", "simultaneous", "starts with")
+    assert all(any(connective in template for connective in connectives) for template in held_out)
+    assert not any(connective in template for template in trained for connective in connectives)

@@ -1,0 +1,109 @@
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from dataset_scripts.bank import build_bank
+from dataset_scripts.sources import Clip, load_clips, read_clip
+from dataset_scripts.synthetic import SYNTHETIC_CLASSES, synthesise
+
+
+@pytest.fixture
+def esc50_copy(esc50_dir, tmp_path):
+    return shutil.copytree(esc50_dir, tmp_path / "copy")
+
+
+def test_folder_is_read_and_resampled(esc50_dir):
+    clips = load_clips("esc50", [1], str(esc50_dir))
+    assert [clip.label for clip in clips] == ["siren", "siren", "ticking", "ticking", "wind", "wind"]
+    assert all(clip.fold == 1 for clip in clips)
+    for clip in clips:
+        waveform = read_clip(clip)
+        assert waveform.dtype == np.float32
+        assert waveform.ndim == 1
+        assert abs(len(waveform) - 240_000) <= 2
+
+
+def test_hub_dataset_with_the_same_columns_gives_the_same_clips(esc50_dir, tmp_path):
+    from datasets import Dataset
+
+    rows = [line.split(",") for line in (esc50_dir / "meta" / "esc50.csv").read_text().split()[1:]]
+    columns = ["filename", "fold", "target", "category", "esc10", "src_file", "take"]
+    table = {name: [row[i] for row in rows] for i, name in enumerate(columns)}
+    table["fold"] = [int(fold) for fold in table["fold"]]
+    table["audio"] = [{"bytes": (esc50_dir / "audio" / name).read_bytes(), "path": name} for name in table["filename"]]
+    (tmp_path / "hub" / "data").mkdir(parents=True)
+    Dataset.from_dict(table).to_parquet(tmp_path / "hub" / "data" / "train-00000-of-00001.parquet")
+    from_hub = load_clips("esc50", [2], dataset_name=str(tmp_path / "hub"))
+    from_folder = load_clips("esc50", [2], str(esc50_dir))
+    assert [clip.name for clip in from_hub] == [clip.name for clip in from_folder]
+    assert np.array_equal(read_clip(from_hub[0]), read_clip(from_folder[0]))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"esc50_dir": "nowhere"}, FileNotFoundError, "nowhere: no such folder"),
+        ({}, ValueError, "--esc50_dir"),
+        ({"source": "birds"}, ValueError, "--source birds"),
+    ],
+)
+def test_missing_data_is_named(options, error, message):
+    with pytest.raises(error, match=message):
+        load_clips(**{"source": "esc50", "folds": [1], **options})
+
+
+def test_folder_without_table_and_unknown_fold(esc50_copy):
+    with pytest.raises(ValueError, match="fold 7 does not exist"):
+        load_clips("esc50", [1, 7], str(esc50_copy))
+    (esc50_copy / "meta" / "esc50.csv").unlink()
+    with pytest.raises(FileNotFoundError, match=r"meta/esc50\.csv is missing"):
+        load_clips("esc50", [1], str(esc50_copy))
+
+
+def test_faulty_clips_are_skipped_named_and_counted(esc50_copy, caplog):
+    names = [clip.name for clip in load_clips("esc50", [1, 2], str(esc50_copy))]
+    audio = esc50_copy / "audio"
+    truncated, empty, silent, nan, missing = names[:5]
+    content = (audio / truncated).read_bytes()
+    (audio / truncated).write_bytes(content[: len(content) // 2])
+    (audio / empty).write_bytes(b"")
+    soundfile.write(audio / silent, np.zeros(240_000), 48_000)
+    soundfile.write(audio / nan, np.full(240_000, np.nan), 48_000, subtype="FLOAT")
+    (audio / missing).unlink()
+    bank = build_bank(load_clips("esc50", [1, 2], str(esc50_copy)))
+    assert bank.skipped == {
+        truncated: "truncated audio",
+        empty: "unreadable audio",
+        silent: "silent audio",
+        nan: "samples that are not finite",
+        missing: "missing file",
+    }
+    assert len(bank.clips) == len(names) - 5
+    assert f"skipped {truncated}: truncated audio" in caplog.text
+    assert "skipped 5 of 12 clips" in caplog.text
+
+
+def test_truncated_ogg_is_skipped(esc50_copy):
+    clip = next(c for c in load_clips("esc50", [1], str(esc50_copy)) if c.name.endswith("ogg"))
+    clip.audio.write_bytes(clip.audio.read_bytes()[:4000])
+    with pytest.raises(ValueError, match="(truncated|unreadable|empty) audio"):
+        read_clip(clip)
+
+
+def test_a_bank_without_usable_clips_is_refused():
+    clips = [Clip("a", "x", 1, "a", b"not audio"), Clip("b", "y", 1, "b", b"")]
+    with pytest.raises(ValueError, match="0 of 2 clips are usable"):
+        build_bank(clips)
+
+
+def test_synthetic_bank_has_many_distinct_reproducible_instances():
+    assert len(SYNTHETIC_CLASSES) >= 16
+    clips = load_clips("synthetic", [1, 2, 3, 4, 5])
+    assert len({clip.audio for clip in clips}) == len(clips) >= 100 * len(SYNTHETIC_CLASSES)
+    for label in SYNTHETIC_CLASSES:
+        first, again, other = (synthesise(label, index, 48_000) for index in (3, 3, 4))
+        assert np.array_equal(first, again)
+        assert not np.allclose(first, other, atol=1e-3)
+        assert np.isfinite(first).all()

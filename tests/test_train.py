@@ -1,0 +1,120 @@
+"""The whole way through, small: train, save, score again; and what users get wrong."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from training.recipe import parse_recipe
+
+from .conftest import run_cli
+
+
+def train(recipe, esc50_dir, output_dir, *flags):
+    return run_cli(
+        "train_accelerate.py", "--config", recipe, "--esc50_dir", esc50_dir, "--output_dir", output_dir, *flags
+    )
+
+
+@pytest.fixture
+def run(tiny_recipe, esc50_dir, tmp_path):
+    result = train(tiny_recipe, esc50_dir, tmp_path / "run")
+    assert result.returncode == 0, result.stderr
+    return result, tmp_path / "run"
+
+
+def test_run_leaves_model_results_picture_and_can_be_scored_again(run, esc50_dir):
+    result, output_dir = run
+    results = json.loads((output_dir / "results.json").read_text())
+    assert list(results["zste"]) == ["base", "after A", "after B"]
+    assert {"loss", "pairs_per_s", "wait_share"} <= set(results["stages"]["B"])
+    assert results["stages"]["B"]["text_warmup_in_group_loss"] > 0
+    assert (output_dir / "zste.png").stat().st_size > 10_000
+    for stage in ("pretrain", "A", "B"):
+        assert f"stage {stage}: " in result.stderr
+    assert "control_3A" in result.stdout
+
+    report = output_dir / "again.json"
+    again = run_cli(
+        "eval/run_zste.py", "--model_name_or_path", output_dir, "--esc50_dir", esc50_dir, "--folds", 2,
+        "--n_scenes", 12, "--output_json", report,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert json.loads(report.read_text())["zste"] == results["zste"]["after B"]
+
+
+def test_same_seed_same_weights_and_another_seed_others(run, tiny_recipe, esc50_dir, tmp_path):
+    _, output_dir = run
+    first = load_file(output_dir / "model.safetensors")
+    for folder, seed in (("again", 0), ("other", 1)):
+        assert train(tiny_recipe, esc50_dir, tmp_path / folder, "--seed", seed).returncode == 0
+    again, other = (load_file(tmp_path / folder / "model.safetensors") for folder in ("again", "other"))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_a_stage_starts_from_a_saved_model(run, tiny_recipe, esc50_dir, tmp_path):
+    _, output_dir = run
+    result = train(
+        tiny_recipe, esc50_dir, tmp_path / "B", "--stages", "B", "--model_name_or_path", output_dir / "after_A"
+    )
+    assert result.returncode == 0, result.stderr
+    whole, alone = (json.loads((d / "results.json").read_text())["zste"] for d in (output_dir, tmp_path / "B"))
+    assert alone["base"] == whole["after A"]
+    assert alone["after B"] == whole["after B"]
+
+
+def no_table(root):
+    (root / "meta" / "esc50.csv").unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "flags", "message"),
+    [
+        (shutil.rmtree, (), "no such folder"),
+        (no_table, (), "meta/esc50.csv is missing"),
+        (None, ("--eval_folds", 7), "fold 7 does not exist"),
+        (None, ("--eval_folds", 1), "overlap"),
+        (None, ("--stages", "C"), "--stages C"),
+        (None, ("--stages", "B", "--model_name_or_path", "no/such-model"), "no/such-model"),
+        (None, ("--stages", "B", "--model_name_or_path", "tests"), "no config.json"),
+        (None, ("--stages", "B"), "--model_name_or_path"),
+    ],
+)
+def test_bad_input_is_one_clear_error(tiny_recipe, esc50_dir, tmp_path, monkeypatch, damage, flags, message):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    copy = shutil.copytree(esc50_dir, tmp_path / "ESC-50")
+    if damage:
+        damage(copy)
+    result = train(tiny_recipe, copy, tmp_path / "run", *flags)
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    error = [line for line in result.stderr.splitlines() if line.startswith("train_accelerate.py: error:")]
+    assert len(error) == 1
+    assert message in error[0]
+    assert not (tmp_path / "run").exists()
+
+
+def test_unknown_yaml_keys_are_named_with_the_nearest_known(tmp_path):
+    for text, message in [
+        ("lerning_rate: 1\n", "unknown key lerning_rate"),
+        ("B:\n  lerning_rate: 1\n", r"unknown key B\.lerning_rate; did you mean B\.learning_rate\?"),
+        ("scratch:\n  audio: 1\n", r"unknown key scratch\.audio"),
+        ("stages: [A\n", "not valid YAML"),
+        ("just text\n", "expected `key: value` lines"),
+    ]:
+        path = tmp_path / "bad.yaml"
+        path.write_text(text)
+        with pytest.raises(ValueError, match=message):
+            parse_recipe(["--config", str(path)])
+
+
+def test_flags_override_the_yaml(tiny_recipe):
+    recipe = parse_recipe(["--config", str(tiny_recipe), "--learning_rate", "0.5", "--train_folds", "3", "4"])
+    assert recipe.train_folds == [3, 4]
+    assert recipe.source == "esc50"
+    assert [recipe.stage[stage].learning_rate for stage in ("pretrain", "A", "B")] == [0.5] * 3
+    assert recipe.stage["A"].max_train_steps == 2
+    assert parse_recipe(["--config", str(tiny_recipe)]).stage["B"].learning_rate == 1e-3

@@ -1,0 +1,111 @@
+"""Teach a CLAP model the order of sounds: TeminAL stages A and B, with ZSTE before and after.
+
+accelerate launch train_accelerate.py --config configs/quickstart.yaml
+accelerate launch train_accelerate.py --config configs/esc50_tiny.yaml --esc50_dir ESC-50
+"""
+
+import logging
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+# Batches are composed on a thread beside the model: idle OpenMP threads must sleep, not spin, or they take its core.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+from dataset_scripts.bank import build_bank
+from dataset_scripts.sources import load_clips
+from eval.encoder import load_clap
+from eval.run_zste import versions
+from eval.score import audio_features, format_table, score_examples
+from eval.zste_scenes import build_examples
+from training.recipe import parse_recipe
+from training.report import plot_zste, write_results
+from training.scratch import build_scratch_clap
+from training.stage import StageTrainer
+
+logger = logging.getLogger("teminal")
+
+
+def prepare(recipe):
+    """Check every input and build the two clip banks and the model, before any work is done."""
+    if set(recipe.train_folds) & set(recipe.eval_folds):
+        raise ValueError(f"--train_folds {recipe.train_folds} and --eval_folds {recipe.eval_folds} overlap")
+    data = (recipe.source, recipe.esc50_dir, recipe.dataset_name)
+    clips = [load_clips(data[0], folds, *data[1:]) for folds in (recipe.train_folds, recipe.eval_folds)]
+    if recipe.model_name_or_path:
+        model, processor = load_clap(recipe.model_name_or_path, temporal_head=recipe.temporal_head)
+    elif "pretrain" not in recipe.stages or not recipe.scratch:
+        raise ValueError("without --model_name_or_path, --stages must start with pretrain and the YAML have scratch:")
+    train_bank, eval_bank = (build_bank(some) for some in clips)
+    if not recipe.model_name_or_path:
+        model, processor = build_scratch_clap(train_bank, recipe.temporal_head, **recipe.scratch)
+    return model, processor, train_bank, eval_bank
+
+
+def main() -> None:
+    started = time.perf_counter()
+    try:
+        recipe = parse_recipe()
+        accelerator = Accelerator(mixed_precision=recipe.mixed_precision)
+        logging.basicConfig(format="%(message)s", level=logging.INFO if accelerator.is_main_process else logging.ERROR)
+        if accelerator.device.type == "cpu":
+            torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // accelerator.num_processes))
+        set_seed(recipe.seed)
+        model, processor, train_bank, eval_bank = prepare(recipe)
+    except (ValueError, OSError) as error:
+        sys.exit(f"train_accelerate.py: error: {error}")
+
+    model.to(accelerator.device)
+    trainer = StageTrainer(accelerator, model, processor, train_bank, recipe)
+    output_dir = Path(recipe.output_dir)
+    examples = build_examples(eval_bank, recipe.n_scenes, recipe.seed)
+    features = (
+        audio_features(eval_bank, examples, processor.feature_extractor) if accelerator.is_main_process else None
+    )
+    zste, stages = {}, {}
+
+    def score(name):
+        if accelerator.is_main_process:
+            zste[name] = score_examples(model, processor, examples, features, recipe.seed)
+        accelerator.wait_for_everyone()
+
+    def save(folder):
+        if accelerator.is_main_process:
+            model.save_pretrained(folder)
+            processor.save_pretrained(folder)
+
+    if recipe.stages[0] != "pretrain":
+        score("base")
+    for stage in recipe.stages:
+        stages[stage] = trainer.train(stage)
+        score("base" if stage == "pretrain" else f"after {stage}")
+        if stage != recipe.stages[-1]:
+            save(output_dir / f"after_{stage}")
+
+    save(output_dir)
+    if accelerator.is_main_process:
+        results = {
+            "recipe": asdict(recipe),
+            "n_train_clips": len(train_bank.clips),
+            "n_eval_clips": len(eval_bank.clips),
+            "skipped": train_bank.skipped | eval_bank.skipped,
+            "n_parameters": model.num_parameters(),
+            "stages": stages,
+            "zste": zste,
+            "versions": versions(),
+            "wall_time_s": round(time.perf_counter() - started, 1),
+        }
+        write_results(output_dir / "results.json", results)
+        plot_zste(output_dir / "zste.png", zste, f"ZSTE on held-out {recipe.source} clips")
+        print(format_table(zste))
+        logger.info("model, results.json and zste.png are in %s", output_dir)
+
+
+if __name__ == "__main__":
+    main()

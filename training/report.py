@@ -1,0 +1,44 @@
+"""What a run leaves to look at: results JSON and a picture of ZSTE before and after."""
+
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("agg")
+from matplotlib import pyplot
+
+SHOWN = ("1A", "1B", "2B", "2D", "3A", "3B", "3C", "3D")
+
+
+def write_results(path: Path, results: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def plot_zste(path: Path, zste: dict[str, dict], title: str) -> None:
+    """Bars of each sub-task per model, with 95 % intervals and chance levels, in percent."""
+    figure, axes = pyplot.subplots(figsize=(9, 4), layout="constrained")
+    width = 0.8 / len(zste)
+    for i, (name, result) in enumerate(zste.items()):
+        place = [j + (i - (len(zste) - 1) / 2) * width for j in range(len(SHOWN))]
+        height = [100 * result[task] for task in SHOWN]
+        spread = [
+            [abs(100 * result[f"{task}_ci95"][side] - value) for task, value in zip(SHOWN, height, strict=True)]
+            for side in (0, 1)
+        ]
+        axes.bar(place, height, width, yerr=spread, label=name, error_kw={"elinewidth": 0.8})
+    last = next(iter(zste.values()))
+    for j, task in enumerate(SHOWN):
+        chance = 100 * last[f"{task}_chance"]
+        axes.hlines(
+            chance, j - 0.45, j + 0.45, colors="black", linestyles="dotted", label="chance" if j == 0 else None
+        )
+    axes.set_xticks(range(len(SHOWN)), SHOWN)
+    axes.set_ylim(0, 100)
+    axes.set_ylabel("accuracy (%)")
+    axes.set_xlabel("ZSTE sub-task (1 one sound, 2 two sounds, 3 before / after / while)")
+    axes.set_title(title)
+    axes.legend(ncols=len(zste) + 1, loc="upper center", bbox_to_anchor=(0.5, -0.15), frameon=False)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)

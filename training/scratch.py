@@ -1,0 +1,72 @@
+"""A CLAP built from scratch, for when no pretrained one is at hand: tokenizer, towers, input normalisation."""
+
+import itertools
+import json
+
+import numpy as np
+import torch
+from tokenizers import ByteLevelBPETokenizer
+from transformers import ClapAudioConfig, ClapProcessor, ClapTextConfig, RobertaTokenizer
+
+from dataset_scripts.bank import ClipBank
+from dataset_scripts.captions import DEFAULT, TRAINING
+from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
+
+SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+MAX_TOKENS = 64
+
+
+def build_scratch_clap(
+    bank: ClipBank,
+    temporal_head: bool,
+    *,
+    projection_dim=128,
+    vocab_size=800,
+    audio_config,
+    text_config,
+    feature_extractor,
+) -> tuple[TeminalModel, ClapProcessor]:
+    """A randomly initialised model and its processor.
+
+    Args:
+        bank: training clips: their labels feed the tokenizer, their features the input normalisation.
+        temporal_head: whether the model has one.
+        projection_dim: size of the joint space.
+        vocab_size: of the byte-level BPE tokenizer, trained on the captions; bytes cover every other word.
+        audio_config, text_config, feature_extractor: arguments of the transformers classes.
+    """
+    tokenizer = _train_tokenizer(bank.classes, vocab_size)
+    config = TeminalConfig(
+        audio_config=ClapAudioConfig(**audio_config).to_dict(),
+        text_config=ClapTextConfig(
+            vocab_size=len(tokenizer), max_position_embeddings=MAX_TOKENS + 2, **text_config
+        ).to_dict(),
+        projection_dim=projection_dim,
+        temporal_head=temporal_head,
+    )
+    extractor = TeminalFeatureExtractor(truncation="rand_trunc", frequency_min=50, **feature_extractor)
+    model = TeminalModel(config)
+    _calibrate_batch_norm(model, extractor, bank)
+    return model, ClapProcessor(extractor, tokenizer)
+
+
+def _train_tokenizer(classes: list[str], vocab_size: int) -> RobertaTokenizer:
+    labels = [label.replace("_", " ") for label in classes]
+    templates = [*DEFAULT.values(), *itertools.chain.from_iterable(TRAINING.values())]
+    texts = [template.format(x, y) for template in templates for x, y in itertools.pairwise([*labels, labels[0]])]
+    bpe = ByteLevelBPETokenizer()
+    bpe.train_from_iterator(texts, vocab_size=vocab_size, min_frequency=2, special_tokens=SPECIAL_TOKENS)
+    learned = json.loads(bpe.to_str())["model"]
+    merges = [tuple(merge) for merge in learned["merges"]]
+    return RobertaTokenizer(vocab=learned["vocab"], merges=merges, model_max_length=MAX_TOKENS)
+
+
+@torch.no_grad()
+def _calibrate_batch_norm(model, extractor, bank, n_clips=256):
+    """Set the running statistics of the input batch norm from training clips; training leaves them as they are."""
+    chosen = np.linspace(0, len(bank.clips) - 1, min(n_clips, len(bank.clips))).astype(int)
+    waveforms = torch.from_numpy(bank.raw[chosen].astype(np.float32))
+    mel = extractor(waveforms, sampling_rate=extractor.sampling_rate)["input_features"]
+    batch_norm = model.audio_model.audio_encoder.batch_norm
+    batch_norm.running_mean.copy_(mel.mean((0, 1, 2)))
+    batch_norm.running_var.copy_(mel.var((0, 1, 2)))
