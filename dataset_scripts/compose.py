@@ -59,7 +59,8 @@ def event_loop(waveform: np.ndarray) -> np.ndarray:
 def limit_crest(scenes: torch.Tensor, peak: float = RMS * 10 ** (CREST_DB / 20)) -> torch.Tensor:
     """(B, samples), in place: level to RMS 0.1 and clip to `peak`, by default 12 dB above it, until both hold."""
     for _ in range(50):
-        norm = torch.linalg.vector_norm(scenes, dim=1, keepdim=True, dtype=torch.float64)
+        frame_norms = torch.linalg.vector_norm(scenes.view(len(scenes), -1, _FRAME), dim=2)
+        norm = torch.linalg.vector_norm(frame_norms, dim=1, keepdim=True, dtype=torch.float64)
         scenes *= (RMS * scenes.shape[1] ** 0.5 / norm).float()
         low, high = scenes.aminmax()
         if max(-low, high) <= peak * (1 + 1e-6):
@@ -95,5 +96,5 @@ def render_group(x: torch.Tensor, y: torch.Tensor, snr_db: float) -> dict[str, t
     scenes[:, : len(rise)] *= rise
     scenes[:, -len(rise) :] *= rise.flip(0)
     limit_crest(scenes)
-    limit_crest(scenes, peak=scenes[1:].abs().amax(1).min().item())
+    limit_crest(scenes, peak=torch.linalg.vector_norm(scenes[1:], ord=torch.inf, dim=1).min().item())
     return dict(zip(VARIANTS, scenes, strict=True))

@@ -17,8 +17,6 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
     [`TeminalModel`] averages; `truncation="head"` keeps the first window alone.
     """
 
-    model_input_names = ["input_features", "is_longer"]
-
     def to_dict(self) -> dict:
         output = super().to_dict()
         output["feature_extractor_type"] = "ClapFeatureExtractor"

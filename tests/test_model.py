@@ -147,5 +147,5 @@ def test_model_folder_without_weights_is_refused(tiny_clap, tmp_path):
     model, processor = tiny_clap
     model.config.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
-    with pytest.raises(OSError, match="model.safetensors"):
+    with pytest.raises(OSError, match=r"model\.safetensors"):
         load_clap(str(tmp_path))

@@ -49,7 +49,7 @@ def test_holds_matrix_is_holds():
     ],
 )
 def test_impossible_scenes_and_captions_are_refused(kind, relation, labels):
-    with pytest.raises(ValueError, match="label|relation"):
+    with pytest.raises(ValueError, match=r"label|relation"):
         kind(relation, labels)
 
 

@@ -88,7 +88,7 @@ def test_faulty_clips_are_skipped_named_and_counted(esc50_copy, caplog):
 def test_truncated_ogg_is_skipped(esc50_copy):
     clip = next(c for c in load_clips("esc50", [1], str(esc50_copy)) if c.name.endswith("ogg"))
     clip.audio.write_bytes(clip.audio.read_bytes()[:4000])
-    with pytest.raises(ValueError, match="(truncated|unreadable|empty) audio"):
+    with pytest.raises(ValueError, match=r"(truncated|unreadable|empty) audio"):
         read_clip(clip)
 
 

@@ -158,7 +158,7 @@ class BatchComposer:
         return torch.cat(features)
 
     def _render(self, audios: list[Audio]) -> list[torch.Tensor]:
-        """(samples,) fp32 of each of some audios of the same clips; each event starts at a random point of its loop."""
+        """(samples,) fp32 of each of some audios of the same clips, whose events start at `offsets` of their loops."""
         first = audios[0]
         sounds = self.bank.raw if first.variant is None else self.bank.loops
         x, y = (
