@@ -39,7 +39,8 @@ def prepare(recipe):
     data = (recipe.source, recipe.esc50_dir, recipe.dataset_name)
     clips = [load_clips(data[0], folds, *data[1:]) for folds in (recipe.train_folds, recipe.eval_folds)]
     if recipe.model_name_or_path:
-        model, processor = load_clap(recipe.model_name_or_path, temporal_head=recipe.temporal_head)
+        head = {"temporal_head": True} if recipe.temporal_head else {}
+        model, processor = load_clap(recipe.model_name_or_path, **head)
     elif "pretrain" not in recipe.stages or not recipe.scratch:
         raise ValueError("without --model_name_or_path, --stages must start with pretrain and the YAML have scratch:")
     train_bank, eval_bank = (build_bank(some) for some in clips)

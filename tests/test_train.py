@@ -103,6 +103,9 @@ def test_unknown_yaml_keys_are_named_with_the_nearest_known(tmp_path):
         ("B:\n  lerning_rate: 1\n", r"unknown key B\.lerning_rate; did you mean B\.learning_rate\?"),
         ("scratch:\n  audio: 1\n", r"unknown key scratch\.audio"),
         ("stages: [A\n", "not valid YAML"),
+        ("stages: []\n", "at least one"),
+        ("stages: [A, pretrain]\n", "pretrain comes first"),
+        ("A:\n  learning_rate: fast\n", r"A\.learning_rate: 'fast' is not a number"),
         ("just text\n", "expected `key: value` lines"),
     ]:
         path = tmp_path / "bad.yaml"
@@ -118,3 +121,8 @@ def test_flags_override_the_yaml(tiny_recipe):
     assert [recipe.stage[stage].learning_rate for stage in ("pretrain", "A", "B")] == [0.5] * 3
     assert recipe.stage["A"].max_train_steps == 2
     assert parse_recipe(["--config", str(tiny_recipe)]).stage["B"].learning_rate == 1e-3
+
+
+def test_yaml_numbers_without_a_point_are_numbers(tmp_path):
+    (tmp_path / "text.yaml").write_text("A:\n  learning_rate: 1e-3\n")
+    assert parse_recipe(["--config", str(tmp_path / "text.yaml")]).stage["A"].learning_rate == 1e-3

@@ -89,15 +89,28 @@ def parse_recipe(argv: list[str] | None = None) -> Recipe:
     parser.set_defaults(**settings)
     recipe, flags = parser.parse_args_into_dataclasses(argv)
 
+    if not recipe.stages or "pretrain" in recipe.stages[1:]:
+        raise ValueError(f"--stages {' '.join(recipe.stages)}: at least one, and pretrain comes first")
+    from_flags = {name: value for name, value in asdict(flags).items() if value is not None}
     for stage in recipe.stages:
         if stage not in STAGES:
             raise ValueError(f"--stages {stage}: choose of {', '.join(STAGES)}")
-        chosen = {name: value for name, value in asdict(flags).items() if value is not None}
-        recipe.stage[stage] = StageSettings(**{**in_yaml[stage], **chosen})
+        recipe.stage[stage] = _stage_settings(config, stage, {**in_yaml[stage], **from_flags})
     if recipe.mixed_precision not in ("no", "bf16"):
         raise ValueError(f"--mixed_precision {recipe.mixed_precision}: choose no or bf16")
     recipe.scratch = scratch
     return recipe
+
+
+def _stage_settings(config: str | None, stage: str, chosen: dict) -> StageSettings:
+    """Settings of the right types; YAML reads `1e-3`, without a point, as text."""
+    types = {item.name: item.type for item in fields(StageSettings)}
+    for name, value in chosen.items():
+        try:
+            chosen[name] = types[name](value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"--config {config}: {stage}.{name}: {value!r} is not a number") from error
+    return StageSettings(**chosen)
 
 
 def _read_yaml(path: str) -> dict:
