@@ -1,7 +1,10 @@
 """The whole way through, small: train, save, score again; and what users get wrong."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -9,7 +12,7 @@ from safetensors.torch import load_file
 
 from training.recipe import parse_recipe
 
-from .conftest import run_cli
+from .conftest import ROOT, run_cli
 
 
 def train(recipe, esc50_dir, output_dir, *flags):
@@ -64,6 +67,32 @@ def test_a_stage_starts_from_a_saved_model(run, tiny_recipe, esc50_dir, tmp_path
     whole, alone = (json.loads((d / "results.json").read_text())["zste"] for d in (output_dir, tmp_path / "B"))
     assert alone["base"] == whole["after A"]
     assert alone["after B"] == whole["after B"]
+
+
+def test_two_processes_equal_one(tiny_recipe, esc50_dir, tmp_path):
+    one = train(tiny_recipe, esc50_dir, tmp_path / "one", "--per_device_train_batch_size", 8, "--replay_batch_size", 4)
+    assert one.returncode == 0, one.stderr
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29541"),
+        *("train_accelerate.py", "--config", tiny_recipe, "--esc50_dir", esc50_dir, "--output_dir", tmp_path / "two"),
+        *("--per_device_train_batch_size", "4", "--replay_batch_size", "2"),
+    ]
+    two = subprocess.run(
+        list(map(str, command)),
+        cwd=ROOT,
+        env={**os.environ, "ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert two.returncode == 0, two.stderr
+    first, second = (load_file(tmp_path / folder / "model.safetensors") for folder in ("one", "two"))
+    assert max((first[name] - second[name]).abs().max().item() for name in first) <= 1e-5
+    results = [json.loads((tmp_path / folder / "results.json").read_text()) for folder in ("one", "two")]
+    for stage in ("pretrain", "A", "B"):
+        losses = [result["stages"][stage]["loss"] for result in results]
+        assert losses[0] == pytest.approx(losses[1], abs=1e-4)
 
 
 def no_table(root):

@@ -28,13 +28,16 @@ MAX_LOGIT_SCALE = 100.0
 
 @dataclass
 class StageTrainer:
-    """Everything the stages share."""
+    """Everything the stages share. `model` is trained in place, on every process alike."""
 
     accelerator: Accelerator
     model: TeminalModel
     processor: ClapProcessor
     bank: ClipBank
     recipe: Recipe
+
+    def __post_init__(self):
+        self.prepared_model = self.accelerator.prepare(self.model)
 
     def train(self, stage: str) -> dict[str, float]:
         """Run one stage in place and return its figures: loss, pairs/s, share of the time spent waiting for data."""
@@ -62,7 +65,6 @@ class StageTrainer:
         scheduler = get_cosine_schedule_with_warmup(
             optimizer, round(self.recipe.warmup_ratio * settings.max_train_steps), settings.max_train_steps
         )
-        model = accelerator.prepare(self.model)
         started, waited_s, n_pairs, history = time.perf_counter(), 0.0, 0, []
         progress = tqdm(
             prefetch(composer, settings.max_train_steps),
@@ -72,9 +74,9 @@ class StageTrainer:
             disable=not accelerator.is_main_process,
         )
         for batch, wait_s in progress:
-            losses = self.losses(model, batch, settings)
+            losses = self.losses(batch, settings)
             accelerator.backward(losses["loss"])
-            accelerator.clip_grad_norm_(model.parameters(), self.recipe.max_grad_norm)
+            accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
             optimizer.step()
             scheduler.step()
             optimizer.zero_grad()
@@ -94,7 +96,7 @@ class StageTrainer:
         self.model.eval()
         return figures
 
-    def losses(self, model, batch: Batch, settings: StageSettings) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch, settings: StageSettings) -> dict[str, torch.Tensor]:
         """`loss` and the parts that it is the weighted sum of."""
         device = self.accelerator.device
         class_captions = [say(Caption("single", (label,))) for label in self.bank.classes]
@@ -103,7 +105,7 @@ class StageTrainer:
         features = batch.features.to(device)
         is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=device)
         with self.accelerator.autocast():
-            output = model(**self.tokenize(texts), input_features=features, is_longer=is_longer)
+            output = self.prepared_model(**self.tokenize(texts), input_features=features, is_longer=is_longer)
         audio_embeds, text_embeds = output.audio_embeds.float(), output.text_embeds.float()
         scales = self.model.logit_scale_a.exp(), self.model.logit_scale_t.exp()
 
