@@ -89,7 +89,7 @@ def test_two_processes_have_the_losses_of_one(tiny_recipe, esc50_dir, tmp_path):
     assert two.returncode == 0, two.stderr
     results = [json.loads((tmp_path / folder / "results.json").read_text()) for folder in ("one", "two")]
     for stage in ("pretrain", "A", "B"):
-        losses = [result["stages"][stage]["loss"] for result in results]
+        losses = [result["stages"][stage]["tnce"] for result in results]
         assert losses[0] == pytest.approx(losses[1], abs=1e-4)
 
 
