@@ -17,8 +17,11 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
     path = Path(model_name_or_path)
     if path.is_dir() and not (path / "config.json").is_file():
         raise OSError(f"--model_name_or_path {path}: no config.json, so this is not a model folder")
-    model = TeminalModel.from_pretrained(model_name_or_path, **config_overrides).eval()
-    processor = ClapProcessor.from_pretrained(model_name_or_path)
+    try:
+        model = TeminalModel.from_pretrained(model_name_or_path, **config_overrides).eval()
+        processor = ClapProcessor.from_pretrained(model_name_or_path)
+    except OSError as error:
+        raise OSError(f"--model_name_or_path {model_name_or_path}: {error}") from error
     processor.feature_extractor = TeminalFeatureExtractor.from_dict(processor.feature_extractor.to_dict())
     return model, processor
 

@@ -58,6 +58,7 @@ class StageTrainer:
             figures["text_warmup_in_group_loss"] = warm_up_text(
                 self.model, self.encode_text, composer, settings, self.recipe.seed
             )
+            self.model.zero_grad()
 
         optimizer = torch.optim.AdamW(
             _parameter_groups(self.model, self.recipe.weight_decay), lr=settings.learning_rate
