@@ -24,7 +24,7 @@ from eval.encoder import load_clap
 from eval.run_zste import versions
 from eval.score import audio_features, format_table, score_examples
 from eval.zste_scenes import build_examples
-from training.recipe import parse_recipe
+from training.arguments import parse_recipe
 from training.report import plot_zste, write_results
 from training.scratch import build_scratch_clap
 from training.stage import StageTrainer
@@ -34,16 +34,28 @@ logger = logging.getLogger("teminal")
 
 def prepare(recipe):
     """Check every input and build the two clip banks and the model, before any work is done."""
-    if set(recipe.train_folds) & set(recipe.eval_folds):
-        raise ValueError(f"--train_folds {recipe.train_folds} and --eval_folds {recipe.eval_folds} overlap")
-    data = (recipe.source, recipe.esc50_dir, recipe.dataset_name)
-    clips = [load_clips(data[0], folds, *data[1:]) for folds in (recipe.train_folds, recipe.eval_folds)]
+    train_clips, eval_clips = (
+        load_clips(recipe.source, folds, recipe.esc50_dir, recipe.dataset_name)
+        for folds in (recipe.train_folds, recipe.eval_folds)
+    )
+    shared = {clip.recording for clip in train_clips} & {clip.recording for clip in eval_clips}
+    if shared:
+        raise ValueError(
+            f"--train_folds {recipe.train_folds} and --eval_folds {recipe.eval_folds} overlap in "
+            f"{len(shared)} recordings, such as {min(shared)}"
+        )
+    if recipe.model_name_or_path and "pretrain" in recipe.stages:
+        raise ValueError("--stages pretrain starts from scratch: drop it, or --model_name_or_path")
     if recipe.model_name_or_path:
         head = {"temporal_head": True} if recipe.temporal_head else {}
         model, processor = load_clap(recipe.model_name_or_path, **head)
     elif "pretrain" not in recipe.stages or not recipe.scratch:
         raise ValueError("without --model_name_or_path, --stages must start with pretrain and the YAML have scratch:")
-    train_bank, eval_bank = (build_bank(some) for some in clips)
+    train_bank, eval_bank = build_bank(train_clips), build_bank(eval_clips)
+    if train_bank.classes != eval_bank.classes:
+        raise ValueError(
+            f"--train_folds and --eval_folds differ in classes: {set(train_bank.classes) ^ set(eval_bank.classes)}"
+        )
     if not recipe.model_name_or_path:
         model, processor = build_scratch_clap(train_bank, recipe.temporal_head, **recipe.scratch)
     return model, processor, train_bank, eval_bank
@@ -56,16 +68,18 @@ def main() -> None:
         accelerator = Accelerator(mixed_precision=recipe.mixed_precision)
         logging.basicConfig(format="%(message)s", level=logging.INFO if accelerator.is_main_process else logging.ERROR)
         if accelerator.device.type == "cpu":
-            torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // accelerator.num_processes))
+            torch.set_num_threads(max(1, os.cpu_count() // accelerator.num_processes))
+            torch.use_deterministic_algorithms(True)
         set_seed(recipe.seed)
         model, processor, train_bank, eval_bank = prepare(recipe)
+        examples = build_examples(eval_bank, recipe.n_scenes, recipe.seed)
+        output_dir = Path(recipe.output_dir)
+        output_dir.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
         sys.exit(f"train_accelerate.py: error: {error}")
 
     model.to(accelerator.device)
     trainer = StageTrainer(accelerator, model, processor, train_bank, recipe)
-    output_dir = Path(recipe.output_dir)
-    examples = build_examples(eval_bank, recipe.n_scenes, recipe.seed)
     features = (
         audio_features(eval_bank, examples, processor.feature_extractor) if accelerator.is_main_process else None
     )

@@ -13,6 +13,7 @@ from dataset_scripts.synthetic import SYNTHETIC_CLASSES, synthesise
 
 SAMPLING_RATE = 48_000
 ESC50_DURATION_S = 5.0
+ESC50_COLUMNS = ("filename", "fold", "category", "src_file")
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,14 @@ def load_clips(source: str, folds: list[int], esc50_dir: str | None = None, data
     Raises:
         ValueError, FileNotFoundError: naming the option at fault and what to do.
     """
+    if source not in ("esc50", "synthetic"):
+        raise ValueError(f"--source {source}: choose esc50 or synthetic")
+    if source == "synthetic" and (esc50_dir or dataset_name):
+        raise ValueError("--source synthetic takes no --esc50_dir or --dataset_name; did you mean --source esc50?")
+    if esc50_dir and dataset_name:
+        raise ValueError("--esc50_dir and --dataset_name: give one of them")
     if source == "synthetic":
         clips = _synthetic_clips()
-    elif source != "esc50":
-        raise ValueError(f"--source {source}: choose esc50 or synthetic")
     elif esc50_dir:
         clips = _esc50_folder(Path(esc50_dir))
     elif dataset_name:
@@ -71,13 +76,30 @@ def _esc50_folder(root: Path) -> list[Clip]:
         raise FileNotFoundError(f"--esc50_dir {root}: meta/esc50.csv is missing; point at the official ESC-50 folder")
     with open(table, newline="") as file:
         rows = list(csv.DictReader(file))
-    return _esc50_clips(rows, [root / "audio" / row["filename"] for row in rows])
+    _check_columns(table, rows[0] if rows else ())
+    return _esc50_clips(rows, [_audio_path(root / "audio" / row["filename"]) for row in rows])
+
+
+def _audio_path(path: Path) -> Path:
+    """The file, or its sibling in the other format: the official table says .wav even of a folder turned into Ogg."""
+    sibling = path.with_suffix(".ogg" if path.suffix == ".wav" else ".wav")
+    return sibling if not path.exists() and sibling.exists() else path
+
+
+def _check_columns(origin, present) -> None:
+    missing = [name for name in ESC50_COLUMNS if name not in present]
+    if missing:
+        raise ValueError(f"{origin}: no column {', '.join(missing)}; ESC-50 has {', '.join(ESC50_COLUMNS)}")
 
 
 def _esc50_hub(dataset_name: str) -> list[Clip]:
     from datasets import Audio, load_dataset
 
-    dataset = load_dataset(dataset_name, split="train").cast_column("audio", Audio(decode=False))
+    dataset = load_dataset(dataset_name, split="train")
+    _check_columns(f"--dataset_name {dataset_name}", dataset.column_names)
+    if "audio" not in dataset.column_names:
+        raise ValueError(f"--dataset_name {dataset_name}: no column audio")
+    dataset = dataset.cast_column("audio", Audio(decode=False))
     audio = [item["bytes"] or Path(item["path"]) for item in dataset["audio"]]
     return _esc50_clips(list(dataset.remove_columns("audio")), audio)
 
@@ -120,7 +142,7 @@ def read_clip(clip: Clip) -> np.ndarray:
         raise ValueError("samples that are not finite")
     if len(waveform) < clip.min_duration_s * sampling_rate:
         raise ValueError("truncated audio")
+    waveform = waveform.mean(1)
     if np.abs(waveform).max() < 1e-5:
         raise ValueError("silent audio")
-    waveform = waveform.mean(1)
     return waveform if sampling_rate == SAMPLING_RATE else soxr.resample(waveform, sampling_rate, SAMPLING_RATE)

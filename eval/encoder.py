@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import ClapProcessor
 
 from modeling_teminal import TeminalFeatureExtractor, TeminalModel
@@ -12,18 +13,23 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
     """Any CLAP checkpoint, stock or TeminAL, with a deterministic feature extractor.
 
     Raises:
-        OSError, ValueError: no such checkpoint, or one without weights.
+        OSError, ValueError: no such checkpoint, or one whose weights are missing, truncated or not a CLAP's.
     """
     path = Path(model_name_or_path)
     if path.is_dir() and not (path / "config.json").is_file():
         raise OSError(f"--model_name_or_path {path}: no config.json, so this is not a model folder")
     try:
-        model = TeminalModel.from_pretrained(model_name_or_path, **config_overrides).eval()
+        model, loading = TeminalModel.from_pretrained(model_name_or_path, output_loading_info=True, **config_overrides)
         processor = ClapProcessor.from_pretrained(model_name_or_path)
     except OSError as error:
         raise OSError(f"--model_name_or_path {model_name_or_path}: {error}") from error
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"--model_name_or_path {model_name_or_path}: damaged or of another shape: {error}") from error
+    missing = [key for key in loading["missing_keys"] if not key.startswith("temporal_head.")]
+    if missing:
+        raise ValueError(f"--model_name_or_path {model_name_or_path}: not a CLAP: {len(missing)} weights are missing")
     processor.feature_extractor = TeminalFeatureExtractor.from_dict(processor.feature_extractor.to_dict())
-    return model, processor
+    return model.eval(), processor
 
 
 @torch.inference_mode()

@@ -58,8 +58,8 @@ def score_examples(
         metric, [examples[i] for i in controls], [permuted[i] for i in controls], cosine, caption_rows, seed
     )
     for task in CONTROL_TASKS:
-        result[f"control_{task}"] = control[task]
-        result[f"control_{task}_ci95"] = control[f"{task}_ci95"]
+        for figure in ("", "_ci95", "_chance", "_n"):
+            result[f"control_{task}{figure}"] = control[f"{task}{figure}"]
     return result
 
 

@@ -25,7 +25,7 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
     def __call__(
         self,
         raw_speech,
-        truncation: str | None = None,
+        truncation: str | bool | None = None,
         padding: str | None = None,
         sampling_rate: int | None = None,
         return_tensors: str | None = None,
@@ -36,7 +36,8 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
         Args:
             raw_speech: one mono waveform (samples,), a batch (B, samples), or a list of waveforms of any lengths;
                 NumPy arrays, tensors or lists of floats in [-1, 1].
-            truncation: `None` (windows) or `"head"`.
+            truncation: `None` (windows) or `"head"`; `True` and `False`, which `ClapProcessor` hands on for its
+                tokenizer, mean windows too.
             padding: accepted for `ClapProcessor`, which hands its tokenizer's `padding=True` on; the audio is
                 always repeated and padded as the checkpoint's own `padding` says.
             sampling_rate: of `raw_speech`, Hz; must be the extractor's.
@@ -51,7 +52,7 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
         """
         if sampling_rate is not None and sampling_rate != self.sampling_rate:
             raise ValueError(f"sampling_rate={sampling_rate}: resample the audio to {self.sampling_rate} Hz first")
-        if truncation not in (None, "head"):
+        if truncation not in (None, True, False, "head"):
             raise ValueError(f'truncation={truncation!r}: use None (averaged windows) or "head"')
 
         windows = [self._windows(clip, truncation) for clip in _as_clips(raw_speech)]
@@ -67,9 +68,9 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
         channels = 4 if self.truncation == "fusion" else 1
         features = features[:, None].expand(-1, channels, -1, -1)
 
-        data = {"input_features": features, "is_longer": torch.zeros(len(features), 1, dtype=torch.bool)}
+        data = {"input_features": features, "is_longer": features.new_zeros((len(features), 1), dtype=torch.bool)}
         if len(features) != len(counts):
-            data["window_counts"] = torch.tensor(counts)
+            data["window_counts"] = torch.tensor(counts, device=features.device)
         return BatchFeature(data, tensor_type="np" if return_tensors == "np" else None)
 
     def _windows(self, clip: torch.Tensor, truncation: str | None) -> list[torch.Tensor]:

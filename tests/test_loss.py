@@ -103,6 +103,15 @@ def test_in_group_loss_sees_its_own_group_alone():
     assert loss.item() == pytest.approx(sum(item.item() for item in alone) / 3, rel=1e-12)
 
 
+def test_a_model_blind_to_order_is_stuck_at_half_of_ln_2_in_stage_b():
+    content = torch.eye(4, dtype=torch.float64)[[0, 1, 1, 2]]
+    holds = torch.eye(4, dtype=torch.bool)
+    holds[1:, 0] = True
+    truth = {"group": torch.zeros(4).long(), "variant": torch.arange(4), "holds": holds}
+    loss = in_group_loss(content, content, 50.0, 50.0, **truth)
+    assert loss.item() == pytest.approx(math.log(2) / 2, abs=1e-6)
+
+
 def test_bf16_embeddings_are_scored_in_fp32():
     audio, text, truth = pairs(dtype=torch.float32)
     exact = tnce_loss(audio.bfloat16().float(), text.bfloat16().float(), 10.0, 10.0, **truth)

@@ -5,8 +5,9 @@ import sys
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch.nn import functional as F
-from transformers import ClapModel
+from transformers import AutoProcessor, ClapModel
 
 from eval.encoder import load_clap
 from modeling_teminal import TeminalConfig, TeminalModel
@@ -141,6 +142,38 @@ def test_temporal_head_sees_order():
     torch.nn.init.normal_(model.temporal_head.output.weight)
     hidden = torch.randn(1, 32, 2, 16)
     assert not torch.allclose(model.temporal_head(hidden), model.temporal_head(hidden.flip(3)), atol=1e-3)
+
+
+def test_audio_and_text_go_through_the_processor_together(tiny_clap, bank, tmp_path):
+    model, processor = tiny_clap
+    processor.save_pretrained(tmp_path)
+    processor = AutoProcessor.from_pretrained(tmp_path, trust_remote_code=True)
+    captions = ["This is a sound of siren before wind.", "This is a sound of wind before siren."]
+    waveform = bank.raw[0].astype(np.float32)
+    for options in ({}, {"truncation": True}):
+        inputs = processor(
+            text=captions, audio=waveform, sampling_rate=48_000, padding=True, return_tensors="pt", **options
+        )
+        assert model(**inputs).logits_per_audio.shape == (1, 2)
+
+
+def test_damaged_and_foreign_checkpoints_are_refused(tiny_clap, tmp_path):
+    model, processor = tiny_clap
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="damaged"):
+        load_clap(str(tmp_path))
+    save_file({"bert.weight": torch.zeros(1)}, weights, metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="not a CLAP"):
+        load_clap(str(tmp_path))
+    weights.write_bytes(whole)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "projection_dim": 48}))
+    with pytest.raises(ValueError, match="of another shape"):
+        load_clap(str(tmp_path))
 
 
 def test_model_folder_without_weights_is_refused(tiny_clap, tmp_path):

@@ -47,6 +47,8 @@ def test_hub_dataset_with_the_same_columns_gives_the_same_clips(esc50_dir, tmp_p
         ({"esc50_dir": "nowhere"}, FileNotFoundError, "nowhere: no such folder"),
         ({}, ValueError, "--esc50_dir"),
         ({"source": "birds"}, ValueError, "--source birds"),
+        ({"source": "synthetic", "esc50_dir": "ESC-50"}, ValueError, "did you mean --source esc50"),
+        ({"esc50_dir": "ESC-50", "dataset_name": "ashraq/esc50"}, ValueError, "give one of them"),
     ],
 )
 def test_missing_data_is_named(options, error, message):
@@ -60,6 +62,28 @@ def test_folder_without_table_and_unknown_fold(esc50_copy):
     (esc50_copy / "meta" / "esc50.csv").unlink()
     with pytest.raises(FileNotFoundError, match=r"meta/esc50\.csv is missing"):
         load_clips("esc50", [1], str(esc50_copy))
+
+
+def test_missing_columns_are_named(esc50_copy):
+    table = esc50_copy / "meta" / "esc50.csv"
+    table.write_text(table.read_text().replace("category", "class"))
+    with pytest.raises(ValueError, match=r"esc50\.csv: no column category"):
+        load_clips("esc50", [1], str(esc50_copy))
+
+
+def test_official_table_beside_clips_turned_into_ogg(esc50_copy):
+    table = esc50_copy / "meta" / "esc50.csv"
+    table.write_text(table.read_text().replace(".ogg", ".wav"))
+    clips = load_clips("esc50", [1, 2], str(esc50_copy))
+    assert sum(clip.audio.suffix == ".ogg" for clip in clips) == 2
+    assert build_bank(clips).skipped == {}
+
+
+def test_stereo_that_cancels_out_is_silent(tmp_path):
+    tone = synthesise("siren", 0, 48_000)
+    soundfile.write(tmp_path / "antiphase.wav", np.stack([tone, -tone], axis=1), 48_000, subtype="FLOAT")
+    with pytest.raises(ValueError, match="silent audio"):
+        read_clip(Clip("antiphase", "siren", 1, "antiphase", tmp_path / "antiphase.wav"))
 
 
 def test_faulty_clips_are_skipped_named_and_counted(esc50_copy, caplog):

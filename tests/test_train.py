@@ -10,8 +10,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from training.recipe import parse_recipe
-
 from .conftest import ROOT, run_cli
 
 
@@ -38,6 +36,8 @@ def test_run_leaves_model_results_picture_and_can_be_scored_again(run, esc50_dir
     for stage in ("pretrain", "A", "B"):
         assert f"stage {stage}: " in result.stderr
     assert "control_3A" in result.stdout
+    base = results["zste"]["base"]
+    assert (base["control_3C_chance"], base["control_3C_n"]) == (pytest.approx(1 / 3), 12)
 
     report = output_dir / "again.json"
     again = run_cli(
@@ -108,6 +108,9 @@ def no_table(root):
         (None, ("--stages", "B", "--model_name_or_path", "no/such-model"), "no/such-model"),
         (None, ("--stages", "B", "--model_name_or_path", "tests"), "no config.json"),
         (None, ("--stages", "B"), "--model_name_or_path"),
+        (None, ("--model_name_or_path", "tests"), "--stages pretrain starts from scratch"),
+        (None, ("--n_scenes", 0), "--n_scenes 0"),
+        (None, ("--max_train_steps", 0), "must be a whole number of at least 1"),
     ],
 )
 def test_bad_input_is_one_clear_error(tiny_recipe, esc50_dir, tmp_path, monkeypatch, damage, flags, message):
@@ -122,34 +125,3 @@ def test_bad_input_is_one_clear_error(tiny_recipe, esc50_dir, tmp_path, monkeypa
     assert len(error) == 1
     assert message in error[0]
     assert not (tmp_path / "run").exists()
-
-
-def test_unknown_yaml_keys_are_named_with_the_nearest_known(tmp_path):
-    for text, message in [
-        ("lerning_rate: 1\n", "unknown key lerning_rate"),
-        ("B:\n  lerning_rate: 1\n", r"unknown key B\.lerning_rate; did you mean B\.learning_rate\?"),
-        ("scratch:\n  audio: 1\n", r"unknown key scratch\.audio"),
-        ("stages: [A\n", "not valid YAML"),
-        ("stages: []\n", "at least one"),
-        ("stages: [A, pretrain]\n", "pretrain comes first"),
-        ("A:\n  learning_rate: fast\n", r"A\.learning_rate: 'fast' is not a number"),
-        ("just text\n", "expected `key: value` lines"),
-    ]:
-        path = tmp_path / "bad.yaml"
-        path.write_text(text)
-        with pytest.raises(ValueError, match=message):
-            parse_recipe(["--config", str(path)])
-
-
-def test_flags_override_the_yaml(tiny_recipe):
-    recipe = parse_recipe(["--config", str(tiny_recipe), "--learning_rate", "0.5", "--train_folds", "3", "4"])
-    assert recipe.train_folds == [3, 4]
-    assert recipe.source == "esc50"
-    assert [recipe.stage[stage].learning_rate for stage in ("pretrain", "A", "B")] == [0.5] * 3
-    assert recipe.stage["A"].max_train_steps == 2
-    assert parse_recipe(["--config", str(tiny_recipe)]).stage["B"].learning_rate == 1e-3
-
-
-def test_yaml_numbers_without_a_point_are_numbers(tmp_path):
-    (tmp_path / "text.yaml").write_text("A:\n  learning_rate: 1e-3\n")
-    assert parse_recipe(["--config", str(tmp_path / "text.yaml")]).stage["A"].learning_rate == 1e-3

@@ -112,6 +112,13 @@ def test_interval_is_the_bootstrap_over_examples_and_seeded(zste):
     assert other["3A"] == result["3A"] == pytest.approx(0.6)
 
 
+def test_examples_may_be_collected_one_by_one_or_in_batches(zste):
+    zste.add(prediction=[1, 0], reference=[0], tasks="3A")
+    zste.add_batch(predictions=[[1, 0], [0, 1]], references=[[0], [0]], tasks=["3A", "3A"])
+    result = zste.compute()
+    assert (result["3A"], result["3A_n"]) == (pytest.approx(2 / 3), 3)
+
+
 def test_seen_and_unseen_pairs_apart(zste):
     result = zste.compute(
         predictions=[[1, 0], [1, 0], [0, 1], [1, 0]],

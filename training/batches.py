@@ -135,8 +135,9 @@ class BatchComposer:
         return [Pair(audio(v), variant_scene(v, x, y), caption, group) for v, caption in captions.items()]
 
     def _draw_clip(self, rng):
-        """A random clip as recorded over a random background."""
-        clips = tuple(rng.integers(0, len(self.bank.clips), 2).tolist())
+        """A random clip as recorded over another of its class, so that nothing unsaid can be heard."""
+        clip = int(rng.integers(len(self.bank.clips)))
+        clips = (clip, int(rng.choice(self.bank.by_class[self.bank.labels[clip]])))
         offsets = tuple(rng.integers(0, EVENT_SAMPLES, 2).tolist())
         return Audio(clips, None, offsets, float(rng.uniform(*BACKGROUND_SNR_DB)))
 

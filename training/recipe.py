@@ -1,14 +1,9 @@
-"""A training recipe: one YAML file, overridden by command-line flags."""
+"""A training recipe: what is trained on what, and the hyper-parameters of each stage."""
 
-import difflib
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
-
-import yaml
-from transformers import HfArgumentParser
+from dataclasses import dataclass, field
+from typing import Literal
 
 STAGES = ("pretrain", "A", "B")
-SCRATCH_KEYS = {"projection_dim", "vocab_size", "audio_config", "text_config", "feature_extractor"}
 
 
 @dataclass
@@ -68,70 +63,7 @@ class Recipe:
     alpha_same: float = field(default=1.0, metadata={"help": "TNCE weight of other variants of the same group"})
     alpha_cross: float = field(default=1.0, metadata={"help": "TNCE weight of other variants of other groups"})
     beta: float = field(default=1.0, metadata={"help": "TNCE weight of reversed and overlay rows"})
-    mixed_precision: str = field(default="no", metadata={"help": "no or bf16"})
+    mixed_precision: Literal["no", "bf16"] = "no"
     seed: int = 0
     scratch: dict = field(default_factory=dict, init=False)
     stage: dict[str, StageSettings] = field(default_factory=dict, init=False)
-
-
-def parse_recipe(argv: list[str] | None = None) -> Recipe:
-    """Read `--config` and the flags that override it.
-
-    Raises:
-        ValueError, OSError: an unknown key, stage or precision, or an unreadable YAML file.
-    """
-    parser = HfArgumentParser([Recipe, StageFlags])
-    parser.description = "Train a CLAP model to tell the order of sounds."
-    config = parser.parse_known_args(argv)[0].config
-    settings = _read_yaml(config) if config else {}
-    in_yaml = {stage: settings.pop(stage, None) or {} for stage in STAGES}
-    scratch = settings.pop("scratch", None) or {}
-    parser.set_defaults(**settings)
-    recipe, flags = parser.parse_args_into_dataclasses(argv)
-
-    if not recipe.stages or "pretrain" in recipe.stages[1:]:
-        raise ValueError(f"--stages {' '.join(recipe.stages)}: at least one, and pretrain comes first")
-    from_flags = {name: value for name, value in asdict(flags).items() if value is not None}
-    for stage in recipe.stages:
-        if stage not in STAGES:
-            raise ValueError(f"--stages {stage}: choose of {', '.join(STAGES)}")
-        recipe.stage[stage] = _stage_settings(config, stage, {**in_yaml[stage], **from_flags})
-    if recipe.mixed_precision not in ("no", "bf16"):
-        raise ValueError(f"--mixed_precision {recipe.mixed_precision}: choose no or bf16")
-    recipe.scratch = scratch
-    return recipe
-
-
-def _stage_settings(config: str | None, stage: str, chosen: dict) -> StageSettings:
-    """Settings of the right types; YAML reads `1e-3`, without a point, as text."""
-    types = {item.name: item.type for item in fields(StageSettings)}
-    for name, value in chosen.items():
-        try:
-            chosen[name] = types[name](value)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"--config {config}: {stage}.{name}: {value!r} is not a number") from error
-    return StageSettings(**chosen)
-
-
-def _read_yaml(path: str) -> dict:
-    """The YAML's settings, every key known."""
-    try:
-        settings = yaml.safe_load(Path(path).read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"--config {path}: not valid YAML: {error}") from error
-    if not isinstance(settings, dict):
-        raise ValueError(f"--config {path}: expected `key: value` lines")
-    known = {item.name for item in fields(Recipe)} - {"config", "stage"} | set(STAGES)
-    _check_keys(path, "", settings, known)
-    for stage in STAGES:
-        _check_keys(path, f"{stage}.", settings.get(stage) or {}, {item.name for item in fields(StageSettings)})
-    _check_keys(path, "scratch.", settings.get("scratch") or {}, SCRATCH_KEYS)
-    return settings
-
-
-def _check_keys(path, prefix, settings, known):
-    for key in settings:
-        if key not in known:
-            hint = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {prefix}{hint[0]}?" if hint else f"; known are {', '.join(sorted(known))}"
-            raise ValueError(f"--config {path}: unknown key {prefix}{key}{hint}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 from transformers import ClapProcessor, get_cosine_schedule_with_warmup
@@ -56,9 +57,10 @@ class StageTrainer:
         self.model.audio_model.audio_encoder.batch_norm.eval()
         if settings.text_warmup_steps:
             figures["text_warmup_in_group_loss"] = warm_up_text(
-                self.model, self.encode_text, composer, settings, self.recipe.seed
+                self.model, self.encode_text, composer, settings, self.recipe.seed, accelerator.is_main_process
             )
             self.model.zero_grad()
+            broadcast([parameter.data for parameter in self.model.parameters()])
 
         optimizer = torch.optim.AdamW(
             _parameter_groups(self.model, self.recipe.weight_decay), lr=settings.learning_rate

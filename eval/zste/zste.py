@@ -151,6 +151,10 @@ class Zste(evaluate.Metric):
         groups = [""] * len(predictions) if groups is None else groups
         super().add_batch(predictions=predictions, references=references, tasks=tasks, groups=groups, **kwargs)
 
+    def add(self, *, prediction=None, reference=None, tasks=None, groups="", **kwargs):
+        """Collect one example."""
+        super().add(prediction=prediction, reference=reference, tasks=tasks, groups=groups, **kwargs)
+
     def _compute(self, predictions, references, tasks, groups, seed=0):
         correct, chance, group_of = {}, {}, {}
         for index, (scores, right, task, group) in enumerate(zip(predictions, references, tasks, groups, strict=True)):

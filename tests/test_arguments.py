@@ -1,0 +1,64 @@
+import pytest
+
+from training.arguments import parse_recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lerning_rate: 1\n", "unknown key lerning_rate"),
+        ("B:\n  lerning_rate: 1\n", r"unknown key B\.lerning_rate; did you mean B\.learning_rate\?"),
+        ("A: 5\n", "expected `key: value` lines under A"),
+        ("A:\n  learning_rate: fast\n", r"A\.learning_rate: 'fast' is not a number"),
+        ("A:\n  max_train_steps: 2.5\n", r"A\.max_train_steps: 2\.5 must be a whole number of at least 1"),
+        ("A:\n  replay_weight: -1\n", r"A\.replay_weight: -1 must be a number of at least 0"),
+        ("scratch:\n  audio: 1\n", r"unknown key scratch\.audio"),
+        ("scratch:\n  audio_config: {}\n", r"scratch\.text_config is missing"),
+        ("scratch:\n  audio_config:\n    depht: 1\n", r"audio_config\.depht; did you mean .*depths"),
+        ("scratch:\n  audio_config:\n    depths: deep\n", r"scratch\.audio_config: .*depths"),
+        ("stages: [A\n", "not valid YAML"),
+        ("stages: [A, pretrain]\n", "pretrain comes first"),
+        ("just text\n", "expected `key: value` lines"),
+    ],
+)
+def test_a_faulty_yaml_is_told_what_is_wrong(tmp_path, text, message):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        parse_recipe(["--config", str(path)])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train_folds: [one]\n", "argument --train_folds/--train-folds: invalid int value: 'one'"),
+        ("mixed_precision: fp8\n", "argument --mixed_precision/--mixed-precision: invalid choice"),
+        ("stages: []\n", "argument --stages: expected at least one argument"),
+    ],
+)
+def test_values_of_the_wrong_type_are_refused_like_flags(tmp_path, capsys, text, message):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(SystemExit):
+        parse_recipe(["--config", str(path)])
+    assert message in capsys.readouterr().err
+
+
+def test_flags_override_the_yaml(tiny_recipe):
+    recipe = parse_recipe(["--config", str(tiny_recipe), "--learning_rate", "0.5", "--train_folds", "3", "4"])
+    assert recipe.train_folds == [3, 4]
+    assert recipe.source == "esc50"
+    assert [recipe.stage[stage].learning_rate for stage in ("pretrain", "A", "B")] == [0.5] * 3
+    assert recipe.stage["A"].max_train_steps == 2
+    assert parse_recipe(["--config", str(tiny_recipe)]).stage["B"].learning_rate == 1e-3
+
+
+def test_yaml_is_read_as_people_write_it(tmp_path):
+    path = tmp_path / "plain.yaml"
+    path.write_text(
+        "A:\n  learning_rate: 1e-3\ntrain_folds: 1\nmixed_precision: no\ntemporal_head: true\nesc50_dir:\n"
+    )
+    recipe = parse_recipe(["--config", str(path)])
+    assert recipe.stage["A"].learning_rate == 1e-3
+    assert recipe.train_folds == [1]
+    assert (recipe.mixed_precision, recipe.temporal_head, recipe.esc50_dir) == ("no", True, None)

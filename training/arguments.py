@@ -1,0 +1,109 @@
+"""Read a recipe: one YAML file, overridden by command-line flags, everything checked before any work."""
+
+import difflib
+import inspect
+import sys
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import yaml
+from huggingface_hub.errors import StrictDataclassError
+from transformers import ClapAudioConfig, ClapFeatureExtractor, ClapTextConfig, HfArgumentParser
+
+from training.recipe import STAGES, Recipe, StageFlags, StageSettings
+
+SCRATCH_PARTS = {
+    "audio_config": ClapAudioConfig,
+    "text_config": ClapTextConfig,
+    "feature_extractor": ClapFeatureExtractor,
+}
+
+
+def parse_recipe(argv: list[str] | None = None) -> Recipe:
+    """Read `--config` and the flags that override it.
+
+    Raises:
+        ValueError, OSError: an unknown key, stage or precision, or an unreadable YAML file.
+    """
+    parser = HfArgumentParser([Recipe, StageFlags])
+    parser.description = "Train a CLAP model to tell the order of sounds."
+    config = parser.parse_known_args(argv)[0].config
+    settings = _read_yaml(config) if config else {}
+    in_yaml = {stage: settings.pop(stage, None) or {} for stage in STAGES}
+    scratch = settings.pop("scratch", None) or {}
+    recipe, flags = parser.parse_args_into_dataclasses(
+        [*_as_flags(settings), *(sys.argv[1:] if argv is None else argv)]
+    )
+
+    if not recipe.stages or "pretrain" in recipe.stages[1:]:
+        raise ValueError(f"--stages {' '.join(recipe.stages)}: at least one, and pretrain comes first")
+    from_flags = {name: value for name, value in asdict(flags).items() if value is not None}
+    for stage in recipe.stages:
+        if stage not in STAGES:
+            raise ValueError(f"--stages {stage}: choose of {', '.join(STAGES)}")
+        recipe.stage[stage] = _stage_settings(config, stage, {**in_yaml[stage], **from_flags})
+    recipe.scratch = scratch
+    return recipe
+
+
+def _as_flags(settings: dict) -> list[str]:
+    """YAML settings as the flags that say the same, so that argparse checks both; YAML reads `no` as false."""
+    flags = []
+    for name, value in settings.items():
+        values = value if isinstance(value, list) else [value]
+        texts = [{True: "yes", False: "no"}[item] if isinstance(item, bool) else str(item) for item in values]
+        flags += [] if value is None else [f"--{name}", *texts]
+    return flags
+
+
+def _stage_settings(config: str | None, stage: str, chosen: dict) -> StageSettings:
+    """Settings of the right types and ranges; YAML reads `1e-3`, without a point, as text."""
+    types = {item.name: item.type for item in fields(StageSettings)}
+    for name, value in chosen.items():
+        least = 1 if name in ("max_train_steps", "per_device_train_batch_size") else 0
+        try:
+            chosen[name] = types[name](value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"--config {config}: {stage}.{name}: {value!r} is not a number") from error
+        if not chosen[name] >= least or chosen[name] != float(value):
+            whole = "a whole number" if types[name] is int else "a number"
+            raise ValueError(f"{stage}.{name}: {value!r} must be {whole} of at least {least}")
+    return StageSettings(**chosen)
+
+
+def _read_yaml(path: str) -> dict:
+    """The YAML's settings, every key known."""
+    try:
+        settings = yaml.safe_load(Path(path).read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"--config {path}: not valid YAML: {error}") from error
+    _check_keys(path, "", settings, {item.name for item in fields(Recipe)} - {"config", "stage"} | set(STAGES))
+    for stage in STAGES:
+        if settings.get(stage) is not None:
+            _check_keys(path, f"{stage}.", settings[stage], {item.name for item in fields(StageSettings)})
+    if settings.get("scratch") is not None:
+        _check_scratch(path, settings["scratch"])
+    return settings
+
+
+def _check_scratch(path, scratch):
+    """Every part there, and accepted by its transformers class, which would swallow an unknown key."""
+    _check_keys(path, "scratch.", scratch, {"projection_dim", "vocab_size", *SCRATCH_PARTS})
+    for part, cls in SCRATCH_PARTS.items():
+        if part not in scratch:
+            raise ValueError(f"--config {path}: scratch.{part} is missing")
+        _check_keys(path, f"scratch.{part}.", scratch[part], set(inspect.signature(cls).parameters))
+        try:
+            cls(**scratch[part])
+        except (StrictDataclassError, TypeError, ValueError) as error:
+            raise ValueError(f"--config {path}: scratch.{part}: {error}") from error
+
+
+def _check_keys(path, prefix, settings, known):
+    if not isinstance(settings, dict):
+        raise ValueError(f"--config {path}: expected `key: value` lines{f' under {prefix[:-1]}' if prefix else ''}")
+    for key in settings:
+        if key not in known:
+            hint = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {prefix}{hint[0]}?" if hint else f"; known are {', '.join(sorted(known))}"
+            raise ValueError(f"--config {path}: unknown key {prefix}{key}{hint}")
