@@ -25,7 +25,8 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
         raise OSError(f"--model_name_or_path {model_name_or_path}: {error}") from error
     except (SafetensorError, RuntimeError) as error:
         raise ValueError(f"--model_name_or_path {model_name_or_path}: damaged or of another shape: {error}") from error
-    missing = [key for key in loading["missing_keys"] if not key.startswith("temporal_head.")]
+    parameters = dict(model.named_parameters())
+    missing = [key for key in loading["missing_keys"] if key in parameters and not key.startswith("temporal_head.")]
     if missing:
         raise ValueError(f"--model_name_or_path {model_name_or_path}: not a CLAP: {len(missing)} weights are missing")
     processor.feature_extractor = TeminalFeatureExtractor.from_dict(processor.feature_extractor.to_dict())

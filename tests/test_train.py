@@ -69,13 +69,14 @@ def test_a_stage_starts_from_a_saved_model(run, tiny_recipe, esc50_dir, tmp_path
     assert alone["after B"] == whole["after B"]
 
 
-def test_two_processes_have_the_losses_of_one(tiny_recipe, esc50_dir, tmp_path):
-    one = train(tiny_recipe, esc50_dir, tmp_path / "one", "--per_device_train_batch_size", 8, "--replay_batch_size", 4)
+def test_two_processes_have_the_losses_and_the_steps_of_one(tiny_recipe, esc50_dir, tmp_path):
+    sizes = ("--per_device_train_batch_size", 8, "--replay_batch_size", 4)
+    one = train(tiny_recipe, esc50_dir, tmp_path / "one", "--max_train_steps", 1, *sizes)
     assert one.returncode == 0, one.stderr
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29541"),
         *("train_accelerate.py", "--config", tiny_recipe, "--esc50_dir", esc50_dir, "--output_dir", tmp_path / "two"),
-        *("--per_device_train_batch_size", "4", "--replay_batch_size", "2"),
+        *("--max_train_steps", "1", "--per_device_train_batch_size", "4", "--replay_batch_size", "2"),
     ]
     two = subprocess.run(
         list(map(str, command)),
@@ -89,8 +90,11 @@ def test_two_processes_have_the_losses_of_one(tiny_recipe, esc50_dir, tmp_path):
     assert two.returncode == 0, two.stderr
     results = [json.loads((tmp_path / folder / "results.json").read_text()) for folder in ("one", "two")]
     for stage in ("pretrain", "A", "B"):
-        losses = [result["stages"][stage]["tnce"] for result in results]
-        assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+        for loss in ("loss", "tnce"):
+            assert results[0]["stages"][stage][loss] == pytest.approx(results[1]["stages"][stage][loss], abs=1e-5)
+    first, second = (load_file(tmp_path / folder / "model.safetensors") for folder in ("one", "two"))
+    difference = torch.cat([(first[name] - second[name]).abs().flatten() for name in first])
+    assert difference.mean() <= 1e-6
 
 
 def no_table(root):

@@ -93,7 +93,9 @@ class StageTrainer:
 
         elapsed_s = time.perf_counter() - started
         last = history[-max(1, len(history) // 10) :]
-        figures.update({name: sum(item[name] for item in last) / len(last) for name in last[0]})
+        mean_losses = torch.tensor([sum(item[name] for item in last) / len(last) for name in last[0]])
+        mean_losses = accelerator.reduce(mean_losses.to(accelerator.device), "mean").tolist()
+        figures.update(zip(last[0], mean_losses, strict=True))
         figures.update(pairs_per_s=n_pairs / elapsed_s, wait_share=waited_s / elapsed_s, time_s=elapsed_s)
         logger.info("stage %s: %s", stage, ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
         self.model.eval()
