@@ -4,6 +4,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 from transformers import BatchFeature, ClapFeatureExtractor
+from transformers.utils import logging
+
+from .waveform_teminal import as_clips, resample
+
+logger = logging.get_logger(__name__)
 
 CPU_CHUNK = 4  # windows per STFT on a CPU: spectra that stay in the cache are two to three times as fast
 
@@ -34,13 +39,14 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
         """Turn waveforms into features, on the device that they are on.
 
         Args:
-            raw_speech: one mono waveform (samples,), a batch (B, samples), or a list of waveforms of any lengths;
-                NumPy arrays, tensors or lists of floats in [-1, 1].
+            raw_speech: one waveform (samples,), a batch (B, samples) or (B, channels, samples), or a list of
+                waveforms of any lengths, mono or with channels, which are mixed down; NumPy arrays, tensors or lists
+                of floats in [-1, 1], or 16 or 32 bit PCM.
             truncation: `None` (windows) or `"head"`; `True` and `False`, which `ClapProcessor` hands on for its
                 tokenizer, mean windows too.
             padding: accepted for `ClapProcessor`, which hands its tokenizer's `padding=True` on; the audio is
                 always repeated and padded as the checkpoint's own `padding` says.
-            sampling_rate: of `raw_speech`, Hz; must be the extractor's.
+            sampling_rate: of `raw_speech`, Hz; `None` means the extractor's own. Another is resampled.
             return_tensors: accepted for `ClapProcessor`; the features are tensors either way unless `"np"`.
 
         Returns:
@@ -48,20 +54,33 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
             per clip up to `max_length_s`), and for longer audio `window_counts` (B,).
 
         Raises:
-            ValueError: another sampling rate, or a clip that is empty, not mono or not finite.
+            ValueError: an unknown truncation, or a clip that is empty, not finite or of another shape.
         """
-        if sampling_rate is not None and sampling_rate != self.sampling_rate:
-            raise ValueError(f"sampling_rate={sampling_rate}: resample the audio to {self.sampling_rate} Hz first")
         if truncation not in (None, True, False, "head"):
             raise ValueError(f'truncation={truncation!r}: use None (averaged windows) or "head"')
+        clips = as_clips(raw_speech)
+        sampling_rate = sampling_rate or self.sampling_rate
+        if sampling_rate != self.sampling_rate:
+            logger.warning_once(f"audio is resampled from {sampling_rate} Hz to the model's {self.sampling_rate} Hz")
 
-        windows = [self._windows(clip, truncation) for clip in _as_clips(raw_speech)]
-        counts = [len(clip_windows) for clip_windows in windows]
-        windows = [window for clip_windows in windows for window in clip_windows]
-        chunk = CPU_CHUNK if windows[0].device.type == "cpu" else len(windows)
-        features = torch.cat(
-            [self._log_mel(torch.stack(windows[start : start + chunk])) for start in range(0, len(windows), chunk)]
-        )
+        by_length = {}
+        for index, clip in enumerate(clips):
+            by_length.setdefault(len(clip), []).append(index)
+        chunk = CPU_CHUNK if clips[0].device.type == "cpu" else len(clips)
+        features = [None] * len(clips)
+        for indices in by_length.values():
+            for start in range(0, len(indices), chunk):
+                chosen = indices[start : start + chunk]
+                waveforms = torch.stack([clips[index] for index in chosen])
+                if sampling_rate != self.sampling_rate:
+                    waveforms = resample(waveforms, sampling_rate, self.sampling_rate)
+                windows = self._windows(waveforms, truncation)
+                mel = torch.cat([self._log_mel(part) for part in windows.flatten(0, 1).split(chunk)])
+                for index, clip_features in zip(chosen, mel.split(windows.shape[1]), strict=True):
+                    features[index] = clip_features
+
+        counts = [len(clip_features) for clip_features in features]
+        features = torch.cat(features)
         if not torch.isfinite(features).all():
             clip = np.repeat(np.arange(len(counts)), counts)[int((~torch.isfinite(features)).nonzero()[0, 0])]
             raise ValueError(f"clip {clip} holds values that are not finite")
@@ -73,17 +92,17 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
             data["window_counts"] = torch.tensor(counts, device=features.device)
         return BatchFeature(data, tensor_type="np" if return_tensors == "np" else None)
 
-    def _windows(self, clip: torch.Tensor, truncation: str | None) -> list[torch.Tensor]:
-        """One clip -> its windows of `nb_max_samples`, views where they can be."""
-        size = self.nb_max_samples
-        if len(clip) < size:
-            repeats = {"repeat": -(-size // len(clip)), "repeatpad": size // len(clip), "pad": 1}[self.padding]
-            clip = clip.repeat(repeats)[:size]
-            return [F.pad(clip, (0, size - len(clip)))]
+    def _windows(self, waveforms: torch.Tensor, truncation: str | bool | None) -> torch.Tensor:
+        """(B, samples) -> (B, windows, `nb_max_samples`)."""
+        size, n_samples = self.nb_max_samples, waveforms.shape[1]
+        if n_samples < size:
+            repeats = {"repeat": -(-size // n_samples), "repeatpad": size // n_samples, "pad": 1}[self.padding]
+            waveforms = waveforms.repeat(1, repeats)[:, :size]
+            return F.pad(waveforms, (0, size - waveforms.shape[1]))[:, None]
         if truncation == "head":
-            return [clip[:size]]
-        starts = np.linspace(0, len(clip) - size, -(-len(clip) // size)).round().astype(int)
-        return [clip[start : start + size] for start in starts]
+            return waveforms[:, None, :size]
+        starts = np.linspace(0, n_samples - size, -(-n_samples // size)).round().astype(int)
+        return torch.stack([waveforms[:, start : start + size] for start in starts], dim=1)
 
     def _log_mel(self, waveform: torch.Tensor) -> torch.Tensor:
         """(W, samples) -> (W, frames, mel bins), 10 log10 of the mel power, at least -100 dB."""
@@ -98,21 +117,6 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
         with torch.autocast(power.device.type, enabled=False):
             mel = power @ filters
         return 10 * mel.clamp(min=1e-10).log10()
-
-
-def _as_clips(raw_speech) -> list[torch.Tensor]:
-    """One fp32 tensor per clip, checked."""
-    if isinstance(raw_speech, (list, tuple)) and len(raw_speech) > 0 and np.ndim(raw_speech[0]) == 0:
-        raw_speech = torch.as_tensor(raw_speech)
-    if isinstance(raw_speech, (np.ndarray, torch.Tensor)) and raw_speech.ndim == 1:
-        raw_speech = raw_speech[None]
-    clips = [torch.as_tensor(clip).to(torch.float32) for clip in raw_speech]
-    if not clips:
-        raise ValueError("raw_speech holds no clip")
-    for index, clip in enumerate(clips):
-        if clip.ndim != 1 or len(clip) == 0:
-            raise ValueError(f"clip {index} must be mono audio of shape (samples,), got {tuple(clip.shape)}")
-    return clips
 
 
 TeminalFeatureExtractor.register_for_auto_class()

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+import scipy.signal
+import soxr
 import torch
 from transformers import ClapFeatureExtractor
 
 from modeling_teminal import TeminalFeatureExtractor
+from modeling_teminal.waveform_teminal import resample
 
 STOCK = {"truncation": "rand_trunc", "frequency_min": 50}
 
@@ -69,14 +72,45 @@ def test_every_input_form_gives_the_same(extractors, form):
     assert torch.equal(extractors[1](form(clip), sampling_rate=48_000)["input_features"], expected)
 
 
+def chord(sampling_rate):
+    t = np.arange(3 * sampling_rate) / sampling_rate
+    swell = np.sin(np.pi * t / 3) ** 2
+    return swell * sum(0.2 * np.sin(2 * np.pi * frequency * t) for frequency in (220, 660, 1900))
+
+
+def test_8_khz_stereo_pcm_is_its_48_khz_mono_version(extractors):
+    left, right = 1.5 * chord(8_000), 0.5 * chord(8_000)
+    pcm = (np.stack([left, right]) * 32_768).astype(np.int16)
+    expected = extractors[1](chord(48_000).astype(np.float32), sampling_rate=48_000)["input_features"]
+    loud = expected > expected.max() - 40
+    for form in (pcm, pcm.T, torch.from_numpy(pcm)):
+        features = extractors[1]([form], sampling_rate=8_000)["input_features"]
+        assert features.shape == expected.shape
+        assert (features - expected)[loud].abs().max() <= 0.1
+    batch = extractors[1](pcm[None], sampling_rate=8_000)["input_features"]
+    assert torch.equal(batch, features)
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), [(44_100, 48_000), (16_000, 48_000), (96_000, 48_000)])
+def test_resampling_is_that_of_soxr(from_hz, to_hz):
+    noise = scipy.signal.sosfiltfilt(
+        scipy.signal.butter(8, 7_000, fs=from_hz, output="sos"), waveform(from_hz)
+    ).astype(np.float32)
+    expected = soxr.resample(noise, from_hz, to_hz, quality="VHQ")
+    ours = resample(torch.from_numpy(noise)[None], from_hz, to_hz)[0].numpy()
+    assert len(ours) == len(expected)
+    inner = slice(to_hz // 10, -to_hz // 10)
+    error = np.square(ours - expected)[inner].mean() / np.square(expected)[inner].mean()
+    assert 10 * np.log10(error) <= -80
+
+
 @pytest.mark.parametrize(
     ("clips", "options", "message"),
     [
         ([waveform(100), np.full(100, np.nan)], {}, "clip 1 holds values that are not finite"),
-        ([waveform(100), np.zeros((2, 100))], {}, "clip 1 must be mono"),
-        ([waveform(100), np.zeros(0)], {}, "clip 1 must be mono"),
+        ([waveform(100), np.zeros((2, 3, 100))], {}, r"clip 1 must be \(samples,\)"),
+        ([waveform(100), np.zeros(0)], {}, r"clip 1 must be \(samples,\)"),
         ([], {}, "no clip"),
-        ([waveform(100)], {"sampling_rate": 16_000}, "resample the audio to 48000 Hz"),
         ([waveform(100)], {"truncation": "fusion"}, "truncation"),
     ],
 )
