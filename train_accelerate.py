@@ -73,6 +73,9 @@ def main() -> None:
         set_seed(recipe.seed)
         model, processor, train_bank, eval_bank = prepare(recipe)
         examples = build_examples(eval_bank, recipe.n_scenes, recipe.seed)
+        features = (
+            audio_features(eval_bank, examples, processor.feature_extractor) if accelerator.is_main_process else None
+        )
         output_dir = Path(recipe.output_dir)
         output_dir.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
@@ -80,9 +83,6 @@ def main() -> None:
 
     model.to(accelerator.device)
     trainer = StageTrainer(accelerator, model, processor, train_bank, recipe)
-    features = (
-        audio_features(eval_bank, examples, processor.feature_extractor) if accelerator.is_main_process else None
-    )
     zste, stages = {}, {}
 
     def score(name):

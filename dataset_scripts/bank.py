@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dataset_scripts.compose import EVENT_SAMPLES, event_loop
+from dataset_scripts.compose import EVENT_S, EVENT_SAMPLES, event_loop
 from dataset_scripts.sources import Clip, read_clip
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ def build_bank(clips: list[Clip]) -> ClipBank:
             return str(error)
         raw = np.zeros(EVENT_SAMPLES, dtype=np.float16)
         raw[: len(waveform)] = waveform[:EVENT_SAMPLES]
+        if not raw.any():
+            return f"silent in its first {EVENT_S:g} s"
         return raw, event_loop(waveform).astype(np.float16)
 
     with ThreadPoolExecutor() as pool:

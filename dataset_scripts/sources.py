@@ -9,9 +9,9 @@ import numpy as np
 import soundfile
 import soxr
 
+from dataset_scripts.compose import SAMPLING_RATE
 from dataset_scripts.synthetic import SYNTHETIC_CLASSES, synthesise
 
-SAMPLING_RATE = 48_000
 ESC50_DURATION_S = 5.0
 ESC50_COLUMNS = ("filename", "fold", "category", "src_file")
 
@@ -74,10 +74,10 @@ def _esc50_folder(root: Path) -> list[Clip]:
     table = root / "meta" / "esc50.csv"
     if not table.is_file():
         raise FileNotFoundError(f"--esc50_dir {root}: meta/esc50.csv is missing; point at the official ESC-50 folder")
-    with open(table, newline="") as file:
+    with open(table, newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     _check_columns(table, rows[0] if rows else ())
-    return _esc50_clips(rows, [_audio_path(root / "audio" / row["filename"]) for row in rows])
+    return _esc50_clips(table, rows, [_audio_path(root / "audio" / row["filename"]) for row in rows])
 
 
 def _audio_path(path: Path) -> Path:
@@ -94,21 +94,29 @@ def _check_columns(origin, present) -> None:
 
 def _esc50_hub(dataset_name: str) -> list[Clip]:
     from datasets import Audio, load_dataset
+    from datasets.exceptions import DatasetsError
 
-    dataset = load_dataset(dataset_name, split="train")
+    try:
+        dataset = load_dataset(dataset_name, split="train")
+    except (DatasetsError, OSError, ValueError) as error:
+        raise ValueError(f"--dataset_name {dataset_name}: {error}") from error
     _check_columns(f"--dataset_name {dataset_name}", dataset.column_names)
     if "audio" not in dataset.column_names:
         raise ValueError(f"--dataset_name {dataset_name}: no column audio")
     dataset = dataset.cast_column("audio", Audio(decode=False))
     audio = [item["bytes"] or Path(item["path"]) for item in dataset["audio"]]
-    return _esc50_clips(list(dataset.remove_columns("audio")), audio)
+    return _esc50_clips(f"--dataset_name {dataset_name}", list(dataset.remove_columns("audio")), audio)
 
 
-def _esc50_clips(rows: list[dict], audio: list) -> list[Clip]:
-    return [
-        Clip(row["filename"], row["category"], int(row["fold"]), str(row["src_file"]), content, ESC50_DURATION_S - 0.1)
-        for row, content in zip(rows, audio, strict=True)
-    ]
+def _esc50_clips(origin, rows: list[dict], audio: list) -> list[Clip]:
+    clips = []
+    for number, (row, content) in enumerate(zip(rows, audio, strict=True), start=1):
+        values = [row[name] for name in ESC50_COLUMNS]
+        if None in values or not str(row["fold"]).isdigit():
+            raise ValueError(f"{origin}: row {number} is damaged: {dict(zip(ESC50_COLUMNS, values, strict=True))}")
+        name, fold, label, recording = values
+        clips.append(Clip(name, label, int(fold), str(recording), content, ESC50_DURATION_S - 0.1))
+    return clips
 
 
 def _synthetic_clips(clips_per_fold: int = 24) -> list[Clip]:

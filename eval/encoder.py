@@ -19,7 +19,9 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
     if path.is_dir() and not (path / "config.json").is_file():
         raise OSError(f"--model_name_or_path {path}: no config.json, so this is not a model folder")
     try:
-        model, loading = TeminalModel.from_pretrained(model_name_or_path, output_loading_info=True, **config_overrides)
+        model, loading = TeminalModel.from_pretrained(
+            model_name_or_path, dtype=torch.float32, output_loading_info=True, **config_overrides
+        )
         processor = ClapProcessor.from_pretrained(model_name_or_path)
     except OSError as error:
         raise OSError(f"--model_name_or_path {model_name_or_path}: {error}") from error

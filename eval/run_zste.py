@@ -32,7 +32,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--n_scenes", type=int, default=1000, help="composition groups")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output_json", type=Path, help="where every figure is written")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.n_scenes < 1 or args.seed < 0:
+        parser.error(f"--n_scenes {args.n_scenes} must be at least 1 and --seed {args.seed} at least 0")
+    return args
 
 
 def versions() -> dict[str, str]:
@@ -47,11 +50,14 @@ def main() -> None:
         model, processor = load_clap(args.model_name_or_path)
         bank = build_bank(load_clips(args.source, args.folds, args.esc50_dir, args.dataset_name))
         examples = build_examples(bank, args.n_scenes, args.seed)
+        if args.output_json:
+            args.output_json.parent.mkdir(parents=True, exist_ok=True)
+            args.output_json.touch()
+        features = audio_features(bank, examples, processor.feature_extractor)
     except (ValueError, OSError) as error:
         sys.exit(f"run_zste.py: error: {error}")
 
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    features = audio_features(bank, examples, processor.feature_extractor)
     result = score_examples(model, processor, examples, features, args.seed)
     print(format_table({"model": result}))
 
@@ -59,6 +65,8 @@ def main() -> None:
         report = {
             "model": args.model_name_or_path,
             "source": args.source,
+            "esc50_dir": args.esc50_dir,
+            "dataset_name": args.dataset_name,
             "folds": args.folds,
             "n_clips": len(bank.clips),
             "skipped": bank.skipped,
@@ -68,7 +76,6 @@ def main() -> None:
             "wall_time_s": round(time.perf_counter() - started, 1),
             "zste": result,
         }
-        args.output_json.parent.mkdir(parents=True, exist_ok=True)
         args.output_json.write_text(json.dumps(report, indent=2) + "\n")
 
 

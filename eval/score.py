@@ -9,22 +9,30 @@ from tqdm.auto import tqdm
 from transformers import ClapProcessor
 
 from dataset_scripts.bank import ClipBank
+from dataset_scripts.compose import EVENT_S, SAMPLING_RATE
 from eval.encoder import embed_audio, embed_text
 from eval.zste_scenes import Example, render
 from modeling_teminal import TeminalFeatureExtractor, TeminalModel
 
 CONTROL_TASKS = ("3A", "3B", "3C")
+SCENE_S = 2 * EVENT_S
 
 
 def audio_features(
     bank: ClipBank, examples: list[Example], extractor: TeminalFeatureExtractor, batch_size: int = 32
 ) -> torch.Tensor:
-    """Features of every distinct audio, (audios, channels, frames, mel bins), in order of first appearance."""
+    """Features of every distinct audio, (audios, channels, frames, mel bins), in order of first appearance.
+
+    Raises:
+        ValueError: the checkpoint hears less than a scene at once.
+    """
+    if extractor.nb_max_samples < SCENE_S * extractor.sampling_rate:
+        raise ValueError(f"the checkpoint's max_length_s is {extractor.max_length_s}; scenes last {SCENE_S:g} s")
     specs = list(dict.fromkeys(example.audio for example in examples))
     features = []
     for start in tqdm(range(0, len(specs), batch_size), desc="ZSTE scenes", unit="batch", leave=False):
         waveforms = [render(bank, spec) for spec in specs[start : start + batch_size]]
-        features.append(extractor(waveforms, sampling_rate=extractor.sampling_rate)["input_features"])
+        features.append(extractor(waveforms, sampling_rate=SAMPLING_RATE)["input_features"])
     return torch.cat(features)
 
 
@@ -83,6 +91,8 @@ def format_table(results: dict[str, dict]) -> str:
     rows = [key for key in first if f"{key}_ci95" in first]
     lines = [f"{'ZSTE':>12} {'chance':>7} " + " ".join(f"{name:>9}" for name in results)]
     for key in rows:
-        chance = f"{100 * first[f'{key}_chance']:.1f}" if f"{key}_chance" in first else ""
-        lines.append(f"{key:>12} {chance:>7} " + " ".join(f"{100 * result[key]:9.1f}" for result in results.values()))
+        chance = 100 * first[f"{key}_chance"]
+        lines.append(
+            f"{key:>12} {chance:>7.1f} " + " ".join(f"{100 * result[key]:9.1f}" for result in results.values())
+        )
     return "\n".join(lines)

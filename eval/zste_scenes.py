@@ -7,7 +7,7 @@ import torch
 
 from dataset_scripts.bank import ClipBank
 from dataset_scripts.captions import say
-from dataset_scripts.compose import EVENT_SAMPLES, OVERLAY_SNR_DB, render_group
+from dataset_scripts.compose import EVENT_S, EVENT_SAMPLES, OVERLAY_SNR_DB, render_group
 from dataset_scripts.scenes import VARIANTS, Caption, holds, split_pairs, variant_scene
 
 
@@ -99,7 +99,7 @@ def build_examples(bank: ClipBank, n_scenes: int, seed: int) -> list[Example]:
         raise ValueError(f"--n_scenes {n_scenes}: at least 1 is needed")
     rng = np.random.default_rng([seed, 7])
     clips = np.sort(rng.permutation(len(bank.clips))[:n_scenes])
-    examples = clip_examples(bank, clips, rng.uniform(0, 5, len(clips)))
+    examples = clip_examples(bank, clips, rng.uniform(0, EVENT_S, len(clips)))
 
     _, unseen = split_pairs(bank.classes)
     unseen = set(unseen)
@@ -122,7 +122,7 @@ def render(bank: ClipBank, spec: AudioSpec) -> torch.Tensor:
         clip = torch.from_numpy(bank.raw[spec.clips[0]]).float()
         if spec.kind == "clip":
             return clip
-        onset = int(spec.onset_s / 5 * EVENT_SAMPLES)
+        onset = int(spec.onset_s / EVENT_S * EVENT_SAMPLES)
         return torch.nn.functional.pad(clip, (onset, EVENT_SAMPLES - onset))
     x, y = (torch.from_numpy(bank.loops[clip]).float() for clip in spec.clips)
     return render_group(x, y, spec.snr_db)[spec.kind]

@@ -9,8 +9,8 @@ class TeminalConfig(ClapConfig):
     Args:
         temporal_head (`bool`, defaults to `False`): add a residual head that sees the order of the audio tower's
             time positions. Without it the checkpoint is a plain CLAP and says `model_type: "clap"` when saved, so
-            that stock `ClapModel` loads it; with it, it says `"teminal"`, so that stock code refuses it instead of
-            silently giving other embeddings.
+            that stock `ClapModel` loads it; with it, it says `"teminal"`, so that `AutoModel` and `pipeline` refuse
+            it without trust instead of silently giving other embeddings (`ClapModel.from_pretrained` warns only).
         temporal_positions (`int`, defaults to 8): number of time positions that the head looks at.
 
     All other arguments are those of [`~transformers.ClapConfig`].

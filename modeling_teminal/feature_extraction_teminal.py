@@ -1,6 +1,5 @@
 """Log-mel features for CLAP in batched torch: the numbers of `ClapFeatureExtractor`, without its random crop."""
 
-import numpy as np
 import torch
 from torch.nn import functional as F
 from transformers import BatchFeature, ClapFeatureExtractor
@@ -82,7 +81,8 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
         counts = [len(clip_features) for clip_features in features]
         features = torch.cat(features)
         if not torch.isfinite(features).all():
-            clip = np.repeat(np.arange(len(counts)), counts)[int((~torch.isfinite(features)).nonzero()[0, 0])]
+            window = int((~torch.isfinite(features)).nonzero()[0, 0])
+            clip = int((torch.tensor(counts).cumsum(0) <= window).sum())
             raise ValueError(f"clip {clip} holds values that are not finite")
         channels = 4 if self.truncation == "fusion" else 1
         features = features[:, None].expand(-1, channels, -1, -1)
@@ -101,14 +101,15 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
             return F.pad(waveforms, (0, size - waveforms.shape[1]))[:, None]
         if truncation == "head":
             return waveforms[:, None, :size]
-        starts = np.linspace(0, n_samples - size, -(-n_samples // size)).round().astype(int)
+        n_windows = -(-n_samples // size)
+        starts = [round(index * (n_samples - size) / max(1, n_windows - 1)) for index in range(n_windows)]
         return torch.stack([waveforms[:, start : start + size] for start in starts], dim=1)
 
     def _log_mel(self, waveform: torch.Tensor) -> torch.Tensor:
         """(W, samples) -> (W, frames, mel bins), 10 log10 of the mel power, at least -100 dB."""
         n_fft = self.fft_window_size
         filters = self.mel_filters if self.truncation == "fusion" else self.mel_filters_slaney
-        n_bins = int(np.flatnonzero(filters.any(1))[-1]) + 1
+        n_bins = int(filters.any(1).nonzero()[0][-1]) + 1
         filters = torch.as_tensor(filters[:n_bins], dtype=waveform.dtype, device=waveform.device)
         window = torch.hann_window(n_fft, device=waveform.device)
         padded = F.pad(waveform[:, None], (n_fft // 2, n_fft // 2), mode="reflect")[:, 0]

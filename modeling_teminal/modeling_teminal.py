@@ -7,6 +7,7 @@ from transformers import ClapModel
 from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.clap.modeling_clap import ClapOutput
+from transformers.utils.generic import can_return_tuple
 
 from .configuration_teminal import TeminalConfig
 
@@ -60,6 +61,7 @@ class TeminalModel(ClapModel):
             init.zeros_(module.output.weight)
             init.zeros_(module.output.bias)
 
+    @can_return_tuple
     def get_audio_features(
         self,
         input_features: torch.Tensor,
@@ -90,6 +92,7 @@ class TeminalModel(ClapModel):
         outputs.pooler_output = embeds
         return outputs
 
+    @can_return_tuple
     def forward(
         self,
         input_ids: torch.LongTensor,

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -19,10 +18,10 @@ def as_clips(raw_speech) -> list[torch.Tensor]:
     Raises:
         ValueError: naming a clip that is empty or of another shape.
     """
-    if isinstance(raw_speech, (list, tuple)) and len(raw_speech) > 0 and np.ndim(raw_speech[0]) == 0:
+    is_list = isinstance(raw_speech, (list, tuple))
+    if not is_list or (raw_speech and torch.as_tensor(raw_speech[0]).ndim == 0):
         raw_speech = torch.as_tensor(raw_speech)
-    if isinstance(raw_speech, (np.ndarray, torch.Tensor)) and raw_speech.ndim == 1:
-        raw_speech = raw_speech[None]
+        raw_speech = raw_speech[None] if raw_speech.ndim == 1 else raw_speech
     if len(raw_speech) == 0:
         raise ValueError("raw_speech holds no clip")
     return [_as_mono(torch.as_tensor(clip), index) for index, clip in enumerate(raw_speech)]

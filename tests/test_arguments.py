@@ -16,6 +16,12 @@ from training.arguments import parse_recipe
         ("scratch:\n  audio_config: {}\n", r"scratch\.text_config is missing"),
         ("scratch:\n  audio_config:\n    depht: 1\n", r"audio_config\.depht; did you mean .*depths"),
         ("scratch:\n  audio_config:\n    depths: deep\n", r"scratch\.audio_config: .*depths"),
+        ("scratch:\n  text_config:\n    vocab_size: 5\n", r"unknown key scratch\.text_config\.vocab_size"),
+        ("stages: [A, A]\n", "each at most once"),
+        ("beta: -1\n", r"--beta -1.0: must be from 0 to inf"),
+        ("warmup_ratio: 2\n", r"--warmup_ratio 2.0: must be from 0 to 1"),
+        ("max_grad_norm: 0\n", "--max_grad_norm 0.0"),
+        ("A:\n  max_train_steps: .inf\n", "is not a number"),
         ("stages: [A\n", "not valid YAML"),
         ("stages: [A, pretrain]\n", "pretrain comes first"),
         ("just text\n", "expected `key: value` lines"),
@@ -26,6 +32,14 @@ def test_a_faulty_yaml_is_told_what_is_wrong(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         parse_recipe(["--config", str(path)])
+
+
+def test_a_tower_whose_sizes_disagree_is_refused(tiny_recipe):
+    tiny_recipe.write_text(
+        tiny_recipe.read_text().replace("patch_embeds_hidden_size: 16", "patch_embeds_hidden_size: 8")
+    )
+    with pytest.raises(ValueError, match=r"audio_config\.hidden_size: 32 must be 16"):
+        parse_recipe(["--config", str(tiny_recipe)])
 
 
 @pytest.mark.parametrize(

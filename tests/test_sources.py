@@ -71,6 +71,16 @@ def test_missing_columns_are_named(esc50_copy):
         load_clips("esc50", [1], str(esc50_copy))
 
 
+@pytest.mark.parametrize(("old", "new"), [(",1,0,siren", ",one,0,siren"), ("False,10022,B", "False")])
+def test_damaged_rows_are_named(esc50_copy, old, new):
+    table = esc50_copy / "meta" / "esc50.csv"
+    text = table.read_text()
+    assert old in text
+    table.write_text(text.replace(old, new))
+    with pytest.raises(ValueError, match=r"esc50\.csv: row \d+ is damaged"):
+        load_clips("esc50", [1], str(esc50_copy))
+
+
 def test_official_table_beside_clips_turned_into_ogg(esc50_copy):
     table = esc50_copy / "meta" / "esc50.csv"
     table.write_text(table.read_text().replace(".ogg", ".wav"))

@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import math
 import sys
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -16,6 +17,17 @@ SCRATCH_PARTS = {
     "audio_config": ClapAudioConfig,
     "text_config": ClapTextConfig,
     "feature_extractor": ClapFeatureExtractor,
+}
+SET_BY_SCRATCH = {"vocab_size", "max_position_embeddings", "truncation", "frequency_min"}
+RANGES = {
+    "n_scenes": (1, math.inf),
+    "weight_decay": (0, math.inf),
+    "warmup_ratio": (0, 1),
+    "max_grad_norm": (1e-9, math.inf),
+    "alpha_same": (0, math.inf),
+    "alpha_cross": (0, math.inf),
+    "beta": (0, math.inf),
+    "seed": (0, 2**32 - 1),
 }
 
 
@@ -37,6 +49,11 @@ def parse_recipe(argv: list[str] | None = None) -> Recipe:
 
     if not recipe.stages or "pretrain" in recipe.stages[1:]:
         raise ValueError(f"--stages {' '.join(recipe.stages)}: at least one, and pretrain comes first")
+    if len(set(recipe.stages)) < len(recipe.stages):
+        raise ValueError(f"--stages {' '.join(recipe.stages)}: each at most once")
+    for name, (least, most) in RANGES.items():
+        if not least <= getattr(recipe, name) <= most:
+            raise ValueError(f"--{name} {getattr(recipe, name)}: must be from {least:g} to {most:g}")
     from_flags = {name: value for name, value in asdict(flags).items() if value is not None}
     for stage in recipe.stages:
         if stage not in STAGES:
@@ -63,7 +80,7 @@ def _stage_settings(config: str | None, stage: str, chosen: dict) -> StageSettin
         least = 1 if name in ("max_train_steps", "per_device_train_batch_size") else 0
         try:
             chosen[name] = types[name](value)
-        except (TypeError, ValueError) as error:
+        except (OverflowError, TypeError, ValueError) as error:
             raise ValueError(f"--config {config}: {stage}.{name}: {value!r} is not a number") from error
         if not chosen[name] >= least or chosen[name] != float(value):
             whole = "a whole number" if types[name] is int else "a number"
@@ -92,11 +109,23 @@ def _check_scratch(path, scratch):
     for part, cls in SCRATCH_PARTS.items():
         if part not in scratch:
             raise ValueError(f"--config {path}: scratch.{part} is missing")
-        _check_keys(path, f"scratch.{part}.", scratch[part], set(inspect.signature(cls).parameters))
+        _check_keys(path, f"scratch.{part}.", scratch[part], set(inspect.signature(cls).parameters) - SET_BY_SCRATCH)
         try:
             cls(**scratch[part])
         except (StrictDataclassError, TypeError, ValueError) as error:
             raise ValueError(f"--config {path}: scratch.{part}: {error}") from error
+    for name in ("projection_dim", "vocab_size"):
+        if not isinstance(scratch.get(name, 1), int) or scratch.get(name, 1) < 1:
+            raise ValueError(
+                f"--config {path}: scratch.{name}: {scratch[name]!r} must be a whole number of at least 1"
+            )
+    audio = ClapAudioConfig(**scratch["audio_config"])
+    tower_size = audio.patch_embeds_hidden_size * 2 ** (len(audio.depths) - 1)
+    if audio.hidden_size != tower_size:
+        raise ValueError(
+            f"--config {path}: scratch.audio_config.hidden_size: {audio.hidden_size} must be {tower_size}, "
+            "patch_embeds_hidden_size * 2^(stages - 1)"
+        )
 
 
 def _check_keys(path, prefix, settings, known):

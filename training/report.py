@@ -8,17 +8,16 @@ import matplotlib
 matplotlib.use("agg")
 from matplotlib import pyplot
 
-SHOWN = ("1A", "1B", "2B", "2D", "3A", "3B", "3C", "3D")
+SHOWN = ("1A", "1B", "2A", "2B", "2C", "2D", "3A", "3B", "3C", "3D")
 
 
 def write_results(path: Path, results: dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(results, indent=2) + "\n")
 
 
 def plot_zste(path: Path, zste: dict[str, dict], title: str) -> None:
     """Bars of each sub-task per model, with 95 % intervals and chance levels, in percent."""
-    figure, axes = pyplot.subplots(figsize=(9, 4), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(10, 4), layout="constrained")
     width = 0.8 / len(zste)
     for i, (name, result) in enumerate(zste.items()):
         place = [j + (i - (len(zste) - 1) / 2) * width for j in range(len(SHOWN))]
@@ -28,9 +27,9 @@ def plot_zste(path: Path, zste: dict[str, dict], title: str) -> None:
             for side in (0, 1)
         ]
         axes.bar(place, height, width, yerr=spread, label=name, error_kw={"elinewidth": 0.8})
-    last = next(iter(zste.values()))
+    first = next(iter(zste.values()))
     for j, task in enumerate(SHOWN):
-        chance = 100 * last[f"{task}_chance"]
+        chance = 100 * first[f"{task}_chance"]
         axes.hlines(
             chance, j - 0.45, j + 0.45, colors="black", linestyles="dotted", label="chance" if j == 0 else None
         )

@@ -10,6 +10,7 @@ from transformers import ClapAudioConfig, ClapProcessor, ClapTextConfig, Roberta
 
 from dataset_scripts.bank import ClipBank
 from dataset_scripts.captions import DEFAULT, TRAINING
+from dataset_scripts.compose import SAMPLING_RATE
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
 
 SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -66,7 +67,7 @@ def _calibrate_batch_norm(model, extractor, bank, n_clips=256):
     """Set the running statistics of the input batch norm from training clips; training leaves them as they are."""
     chosen = np.linspace(0, len(bank.clips) - 1, min(n_clips, len(bank.clips))).astype(int)
     waveforms = torch.from_numpy(bank.raw[chosen].astype(np.float32))
-    mel = extractor(waveforms, sampling_rate=extractor.sampling_rate)["input_features"]
+    mel = extractor(waveforms, sampling_rate=SAMPLING_RATE)["input_features"]
     batch_norm = model.audio_model.audio_encoder.batch_norm
     batch_norm.running_mean.copy_(mel.mean((0, 1, 2)))
     batch_norm.running_var.copy_(mel.var((0, 1, 2)))

@@ -38,6 +38,10 @@ class StageTrainer:
     recipe: Recipe
 
     def __post_init__(self):
+        if self.model.config.audio_config.enable_fusion:  # scenes fit one window: what fuses longer audio is not used
+            patch_embed = self.model.audio_model.audio_encoder.patch_embed
+            patch_embed.fusion_model.requires_grad_(False)
+            patch_embed.mel_conv2d.requires_grad_(False)
         self.prepared_model = self.accelerator.prepare(self.model)
 
     def train(self, stage: str) -> dict[str, float]:

@@ -23,8 +23,8 @@ Args:
 Returns:
     A flat dict of fractions in [0, 1]: for each sub-task "3A", its mean "task3" and the means "recognition" (tasks 1,
     2), "temporal" (3, 4, 5) and "zste" (all) the accuracy, and beside each "3A_ci95" ([low, high], 1000 bootstrap
-    samples of the examples), "3A_chance" and "3A_n"; with groups also "3A_seen" and "3A_unseen". A mean is given only
-    where all its parts are there.
+    samples of the scenes, example i of each sub-task being of scene i), "3A_chance" and "3A_n"; with groups also
+    "3A_seen" and "3A_unseen". A mean is given only where all its parts are there.
 
 Examples:
     >>> zste = evaluate.load("zste")
@@ -121,6 +121,23 @@ def add_means(values: dict) -> dict:
     return values
 
 
+def resampled_accuracies(correct: dict[str, list[bool]], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Accuracy of each sub-task in each bootstrap sample.
+
+    Sub-tasks with equally many examples are resampled together, example i of one with example i of the others: they
+    come from the same scene, and the interval of a mean must know it.
+    """
+    accuracy = {task: np.empty(N_BOOTSTRAP) for task in correct}
+    for n in sorted({len(rights) for rights in correct.values()}):
+        together = [task for task in correct if len(correct[task]) == n]
+        rights = np.array([correct[task] for task in together], dtype=np.float64)
+        for sample in range(N_BOOTSTRAP):
+            drawn = np.bincount(rng.integers(n, size=n), minlength=n)
+            for task, value in zip(together, rights @ drawn / n, strict=True):
+                accuracy[task][sample] = value
+    return accuracy
+
+
 class Zste(evaluate.Metric):
     def _info(self):
         features = {
@@ -169,13 +186,7 @@ class Zste(evaluate.Metric):
         in_order = [task for task in SUBTASKS if task in correct]
         accuracy = add_means({task: float(np.mean(correct[task])) for task in in_order})
         chances = add_means({task: float(np.mean(chance[task])) for task in in_order})
-        # Resampling n examples of which k are right is a draw from Binomial(n, k / n).
-        bootstrap = add_means(
-            {
-                task: rng.binomial(len(correct[task]), accuracy[task], N_BOOTSTRAP) / len(correct[task])
-                for task in in_order
-            }
-        )
+        bootstrap = add_means(resampled_accuracies({task: correct[task] for task in in_order}, rng))
         counts = {task: len(correct[task]) for task in in_order}
         for name, parts in MEANS.items():
             if name in accuracy:
