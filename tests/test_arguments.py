@@ -16,7 +16,10 @@ from training.arguments import parse_recipe
         ("scratch:\n  audio_config: {}\n", r"scratch\.text_config is missing"),
         ("scratch:\n  audio_config:\n    depht: 1\n", r"audio_config\.depht; did you mean .*depths"),
         ("scratch:\n  audio_config:\n    depths: deep\n", r"scratch\.audio_config: .*depths"),
-        ("scratch:\n  text_config:\n    vocab_size: 5\n", r"unknown key scratch\.text_config\.vocab_size"),
+        (
+            "scratch:\n  audio_config: {}\n  text_config:\n    vocab_size: 5\n",
+            r"unknown key scratch\.text_config\.vocab_size",
+        ),
         ("stages: [A, A]\n", "each at most once"),
         ("beta: -1\n", r"--beta -1.0: must be from 0 to inf"),
         ("warmup_ratio: 2\n", r"--warmup_ratio 2.0: must be from 0 to 1"),

@@ -74,8 +74,6 @@ def test_checkpoint_with_head_is_refused_without_trust(bank, inputs, tmp_path):
     model.eval().save_pretrained(tmp_path / "model")
     processor.save_pretrained(tmp_path / "model")
     torch.save(inputs, tmp_path / "inputs.pt")
-    with torch.no_grad():
-        assert "temporal_head.output.weight" not in ClapModel.from_pretrained(tmp_path / "model").state_dict()
     code = (
         "import torch; from transformers import AutoModel\n"
         "inputs = torch.load('inputs.pt')\n"
