@@ -18,7 +18,7 @@ from training.arguments import parse_recipe
         ("scratch:\n  audio_config:\n    depths: deep\n", r"scratch\.audio_config: .*depths"),
         (
             "scratch:\n  audio_config: {}\n  text_config:\n    vocab_size: 5\n",
-            r"unknown key scratch\.text_config\.vocab_size",
+            r"text_config\.vocab_size",
         ),
         ("stages: [A, A]\n", "each at most once"),
         ("beta: -1\n", r"--beta -1.0: must be from 0 to inf"),
