@@ -34,7 +34,7 @@ def plot_zste(path: Path, zste: dict[str, dict], title: str) -> None:
             chance, j - 0.45, j + 0.45, colors="black", linestyles="dotted", label="chance" if j == 0 else None
         )
     axes.set_xticks(range(len(SHOWN)), SHOWN)
-    axes.set_ylim(0, 100)
+    axes.set_ylim(0, 103)
     axes.set_ylabel("accuracy (%)")
     axes.set_xlabel("ZSTE sub-task (1 one sound, 2 two sounds, 3 before / after / while)")
     axes.set_title(title)
