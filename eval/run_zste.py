@@ -52,7 +52,8 @@ def main() -> None:
         examples = build_examples(bank, args.n_scenes, args.seed)
         if args.output_json:
             args.output_json.parent.mkdir(parents=True, exist_ok=True)
-            args.output_json.touch()
+            if args.output_json.is_dir():
+                raise ValueError(f"--output_json {args.output_json} is a folder")
         features = audio_features(bank, examples, processor.feature_extractor)
     except (ValueError, OSError) as error:
         sys.exit(f"run_zste.py: error: {error}")
