@@ -10,6 +10,7 @@ from transformers.models.clap.modeling_clap import ClapOutput
 from transformers.utils.generic import can_return_tuple
 
 from .configuration_teminal import TeminalConfig
+from .loss_teminal import tnce_loss
 
 
 class TemporalHead(nn.Module):
@@ -102,6 +103,9 @@ class TeminalModel(ClapModel):
         position_ids: torch.Tensor | None = None,
         window_counts: torch.Tensor | None = None,
         return_loss: bool | None = None,
+        group: torch.LongTensor | None = None,
+        variant: torch.LongTensor | None = None,
+        holds: torch.BoolTensor | None = None,
         **kwargs,
     ) -> ClapOutput:
         """Embed audio and text and score each audio with each text.
@@ -111,6 +115,7 @@ class TeminalModel(ClapModel):
             input_features, is_longer, window_counts: as for [`~TeminalModel.get_audio_features`].
             return_loss: also return the contrastive loss, the mean of audio->text and text->audio; caption n must
                 then belong to audio n.
+            group, variant, holds: with `return_loss`, all three or none: the loss is then [`tnce_loss`].
 
         Returns:
             `ClapOutput` with `logits_per_audio` (B, T), `logits_per_text` (T, B) and both normalised embeddings.
@@ -128,8 +133,13 @@ class TeminalModel(ClapModel):
                     f"return_loss needs one caption per audio, got {len(logits_per_audio)} audios and "
                     f"{len(logits_per_text)} captions"
                 )
-            target = torch.arange(len(cosine), device=cosine.device)
-            loss = (F.cross_entropy(logits_per_audio, target) + F.cross_entropy(logits_per_text, target)) / 2
+            if holds is None:
+                target = torch.arange(len(cosine), device=cosine.device)
+                loss = (F.cross_entropy(logits_per_audio, target) + F.cross_entropy(logits_per_text, target)) / 2
+            else:
+                scales = self.logit_scale_a.exp(), self.logit_scale_t.exp()
+                embeds = audio.pooler_output, text.pooler_output
+                loss = tnce_loss(*embeds, *scales, group=group, variant=variant, holds=holds)
         return ClapOutput(
             loss=loss,
             logits_per_audio=logits_per_audio,

@@ -1,3 +1,4 @@
+import copy
 import json
 import subprocess
 import sys
@@ -7,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
-from transformers import AutoProcessor, ClapModel
+from transformers import AutoProcessor, ClapModel, Trainer, TrainingArguments
 
 from eval.encoder import load_clap
-from modeling_teminal import TeminalConfig, TeminalModel
+from modeling_teminal import TeminalConfig, TeminalModel, tnce_loss
 from training.scratch import build_scratch_clap
 
 from .conftest import TINY_SCRATCH
@@ -118,6 +119,47 @@ def test_loss_is_symmetric(tiny_clap, inputs):
     assert output.loss.item() == pytest.approx(both.item() / 2, rel=1e-6)
     with pytest.raises(ValueError, match="one caption per audio"):
         model(**{**inputs, "input_features": inputs["input_features"][:2]}, return_loss=True)
+
+
+def test_forward_gives_the_tnce_loss(tiny_clap, inputs):
+    model, _ = tiny_clap
+    holds = torch.eye(3, dtype=torch.bool)
+    holds[0, 1] = True
+    truth = {"group": torch.tensor([0, 0, 1]), "variant": torch.tensor([1, 2, 3]), "holds": holds}
+    output = model(**inputs, return_loss=True, **truth)
+    scales = model.logit_scale_a.exp(), model.logit_scale_t.exp()
+    assert output.loss == tnce_loss(output.audio_embeds, output.text_embeds, *scales, **truth)
+
+
+def test_transformers_trainer_lowers_the_loss(tiny_clap, bank, tmp_path):
+    model, processor = copy.deepcopy(tiny_clap[0]), tiny_clap[1]
+    clips = [bank.by_class[label][0] for label in bank.classes[:8]]
+    rows = [{"audio": bank.raw[clip].astype(np.float32), "text": bank.labels[clip]} for clip in clips]
+
+    def collate(chosen):
+        inputs = processor(
+            text=[row["text"] for row in chosen],
+            audio=[row["audio"] for row in chosen],
+            sampling_rate=48_000,
+            padding=True,
+            return_tensors="pt",
+        )
+        return {**inputs, "return_loss": True}
+
+    arguments = TrainingArguments(
+        tmp_path,
+        per_device_train_batch_size=8,
+        max_steps=12,
+        learning_rate=3e-4,
+        logging_steps=1,
+        remove_unused_columns=False,
+        report_to=[],
+        use_cpu=True,
+    )
+    trainer = Trainer(model, arguments, train_dataset=rows, data_collator=collate)
+    trainer.train()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    assert losses[-1] < losses[0] - 0.1
 
 
 def test_long_audio_is_the_average_of_its_windows(tiny_clap, bank):
