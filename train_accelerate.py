@@ -35,8 +35,8 @@ logger = logging.getLogger("teminal")
 def prepare(recipe):
     """Check every input and build the two clip banks and the model, before any work is done."""
     train_clips, eval_clips = (
-        load_clips(recipe.source, folds, recipe.esc50_dir, recipe.dataset_name)
-        for folds in (recipe.train_folds, recipe.eval_folds)
+        load_clips(recipe.source, folds, recipe.esc50_dir, recipe.dataset_name, folds_flag)
+        for folds_flag, folds in (("--train_folds", recipe.train_folds), ("--eval_folds", recipe.eval_folds))
     )
     shared = {clip.recording for clip in train_clips} & {clip.recording for clip in eval_clips}
     if shared:

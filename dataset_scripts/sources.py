@@ -32,7 +32,13 @@ class Clip:
     min_duration_s: float = 0.0
 
 
-def load_clips(source: str, folds: list[int], esc50_dir: str | None = None, dataset_name: str | None = None):
+def load_clips(
+    source: str,
+    folds: list[int],
+    esc50_dir: str | None = None,
+    dataset_name: str | None = None,
+    folds_flag: str = "--folds",
+) -> list[Clip]:
     """The clips of some folds.
 
     Args:
@@ -40,9 +46,10 @@ def load_clips(source: str, folds: list[int], esc50_dir: str | None = None, data
         folds: folds to keep, 1 to 5.
         esc50_dir: official ESC-50 folder with `meta/esc50.csv` and `audio/`, WAV or Ogg.
         dataset_name: instead of a folder, a Hub dataset id with ESC-50's columns, such as `ashraq/esc50`.
+        folds_flag: where `folds` come from, for the error.
 
     Returns:
-        `list[Clip]`, not yet decoded, sorted by name.
+        Clips, not yet decoded, sorted by name.
 
     Raises:
         ValueError, FileNotFoundError: naming the option at fault and what to do.
@@ -64,7 +71,8 @@ def load_clips(source: str, folds: list[int], esc50_dir: str | None = None, data
     present = sorted({clip.fold for clip in clips})
     for fold in folds:
         if fold not in present:
-            raise ValueError(f"fold {fold} does not exist in {esc50_dir or dataset_name or source}: it has {present}")
+            data = esc50_dir or dataset_name or source
+            raise ValueError(f"{folds_flag}: fold {fold} does not exist in {data}: it has {present}")
     return sorted((clip for clip in clips if clip.fold in folds), key=lambda clip: clip.name)
 
 

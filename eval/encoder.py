@@ -4,9 +4,15 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from transformers import ClapProcessor
+from transformers import ClapProcessor, RobertaTokenizer
 
 from modeling_teminal import TeminalFeatureExtractor, TeminalModel
+
+NEEDED_FILES = [
+    ("config.json",),
+    ("tokenizer.json", "vocab.json"),
+    ("processor_config.json", "preprocessor_config.json"),
+]
 
 
 def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel, ClapProcessor]:
@@ -16,23 +22,31 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
         OSError, ValueError: no such checkpoint, or one whose weights are missing, truncated or not a CLAP's.
     """
     path = Path(model_name_or_path)
-    if path.is_dir() and not (path / "config.json").is_file():
-        raise OSError(f"--model_name_or_path {path}: no config.json, so this is not a model folder")
+    flag = f"--model_name_or_path {model_name_or_path}"
+    for names in NEEDED_FILES:
+        if path.is_dir() and not any((path / name).is_file() for name in names):
+            raise OSError(
+                f"{flag}: no {' or '.join(names)} in this folder; save or download model and processor again"
+            )
     try:
         model, loading = TeminalModel.from_pretrained(
             model_name_or_path, dtype=torch.float32, output_loading_info=True, **config_overrides
         )
-        processor = ClapProcessor.from_pretrained(model_name_or_path)
+        extractor = TeminalFeatureExtractor.from_pretrained(model_name_or_path)
+        tokenizer = RobertaTokenizer.from_pretrained(model_name_or_path)
     except OSError as error:
-        raise OSError(f"--model_name_or_path {model_name_or_path}: {error}") from error
+        raise OSError(
+            f"{flag}: {error if path.is_dir() else f'no such folder, and not on the Hub: {error}'}"
+        ) from error
     except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"--model_name_or_path {model_name_or_path}: damaged or of another shape: {error}") from error
+        raise ValueError(
+            f"{flag}: weights damaged or of another shape, save or download them again: {error}"
+        ) from error
     parameters = dict(model.named_parameters())
     missing = [key for key in loading["missing_keys"] if key in parameters and not key.startswith("temporal_head.")]
     if missing:
-        raise ValueError(f"--model_name_or_path {model_name_or_path}: not a CLAP: {len(missing)} weights are missing")
-    processor.feature_extractor = TeminalFeatureExtractor.from_dict(processor.feature_extractor.to_dict())
-    return model.eval(), processor
+        raise ValueError(f"{flag}: not a CLAP: {len(missing)} weights are missing")
+    return model.eval(), ClapProcessor(extractor, tokenizer)
 
 
 @torch.inference_mode()

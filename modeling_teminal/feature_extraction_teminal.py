@@ -58,7 +58,7 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
         if truncation not in (None, True, False, "head"):
             raise ValueError(f'truncation={truncation!r}: use None (averaged windows) or "head"')
         clips = as_clips(raw_speech)
-        sampling_rate = sampling_rate or self.sampling_rate
+        sampling_rate = int(sampling_rate or self.sampling_rate)
         if sampling_rate != self.sampling_rate:
             logger.warning_once(f"audio is resampled from {sampling_rate} Hz to the model's {self.sampling_rate} Hz")
 

@@ -14,7 +14,7 @@ from eval.encoder import load_clap
 from modeling_teminal import TeminalConfig, TeminalModel, tnce_loss
 from training.scratch import build_scratch_clap
 
-from .conftest import TINY_SCRATCH
+from .conftest import TINY_SCRATCH, run_cli
 
 THREE_WAYS = """
 import json, sys
@@ -215,6 +215,20 @@ def test_damaged_and_foreign_checkpoints_are_refused(tiny_clap, tmp_path):
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "projection_dim": 48}))
     with pytest.raises(ValueError, match="of another shape"):
+        load_clap(str(tmp_path))
+
+
+def test_a_model_with_head_loads_without_a_question(bank, tmp_path):
+    model, processor = build_scratch_clap(bank, temporal_head=True, **TINY_SCRATCH)
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    code = "import sys; from eval.encoder import load_clap; load_clap(sys.argv[1])"
+    result = run_cli("-c", code, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "custom code" not in result.stdout + result.stderr
+    assert "You are using a model of type" not in result.stderr
+    (tmp_path / "tokenizer.json").unlink()
+    with pytest.raises(OSError, match=r"no tokenizer\.json or vocab\.json"):
         load_clap(str(tmp_path))
 
 

@@ -37,7 +37,7 @@ def parse_recipe(argv: list[str] | None = None) -> Recipe:
     Raises:
         ValueError, OSError: an unknown key, stage or precision, or an unreadable YAML file.
     """
-    parser = HfArgumentParser([Recipe, StageFlags])
+    parser = HfArgumentParser([Recipe, StageFlags], allow_abbrev=False)
     parser.description = "Train a CLAP model to tell the order of sounds."
     config = parser.parse_known_args(argv)[0].config
     settings = _read_yaml(config) if config else {}
@@ -92,6 +92,8 @@ def _read_yaml(path: str) -> dict:
     """The YAML's settings, every key known."""
     try:
         settings = yaml.safe_load(Path(path).read_text())
+    except OSError as error:
+        raise ValueError(f"--config {path}: {error.strerror}") from error
     except yaml.YAMLError as error:
         raise ValueError(f"--config {path}: not valid YAML: {error}") from error
     _check_keys(path, "", settings, {item.name for item in fields(Recipe)} - {"config", "stage"} | set(STAGES))

@@ -158,6 +158,8 @@ class Zste(evaluate.Metric):
         """Score examples; without any, those that `add_batch` has collected."""
         if predictions is None:
             return super().compute(**kwargs)
+        if references is None or tasks is None:
+            raise ValueError("references and tasks are needed: one of each per example")
         if len(predictions) == 0:
             raise ValueError("predictions are empty: nothing to score")
         groups = [""] * len(predictions) if groups is None else groups
