@@ -35,9 +35,8 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
         extractor = TeminalFeatureExtractor.from_pretrained(model_name_or_path)
         tokenizer = RobertaTokenizer.from_pretrained(model_name_or_path)
     except OSError as error:
-        raise OSError(
-            f"{flag}: {error if path.is_dir() else f'no such folder, and not on the Hub: {error}'}"
-        ) from error
+        where = "" if path.is_dir() else " no such folder, and not on the Hub:"
+        raise OSError(f"{flag}:{where} {error}") from error
     except (SafetensorError, RuntimeError) as error:
         raise ValueError(
             f"{flag}: weights damaged or of another shape, save or download them again: {error}"

@@ -89,6 +89,16 @@ def tiny_clap(bank):
 
 
 @pytest.fixture
+def inputs(tiny_clap, bank):
+    """Three clips and three captions, ready for the tiny model."""
+    _, processor = tiny_clap
+    audio = [clip.astype(np.float32) for clip in bank.raw[:3]]
+    features = processor.feature_extractor(audio, sampling_rate=48_000)
+    text = processor.tokenizer(["a siren", "wind before rain", "x"], padding=True, return_tensors="pt")
+    return {**text, **features}
+
+
+@pytest.fixture
 def tiny_recipe(tmp_path) -> Path:
     """A YAML that trains the tiny model for a few steps per stage."""
     steps = {"max_train_steps": 2, "per_device_train_batch_size": 4, "learning_rate": 1e-3}
