@@ -1,15 +1,13 @@
 """Where clips come from: ESC-50 in its official folder layout or from a Hub dataset with the same columns."""
 
 import csv
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import soundfile
-import soxr
 
 from dataset_scripts.compose import SAMPLING_RATE
+from dataset_scripts.decode import read_audio
 from dataset_scripts.synthetic import SYNTHETIC_CLASSES, synthesise
 
 ESC50_DURATION_S = 5.0
@@ -145,20 +143,7 @@ def read_clip(clip: Clip) -> np.ndarray:
     """
     if isinstance(clip.audio, tuple):
         return synthesise(*clip.audio, SAMPLING_RATE)
-    if isinstance(clip.audio, Path) and not clip.audio.is_file():
-        raise ValueError("missing file")
-    try:
-        file = io.BytesIO(clip.audio) if isinstance(clip.audio, bytes) else clip.audio
-        waveform, sampling_rate = soundfile.read(file, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise ValueError("unreadable audio") from error
-    if len(waveform) == 0:
-        raise ValueError("empty audio")
-    if not np.isfinite(waveform).all():
-        raise ValueError("samples that are not finite")
-    if len(waveform) < clip.min_duration_s * sampling_rate:
-        raise ValueError("truncated audio")
-    waveform = waveform.mean(1)
+    waveform = read_audio(clip.audio, clip.min_duration_s)
     if np.abs(waveform).max() < 1e-5:
         raise ValueError("silent audio")
-    return waveform if sampling_rate == SAMPLING_RATE else soxr.resample(waveform, sampling_rate, SAMPLING_RATE)
+    return waveform

@@ -1,12 +1,16 @@
 """Embed audio and captions with a CLAP checkpoint."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
+from tqdm import tqdm
 from transformers import ClapProcessor, RobertaTokenizer
 
-from modeling_teminal import TeminalFeatureExtractor, TeminalModel
+from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
+from modeling_teminal.modeling_teminal import average_windows
 
 NEEDED_FILES = [
     ("config.json",),
@@ -29,14 +33,25 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
                 f"{flag}: no {' or '.join(names)} in this folder; save or download model and processor again"
             )
     try:
+        values, _ = TeminalConfig.get_config_dict(model_name_or_path)
+        if values.get("model_type") not in ("clap", "teminal"):
+            raise ValueError(f"model_type={values.get('model_type')!r}")
+        config = TeminalConfig.from_dict({**values, **config_overrides})
+        with torch.device("meta"):
+            TeminalModel(config)
+    except OSError as error:
+        where = "" if path.is_dir() else " no such folder, and not on the Hub:"
+        raise OSError(f"{flag}:{where} {error}") from error
+    except Exception as error:
+        raise ValueError(f"{flag}: its config.json describes no CLAP that can be built: {error!r}") from error
+    try:
         model, loading = TeminalModel.from_pretrained(
-            model_name_or_path, dtype=torch.float32, output_loading_info=True, **config_overrides
+            model_name_or_path, config=config, dtype=torch.float32, output_loading_info=True
         )
         extractor = TeminalFeatureExtractor.from_pretrained(model_name_or_path)
         tokenizer = RobertaTokenizer.from_pretrained(model_name_or_path)
     except OSError as error:
-        where = "" if path.is_dir() else " no such folder, and not on the Hub:"
-        raise OSError(f"{flag}:{where} {error}") from error
+        raise OSError(f"{flag}: {error}") from error
     except (SafetensorError, RuntimeError) as error:
         raise ValueError(
             f"{flag}: weights damaged or of another shape, save or download them again: {error}"
@@ -49,13 +64,54 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
 
 
 @torch.inference_mode()
-def embed_audio(model: TeminalModel, features: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
-    """Features (B, channels, frames, mel bins) of audio within one window -> (B, D) normalised, fp32, on the CPU."""
+def embed_audio(
+    model: TeminalModel, features: torch.Tensor, window_counts: torch.Tensor | None = None, batch_size: int = 64
+) -> torch.Tensor:
+    """Embed windows in batches.
+
+    Args:
+        features: (W, channels, frames, mel bins) of all windows, on any device.
+        window_counts: (B,) windows of each clip, as from [`TeminalFeatureExtractor`]; `None`: one per clip.
+        batch_size: windows that the model takes at a time.
+
+    Returns:
+        (B, D) normalised, fp32, on the CPU.
+    """
     embeds = []
     for chunk in features.split(batch_size):
         is_longer = torch.zeros(len(chunk), 1, dtype=torch.bool, device=model.device)
         embeds.append(model.get_audio_features(chunk.to(model.device), is_longer).pooler_output.float().cpu())
-    return torch.cat(embeds)
+    embeds = torch.cat(embeds)
+    return embeds if window_counts is None else average_windows(embeds, window_counts.cpu())
+
+
+def embed_waveforms(
+    model: TeminalModel,
+    processor: ClapProcessor,
+    waveforms: Sequence[np.ndarray],
+    sampling_rate: int | None = None,
+    batch_size: int = 16,
+    progress: bool = True,
+) -> np.ndarray:
+    """Embed clips of any lengths.
+
+    Args:
+        waveforms: each (samples,) or with channels, as [`TeminalFeatureExtractor`] takes them.
+        sampling_rate: of all waveforms, Hz; `None` means the model's own.
+        batch_size: clips, and windows of them, that the model takes at a time.
+
+    Returns:
+        (len(waveforms), D) fp32, L2-normalised.
+
+    Raises:
+        ValueError: a waveform that is empty, not finite or of another shape.
+    """
+    embeds = [np.empty((0, model.config.projection_dim), np.float32)]
+    for start in tqdm(range(0, len(waveforms), batch_size), desc="embed", unit="batch", disable=not progress):
+        batch = [torch.as_tensor(clip).to(model.device) for clip in waveforms[start : start + batch_size]]
+        inputs = processor.feature_extractor(batch, sampling_rate=sampling_rate)
+        embeds.append(embed_audio(model, inputs["input_features"], inputs.get("window_counts"), batch_size).numpy())
+    return np.concatenate(embeds)
 
 
 @torch.inference_mode()

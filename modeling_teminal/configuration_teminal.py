@@ -14,12 +14,32 @@ class TeminalConfig(ClapConfig):
         temporal_positions (`int`, defaults to 8): number of time positions that the head looks at.
 
     All other arguments are those of [`~transformers.ClapConfig`].
+
+    Raises:
+        ValueError: sizes of the audio tower that do not go together, or no time position for the head.
     """
 
     model_type = "teminal"
 
     temporal_head: bool = False
     temporal_positions: int = 8
+
+    def __post_init__(self, **kwargs):
+        super().__post_init__(**kwargs)
+        audio = self.audio_config
+        stages = {"depths": audio.depths, "num_attention_heads": audio.num_attention_heads}
+        sizes = {"spec_size": audio.spec_size, "num_mel_bins": audio.num_mel_bins, "window_size": audio.window_size}
+        sizes |= {f"{name}[{i}]": size for name, values in stages.items() for i, size in enumerate(values)}
+        sizes |= {"temporal_positions": self.temporal_positions, "projection_dim": self.projection_dim}
+        for name, size in sizes.items():
+            if size < 1:
+                raise ValueError(f"{name}={size} in the configuration: must be at least 1")
+        if len(audio.depths) != len(audio.num_attention_heads):
+            raise ValueError(
+                f"depths={audio.depths} and num_attention_heads={audio.num_attention_heads}: one per stage"
+            )
+        if audio.spec_size % audio.num_mel_bins:
+            raise ValueError(f"spec_size={audio.spec_size} must be a multiple of num_mel_bins={audio.num_mel_bins}")
 
     def to_dict(self) -> dict:
         output = super().to_dict()

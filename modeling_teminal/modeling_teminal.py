@@ -1,4 +1,6 @@
-"""CLAP with a symmetric loss, window averaging for long audio, and an optional temporal head."""
+"""CLAP with faster towers, a symmetric loss, window averaging for long audio, and an optional temporal head."""
+
+import copy
 
 import torch
 from torch import nn
@@ -6,9 +8,10 @@ from torch.nn import functional as F
 from transformers import ClapModel
 from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutputWithPooling
-from transformers.models.clap.modeling_clap import ClapOutput
+from transformers.models.clap.modeling_clap import ClapOutput, ClapTextModel
 from transformers.utils.generic import can_return_tuple
 
+from .audio_teminal import use_fast_layers
 from .configuration_teminal import TeminalConfig
 from .loss_teminal import tnce_loss
 
@@ -36,17 +39,38 @@ class TemporalHead(nn.Module):
         return self.output(hidden.flatten(1))
 
 
+def average_windows(embeds: torch.Tensor, window_counts: torch.Tensor) -> torch.Tensor:
+    """Embeddings (W, D) of all windows and (B,) how many each clip has -> (B, D), L2-normalised means."""
+    clip = torch.repeat_interleave(torch.arange(len(window_counts), device=embeds.device), window_counts)
+    summed = embeds.new_zeros(len(window_counts), embeds.shape[1]).index_add(0, clip, embeds)
+    return F.normalize(summed, dim=-1)
+
+
+def use_sdpa(text_model: ClapTextModel):
+    """Attend by sdpa, in a configuration of the tower's own: no stock model could be built from the shared one."""
+    stock_config = text_model.config
+    config = copy.deepcopy(stock_config)
+    config._attn_implementation = "sdpa"
+    for module in text_model.modules():
+        if getattr(module, "config", None) is stock_config:
+            module.config = config
+
+
 class TeminalModel(ClapModel):
     """[`~transformers.ClapModel`] with the same state-dict keys (plus `temporal_head.*` when configured).
 
-    `TeminalModel.from_pretrained("laion/clap-htsat-unfused")` works as it stands.
+    `TeminalModel.from_pretrained("laion/clap-htsat-unfused")` works as it stands. The text tower runs on sdpa, which
+    gives no attentions; `model.text_model.set_attn_implementation("eager")` does.
     """
 
     config_class = TeminalConfig
     config: TeminalConfig
+    supports_gradient_checkpointing = True
 
     def __init__(self, config: TeminalConfig):
         super().__init__(config)
+        use_fast_layers(self.audio_model.audio_encoder)
+        use_sdpa(self.text_model)
         if config.temporal_head:
             self.temporal_head = TemporalHead(config)
             self.post_init()
@@ -87,9 +111,7 @@ class TeminalModel(ClapModel):
             pooled = pooled + self.temporal_head(outputs.last_hidden_state)
         embeds = F.normalize(self.audio_projection(pooled), dim=-1)
         if window_counts is not None:
-            clip = torch.repeat_interleave(torch.arange(len(window_counts), device=embeds.device), window_counts)
-            summed = embeds.new_zeros(len(window_counts), embeds.shape[1]).index_add(0, clip, embeds)
-            embeds = F.normalize(summed, dim=-1)
+            embeds = average_windows(embeds, window_counts)
         outputs.pooler_output = embeds
         return outputs
 

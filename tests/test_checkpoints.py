@@ -111,6 +111,30 @@ def test_damaged_and_foreign_checkpoints_are_refused(tiny_clap, tmp_path):
         load_clap(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("part", "values", "message"),
+    [
+        (None, {"projection_dim": "many"}, "projection_dim"),
+        (None, {"model_type": "bert"}, "bert"),
+        (None, {"temporal_positions": 0}, "temporal_positions=0"),
+        ("audio_config", {"depths": [2, -1]}, r"depths\[1\]=-1"),
+        ("audio_config", {"depths": [2]}, "one per stage"),
+        ("audio_config", {"spec_size": 100}, "spec_size=100"),
+        ("audio_config", {"num_attention_heads": [3, 4]}, "multiple of the number of attention heads"),
+        ("audio_config", {"hidden_act": "nonsense"}, "nonsense"),
+        ("text_config", {"hidden_size": 33}, "33"),
+    ],
+)
+def test_a_nonsense_config_is_refused_before_the_weights_are_read(tiny_clap, tmp_path, part, values, message):
+    model, processor = tiny_clap
+    processor.save_pretrained(tmp_path)
+    config = json.loads(model.config.to_json_string(use_diff=False))
+    (config[part] if part else config).update(values)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=rf"config\.json describes no CLAP.*{message}"):
+        load_clap(str(tmp_path))
+
+
 def test_a_model_with_head_loads_without_a_question(bank, tmp_path):
     model, processor = build_scratch_clap(bank, temporal_head=True, **TINY_SCRATCH)
     model.save_pretrained(tmp_path)

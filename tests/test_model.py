@@ -82,6 +82,28 @@ def test_long_audio_is_the_average_of_its_windows(tiny_clap, bank):
     assert (mixed[1] - F.normalize(parts.sum(0), dim=0)).abs().max() <= 1e-5
 
 
+def test_a_clip_embeds_alike_alone_in_a_batch_and_in_any_order(tiny_clap, bank):
+    model, processor = tiny_clap
+    features = processor.feature_extractor([clip.astype(np.float32) for clip in bank.raw[:32]])["input_features"]
+    order = torch.randperm(32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        batch = model.get_audio_features(features).pooler_output
+        shuffled = model.get_audio_features(features[order]).pooler_output
+        alone = torch.cat([model.get_audio_features(clip).pooler_output for clip in features.split(1)])
+    assert (shuffled - batch[order]).abs().max() <= 1e-5
+    assert (alone - batch).abs().max() <= 1e-5
+
+
+def test_a_minute_of_audio_embeds_alike_every_time(tiny_clap, bank):
+    model, processor = tiny_clap
+    minute = np.concatenate([clip.astype(np.float32) for clip in bank.raw[:12]])
+    assert len(minute) == 60 * 48_000
+    with torch.no_grad():
+        first, second = (model.get_audio_features(**processor.feature_extractor(minute)) for _ in range(2))
+    assert first.pooler_output.shape == (1, 32)
+    assert torch.equal(first.pooler_output, second.pooler_output)
+
+
 def test_temporal_head_sees_order():
     config = TeminalConfig(
         audio_config=TINY_SCRATCH["audio_config"], text_config=TINY_SCRATCH["text_config"], temporal_head=True

@@ -1,0 +1,34 @@
+"""Audio files of any rate and channel count -> mono at 48 kHz."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from dataset_scripts.compose import SAMPLING_RATE
+
+
+def read_audio(audio: Path | bytes, min_duration_s: float = 0.0) -> np.ndarray:
+    """Decode the file at a path, or its bytes: (samples,) fp32 mono at 48 kHz, in [-1, 1].
+
+    Raises:
+        ValueError: the audio is missing, unreadable, empty, not finite or shorter than `min_duration_s`; the message
+            is the reason alone.
+    """
+    if isinstance(audio, Path) and not audio.is_file():
+        raise ValueError("missing file")
+    try:
+        file = io.BytesIO(audio) if isinstance(audio, bytes) else audio
+        waveform, sampling_rate = soundfile.read(file, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise ValueError("unreadable audio") from error
+    if len(waveform) == 0:
+        raise ValueError("empty audio")
+    if not np.isfinite(waveform).all():
+        raise ValueError("samples that are not finite")
+    if len(waveform) < min_duration_s * sampling_rate:
+        raise ValueError("truncated audio")
+    waveform = waveform.mean(1)
+    return waveform if sampling_rate == SAMPLING_RATE else soxr.resample(waveform, sampling_rate, SAMPLING_RATE)

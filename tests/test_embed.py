@@ -1,0 +1,139 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+import torch
+
+from eval import embed
+from eval.encoder import embed_waveforms, load_clap
+
+from .conftest import ROOT, run_cli
+
+
+@pytest.fixture(scope="module")
+def job(tiny_clap, tmp_path_factory):
+    """A saved model and a folder of audio of several rates, lengths and channels, two files of it faulty."""
+    root = tmp_path_factory.mktemp("embed")
+    for part in tiny_clap:
+        part.save_pretrained(root / "model")
+    (root / "audio" / "more").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for index in range(6):
+        rate, seconds = [(48_000, 5), (8_000, 3), (44_100, 25)][index % 3]
+        waveform = 0.1 * rng.standard_normal((rate * seconds, 1 + index % 2))
+        soundfile.write(root / "audio" / ("more" if index == 4 else ".") / f"{index}.wav", waveform, rate)
+    (root / "audio" / "broken.wav").write_bytes(b"RIFF no audio")
+    soundfile.write(root / "audio" / "empty.wav", np.zeros(0), 48_000)
+    return root
+
+
+def command(job, output_file):
+    names = {"--model_name_or_path": job / "model", "--audio_dir": job / "audio", "--output_file": output_file}
+    return ["eval/embed.py", *(item for pair in names.items() for item in pair), "--per_device_eval_batch_size", 2]
+
+
+def test_files_to_parquet_and_numpy(job, tmp_path):
+    result = run_cli(*command(job, tmp_path / "out.parquet"))
+    assert result.returncode == 0, result.stderr
+    assert "6 embeddings" in result.stdout
+    assert "2 files skipped" in result.stdout
+    assert "skipped broken.wav: unreadable audio" in result.stderr
+    assert "skipped empty.wav: empty audio" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["out.parquet"]
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table["path"].to_pylist() == ["0.wav", "1.wav", "2.wav", "3.wav", "5.wav", "more/4.wav"]
+
+    model, processor = load_clap(str(job / "model"))
+    for path, embedding in zip(table["path"].to_pylist(), table["embedding"].to_pylist(), strict=True):
+        waveform, rate = soundfile.read(job / "audio" / path, dtype="float32")
+        expected = embed_waveforms(model, processor, [waveform], rate, progress=False)[0]
+        assert np.abs(np.array(embedding) - expected).max() <= 1e-2  # soxr there, an FFT here
+        if rate == 48_000:
+            assert np.abs(np.array(embedding) - expected).max() <= 1e-5
+
+    assert run_cli(*command(job, tmp_path / "out.npz")).returncode == 0
+    arrays = np.load(tmp_path / "out.npz")
+    assert arrays["path"].tolist() == table["path"].to_pylist()
+    assert np.array_equal(arrays["embedding"], np.array(table["embedding"].to_pylist(), np.float32))
+
+
+def run_here(job, output_file, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [str(item) for item in command(job, output_file)])
+    embed.main()
+
+
+def test_interrupted_work_goes_on_where_it_stopped(job, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(embed, "PART_SIZE", 2)
+    run_here(job, tmp_path / "whole.parquet", monkeypatch)
+    read, seen = embed.read_or_reason, []
+
+    def read_until_interrupted(path):
+        seen.append(path.name)
+        if path.name == "3.wav" and seen.count("3.wav") == 1:
+            raise KeyboardInterrupt
+        return read(path)
+
+    monkeypatch.setattr(embed, "read_or_reason", read_until_interrupted)
+    with pytest.raises(SystemExit, match="the same command goes on"):
+        run_here(job, tmp_path / "out.parquet", monkeypatch)
+    assert not (tmp_path / "out.parquet").exists()
+    run_here(job, tmp_path / "out.parquet", monkeypatch)
+    assert (seen.count("0.wav"), seen.count("3.wav")) == (1, 2)
+    assert pq.read_table(tmp_path / "out.parquet").equals(pq.read_table(tmp_path / "whole.parquet"))
+
+    (tmp_path / "out.parquet.parts").mkdir()
+    (tmp_path / "out.parquet.parts" / "job.txt").write_text("another job")
+    with pytest.raises(SystemExit, match="delete it to start anew"):
+        run_here(job, tmp_path / "out.parquet", monkeypatch)
+
+
+def test_two_processes_give_what_one_gives(job, tmp_path):
+    code = "import eval.embed as embed; embed.PART_SIZE = 2; embed.main()"
+    (tmp_path / "small_parts.py").write_text(code)
+    arguments = [str(item) for item in command(job, tmp_path / "two.parquet")[1:]]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29611"]
+    result = subprocess.run(
+        [*launch, str(tmp_path / "small_parts.py"), *arguments],
+        cwd=ROOT,
+        env={**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert run_cli(*command(job, tmp_path / "one.parquet")).returncode == 0
+    two, one = (pq.read_table(tmp_path / name) for name in ("two.parquet", "one.parquet"))
+    assert two["path"].equals(one["path"])
+    difference = np.array(two["embedding"].to_pylist()) - np.array(one["embedding"].to_pylist())
+    assert np.abs(difference).max() <= 1e-6
+
+
+def test_arrays_of_any_kind(job):
+    model, processor = load_clap(str(job / "model"))
+    waveforms = [np.ones(100, np.float32), torch.randn(3, 48_000 * 12)[0], np.zeros((2, 999), np.int16)]
+    embeds = embed_waveforms(model, processor, waveforms, batch_size=2)
+    assert embeds.shape == (3, 32)
+    assert np.abs(np.linalg.norm(embeds, axis=1) - 1).max() <= 1e-5
+    assert embed_waveforms(model, processor, []).shape == (0, 32)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--output_file", "out.csv", "end it in .parquet or .npz"),
+        ("--audio_dir", "nowhere", "no such folder"),
+        ("--audio_dir", "tests", "no audio in it"),
+        ("--model_name_or_path", "configs", "no config.json"),
+        ("--per_device_eval_batch_size", "0", "at least 1"),
+    ],
+)
+def test_bad_options_are_named(job, tmp_path, monkeypatch, option, value, message):
+    arguments = command(job, tmp_path / "out.npz")
+    arguments[arguments.index(option) + 1] = value
+    monkeypatch.setattr(sys, "argv", [str(item) for item in arguments])
+    with pytest.raises(SystemExit, match=rf"{option} {value}.*{message}"):
+        embed.main()
