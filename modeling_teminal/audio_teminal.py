@@ -1,8 +1,8 @@
-"""CLAP's Swin audio tower, faster with the weights and the numbers of the stock one.
+"""CLAP's Swin audio tower with the weights and the numbers of the stock one, in less memory and time.
 
-A tower this narrow is bound by memory: the stock layer sends the whole batch through memory once per operation. Here a
-layer takes as many clips at a time as fit a CPU's cache, and attention is scaled dot-product attention with the
-relative position bias and the shift mask as one term, made once per layer and call.
+What the stock layer wastes on a CPU is memory: temporaries of a whole batch are so large that the allocator takes them
+from the system and gives them back at every operation. Here a layer takes a few clips at a time. Relative position
+bias and shift mask are one term, made once per layer and call; elsewhere than on a CPU attention is one fused kernel.
 """
 
 import torch
@@ -65,7 +65,13 @@ class TeminalAudioLayer(ClapAudioLayer):
 
 
 def attend(attention: nn.Module, windows: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Attention of each window (B * windows, L, C) within itself, plus `bias` (windows or 1, heads, L, L)."""
+    """Scaled dot-product attention of each window's tokens among themselves.
+
+    Args:
+        attention: the stock layer's `ClapAudioSelfAttention`, whose projections may be LoRA layers.
+        windows: (B * windows, L, C), clip by clip.
+        bias: (windows or 1, heads, L, L), added to the scores.
+    """
     heads, size = attention.num_attention_heads, attention.attention_head_size
     # the windows of a clip stand beside its heads, so that the bias broadcasts over clips
     query, key, value = (

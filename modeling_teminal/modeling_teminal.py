@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from transformers import ClapModel
 from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutputWithPooling
-from transformers.models.clap.modeling_clap import ClapOutput, ClapTextModel
+from transformers.models.clap.modeling_clap import ClapOutput, ClapTextModel, ClapTextSelfAttention
 from transformers.utils.generic import can_return_tuple
 
 from .audio_teminal import use_fast_layers
@@ -54,6 +54,8 @@ def use_sdpa(text_model: ClapTextModel):
     for module in text_model.modules():
         if getattr(module, "config", None) is stock_config:
             module.config = config
+        if isinstance(module, ClapTextSelfAttention):
+            module.is_causal = False  # the stock class does not say so, and sdpa takes unpadded text for causal
 
 
 class TeminalModel(ClapModel):

@@ -20,6 +20,7 @@ SMALL = {
     "window_size": 4,
     "hidden_dropout_prob": 0.0,
 }
+TEXT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "vocab_size": 99}
 TOWERS = {
     "shifted windows": SMALL,
     "one window a clip": {**SMALL, "patch_size": 16, "patch_stride": [16, 16], "depths": [2]},
@@ -127,10 +128,7 @@ def test_gpu_gives_the_numbers_of_the_cpu(towers):
 
 
 def test_the_models_own_tower_is_fast_and_its_text_tower_sdpa(tmp_path):
-    config = TeminalConfig(
-        audio_config=SMALL,
-        text_config={"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 99},
-    )
+    config = TeminalConfig(audio_config=SMALL, text_config=TEXT)
     TeminalModel(config).save_pretrained(tmp_path)
     model = TeminalModel.from_pretrained(tmp_path).eval()
     layers = [module for module in model.modules() if isinstance(module, ClapAudioLayer)]
@@ -140,11 +138,18 @@ def test_the_models_own_tower_is_fast_and_its_text_tower_sdpa(tmp_path):
     for kind in (ClapModel, TeminalModel):
         kind(model.config)
 
-    stock = ClapTextModel(ClapTextConfig(**config.text_config.to_dict())).eval()
-    stock.load_state_dict(model.text_model.state_dict())
-    stock.config._attn_implementation = "eager"
-    inputs = {"input_ids": torch.arange(3, 15).view(2, 6), "attention_mask": torch.ones(2, 6, dtype=torch.long)}
-    inputs["attention_mask"][1, 3:] = 0
+
+@pytest.mark.parametrize("lengths", [[6, 6], [6, 3]], ids=["unpadded", "padded"])
+def test_the_text_towers_sdpa_gives_the_numbers_of_the_stock_tower(lengths):
+    config = TeminalConfig(audio_config=SMALL, text_config=TEXT)
+    stock = ClapTextModel(ClapTextConfig(**TEXT)).eval()
+    for parameter in stock.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    model = TeminalModel(config).eval()
+    model.text_model.load_state_dict(stock.state_dict())
+    assert stock.config._attn_implementation == "eager"
+    mask = torch.arange(6) < torch.tensor(lengths)[:, None]
+    inputs = {"input_ids": torch.arange(3, 15).view(2, 6), "attention_mask": mask.long()}
     with torch.no_grad():
         expected, outputs = stock(**inputs).pooler_output, model.text_model(**inputs).pooler_output
-    assert (outputs - expected).abs().max() <= 1e-6
+    assert (outputs - expected).abs().max() <= 1e-5
