@@ -7,8 +7,6 @@ import argparse
 import contextlib
 import copy
 import json
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +36,8 @@ class Cases:
         ours = TeminalModel(TeminalConfig(text_config=TEXT))
         ours.load_state_dict(stock.state_dict())
         self.models = {"stock": stock.to(device), "ours": ours.to(device)}
-        self.towers = {whose: model.audio_model for whose, model in self.models.items()}
         if compile_ours:
-            self.towers["ours"] = torch.compile(self.towers["ours"], fullgraph=True)
+            ours.audio_model.compile(fullgraph=True)
         self.extractors = {"stock": ClapFeatureExtractor(**FEATURES), "ours": TeminalFeatureExtractor(**FEATURES)}
         rng = np.random.default_rng(0)
         self.waveforms = list((0.1 * rng.standard_normal((FEATURE_BATCH, 480_000))).astype(np.float32))
@@ -59,12 +56,12 @@ class Cases:
     def inference(self, whose: str, bf16: bool = False) -> torch.Tensor:
         self.models[whose].eval()
         with torch.inference_mode(), self.autocast(bf16):
-            return self.towers[whose](self.spectrograms).pooler_output
+            return self.models[whose].audio_model(self.spectrograms).pooler_output
 
     def training(self, whose: str, bf16: bool = False):
         self.models[whose].train().zero_grad()
         with self.autocast(bf16):
-            pooled = self.towers[whose](self.spectrograms).pooler_output
+            pooled = self.models[whose].audio_model(self.spectrograms).pooler_output
         pooled.float().square().mean().backward()
 
     def embedding(self, whose: str) -> torch.Tensor:
@@ -72,19 +69,19 @@ class Cases:
         with torch.inference_mode():
             return self.models[whose].eval().get_audio_features(features).pooler_output
 
-    def named(self) -> dict[str, Callable]:
-        bf16 = {"bf16": True}
-        calls = self.features, self.inference, partial(self.inference, **bf16), self.training
-        return dict(zip(CASES, (*calls, partial(self.training, **bf16), self.embedding), strict=True))
+    def run(self, name: str, whose: str) -> object:
+        kind, _, precision = name.partition("_")
+        if kind in ("inference", "training"):
+            return getattr(self, kind)(whose, bf16=precision == "bf16")
+        return self.features(whose) if name == "features" else self.embedding(whose)
 
 
 def measure(cases: Cases, name: str, turns: int) -> dict:
     """One comparison; for the tower also the share of the matrix-multiply peak that its FLOPs make."""
-    case = cases.named()[name]
-    row = compare(lambda: case("stock"), lambda: case("ours"), turns)
+    row = compare(lambda: cases.run(name, "stock"), lambda: cases.run(name, "ours"), turns)
     if name.startswith(("inference", "training")):
         with FlopCounterMode(display=False) as counter:
-            case("stock")
+            cases.run(name, "stock")
         gflop = counter.get_total_flops() / 1e9
         peak = matmul_peak(torch.bfloat16 if name.endswith("bf16") else torch.float32, cases.device) / 1e9
         row |= {"gflop": gflop, "matmul_peak_gflops": peak}
@@ -128,7 +125,7 @@ def main():
     if args.case:
         cases = Cases(args.device, args.torch_compile)
         if args.memory_of:
-            print(added_memory(lambda: cases.named()[args.case](args.memory_of), args.device))
+            print(added_memory(lambda: cases.run(args.case, args.memory_of), args.device))
         else:
             print(json.dumps(measure(cases, args.case, args.turns)))
         return

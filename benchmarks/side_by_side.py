@@ -58,16 +58,18 @@ def in_own_process(*arguments: str, **environment: str) -> dict:
 
 
 def added_memory(case: Callable[[], object], device: torch.device) -> float:
-    """MB that three calls of `case` add at their peak to what is there."""
+    """MB that three calls of `case` add at their peak to what is there; on a GPU a first call is not counted."""
     if device.type == "cuda":
+        case()
         torch.cuda.reset_peak_memory_stats()
-    Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
-    before = resident_kb("VmRSS")
+        before = torch.cuda.memory_allocated()
+    else:
+        Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
+        before = resident_kb("VmRSS") * 2**10
     for _ in range(3):
         case()
-    return (
-        torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else (resident_kb("VmHWM") - before) / 2**10
-    )
+    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else resident_kb("VmHWM") * 2**10
+    return (peak - before) / 2**20
 
 
 def resident_kb(field: str) -> int:

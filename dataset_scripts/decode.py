@@ -9,13 +9,15 @@ import soxr
 
 from dataset_scripts.compose import SAMPLING_RATE
 
+LOUDEST = 1e4  # beyond it a float file holds something else than audio
+
 
 def read_audio(audio: Path | bytes, min_duration_s: float = 0.0) -> np.ndarray:
     """Decode the file at a path, or its bytes: (samples,) fp32 mono at 48 kHz, in [-1, 1].
 
     Raises:
-        ValueError: the audio is missing, unreadable, empty, not finite or shorter than `min_duration_s`; the message
-            is the reason alone.
+        ValueError: the audio is missing, unreadable, empty, not finite, no audio at all by its values or shorter than
+            `min_duration_s`; the message is the reason alone.
     """
     if isinstance(audio, Path) and not audio.is_file():
         raise ValueError("missing file")
@@ -24,11 +26,13 @@ def read_audio(audio: Path | bytes, min_duration_s: float = 0.0) -> np.ndarray:
         waveform, sampling_rate = soundfile.read(file, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise ValueError("unreadable audio") from error
-    if len(waveform) == 0:
+    if round(len(waveform) * SAMPLING_RATE / sampling_rate) == 0:
         raise ValueError("empty audio")
     if not np.isfinite(waveform).all():
         raise ValueError("samples that are not finite")
     if len(waveform) < min_duration_s * sampling_rate:
         raise ValueError("truncated audio")
+    if np.abs(waveform).max() > LOUDEST:
+        raise ValueError("samples far outside [-1, 1]")
     waveform = waveform.mean(1)
     return waveform if sampling_rate == SAMPLING_RATE else soxr.resample(waveform, sampling_rate, SAMPLING_RATE)

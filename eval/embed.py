@@ -10,8 +10,9 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from accelerate import PartialState
 from tqdm import tqdm
 from transformers import ClapProcessor
 
+from dataset_scripts.compose import SAMPLING_RATE
 from dataset_scripts.decode import read_audio
 from eval.encoder import embed_waveforms, load_clap
 from modeling_teminal import TeminalModel
@@ -38,23 +40,16 @@ def read_or_reason(path: Path) -> np.ndarray | str:
         return str(error)
 
 
-def job_folder(args: argparse.Namespace, model: TeminalModel, files: list[str]) -> Path:
-    """Where finished parts wait, made or found again.
-
-    Raises:
-        ValueError: parts of another job are there.
-    """
-    digest = hashlib.sha256(json.dumps([files, [(args.audio_dir / name).stat().st_size for name in files]]).encode())
-    digest.update(f"{args.per_device_eval_batch_size} {PART_SIZE}".encode())
+def job_folder(args: argparse.Namespace, model: TeminalModel, processor: ClapProcessor, files: list[str]) -> Path:
+    """Where finished parts wait; another model, other files or another batch size wait elsewhere."""
+    stats = [os.lstat(args.audio_dir / name) for name in files]
+    listing = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in zip(files, stats, strict=True)]
+    job = [str(args.audio_dir.resolve()), listing, args.per_device_eval_batch_size, PART_SIZE]
+    job += [model.config.to_json_string(), processor.feature_extractor.to_json_string()]
+    digest = hashlib.sha256(json.dumps(job).encode())
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode() + value.reshape(-1).view(torch.uint8).numpy().tobytes())
-    folder = args.output_file.with_name(f"{args.output_file.name}.parts")
-    job = folder / "job.txt"
-    if job.exists() and job.read_text() != digest.hexdigest():
-        raise ValueError(f"{folder} holds parts made of other files, weights or batch size: delete it to start anew")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(job, lambda path: path.write_text(digest.hexdigest()))
-    return folder
+    return args.output_file.with_name(f"{args.output_file.name}.{digest.hexdigest()[:12]}.parts")
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -64,29 +59,36 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     beside.replace(path)
 
 
-def embed_parts(
-    model: TeminalModel,
-    processor: ClapProcessor,
-    audio_dir: Path,
-    parts: dict[Path, list[str]],
-    bar: tqdm,
-    batch_size: int,
-) -> None:
-    """Write parts: tables of `path`, `embedding` (null for a faulty file) and `error` (what is wrong with it)."""
+def embed_part(model: TeminalModel, processor: ClapProcessor, paths: list[Path], batch_size: int, bar: tqdm):
+    """Embed files, reading ahead by one batch.
+
+    Returns:
+        (embeddings of the sound files (n, D), what is wrong with each file or `None`).
+    """
+    batches = [paths[start : start + batch_size] for start in range(0, len(paths), batch_size)]
+    embeds, errors = [], []
     with ThreadPoolExecutor() as pool:
-        for part, names in parts.items():
-            waveforms = list(pool.map(read_or_reason, [audio_dir / name for name in names]))
-            errors = [clip if isinstance(clip, str) else None for clip in waveforms]
+        ahead = pool.map(read_or_reason, batches[0])
+        for index in range(len(batches)):
+            waveforms = list(ahead)
+            if index + 1 < len(batches):
+                ahead = pool.map(read_or_reason, batches[index + 1])
+            errors += [clip if isinstance(clip, str) else None for clip in waveforms]
             sound = [clip for clip in waveforms if not isinstance(clip, str)]
-            embeds = iter(embed_waveforms(model, processor, sound, batch_size=batch_size, progress=False).tolist())
-            embeddings = [None if error else next(embeds) for error in errors]
-            columns = [pa.array(names), pa.array(embeddings, pa.list_(pa.float32())), pa.array(errors, pa.string())]
-            table = pa.table(columns, names=["path", "embedding", "error"])
-            write_whole(part, partial(pq.write_table, table))
-            bar.update(len(names))
+            embeds.append(embed_waveforms(model, processor, sound, SAMPLING_RATE, batch_size, progress=False))
+            bar.update(len(waveforms))
+    return np.concatenate(embeds), errors
 
 
-def write_output(output_file: Path, parts: Iterable[Path]) -> None:
+def as_table(names: list[str], embeds: np.ndarray, errors: list[str | None]) -> pa.Table:
+    """`path`, `embedding` (null for a faulty file) and `error` (null for a sound one)."""
+    rows = pa.FixedSizeListArray.from_arrays(embeds.ravel(), embeds.shape[1])
+    row_of = np.cumsum([error is None for error in errors]) - 1
+    chosen = pa.array([None if error else row for row, error in zip(row_of.tolist(), errors, strict=True)], pa.int64())
+    return pa.table({"path": names, "embedding": rows.take(chosen), "error": pa.array(errors, pa.string())})
+
+
+def write_output(output_file: Path, parts: list[Path]) -> None:
     table = pa.concat_tables(pq.read_table(part) for part in parts)
     faulty = table.filter(table["error"].is_valid()).to_pylist()
     for row in faulty:
@@ -95,7 +97,8 @@ def write_output(output_file: Path, parts: Iterable[Path]) -> None:
     if output_file.suffix == ".parquet":
         write_whole(output_file, partial(pq.write_table, table))
     else:
-        embedding = np.array(table["embedding"].to_pylist(), dtype=np.float32)
+        embedding = table["embedding"].combine_chunks()
+        embedding = embedding.flatten().to_numpy().reshape(-1, embedding.type.list_size)
         write_whole(output_file, partial(np.savez, path=table["path"].to_pylist(), embedding=embedding))
     print(f"{len(table)} embeddings in {output_file}, {len(faulty)} files skipped")
 
@@ -111,7 +114,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    state = PartialState(cpu=not torch.cuda.is_available())
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=7))
     try:
         if args.output_file.suffix not in (".parquet", ".npz"):
             raise ValueError(f"--output_file {args.output_file}: end it in .parquet or .npz")
@@ -120,28 +123,33 @@ def main() -> None:
         if not args.audio_dir.is_dir():
             raise ValueError(f"--audio_dir {args.audio_dir}: no such folder")
         found = (path for path in args.audio_dir.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
-        files = sorted(path.relative_to(args.audio_dir).as_posix() for path in found)
+        files = sorted(path.relative_to(args.audio_dir).as_posix() for path in found if not path.is_dir())
         if not files:
             raise ValueError(f"--audio_dir {args.audio_dir}: no audio in it ({', '.join(AUDIO_SUFFIXES)})")
         model, processor = load_clap(args.model_name_or_path)
-        folder = job_folder(args, model, files)
+        folder = job_folder(args, model, processor, files)
+        folder.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
         sys.exit(f"embed.py: error: {error}")
 
     model.to(state.device)
     slices = [files[start : start + PART_SIZE] for start in range(0, len(files), PART_SIZE)]
     parts = {folder / f"{index:06d}.parquet": names for index, names in enumerate(slices)}
-    mine = dict(list(parts.items())[state.process_index :: state.num_processes])
-    todo = {part: names for part, names in mine.items() if not part.exists()}
-    total, left = sum(map(len, mine.values())), sum(map(len, todo.values()))
-    with tqdm(desc="embed", unit="file", total=total, initial=total - left, disable=not state.is_main_process) as bar:
-        try:
-            embed_parts(model, processor, args.audio_dir, todo, bar, args.per_device_eval_batch_size)
-        except KeyboardInterrupt:
-            sys.exit("embed.py: interrupted; the same command goes on from here")
+    todo = {part: names for part, names in parts.items() if not part.exists()}
+    state.wait_for_everyone()  # all have the same list before the first part is written
+    mine = list(todo.items())[state.process_index :: state.num_processes]
+    total = sum(len(names) for _, names in mine)
+    try:
+        with tqdm(desc="embed", unit="file", total=total, disable=not state.is_main_process) as bar:
+            for part, names in mine:
+                paths = [args.audio_dir / name for name in names]
+                embeds, errors = embed_part(model, processor, paths, args.per_device_eval_batch_size, bar)
+                write_whole(part, partial(pq.write_table, as_table(names, embeds, errors)))
+    except KeyboardInterrupt:
+        sys.exit("embed.py: interrupted; the same command goes on from here")
     state.wait_for_everyone()
     if state.is_main_process:
-        write_output(args.output_file, parts)
+        write_output(args.output_file, list(parts))
         shutil.rmtree(folder)
 
 

@@ -40,10 +40,10 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
         with torch.device("meta"):
             TeminalModel(config)
     except OSError as error:
-        where = "" if path.is_dir() else " no such folder, and not on the Hub:"
+        where = "" if path.is_dir() else " no such folder, and from the Hub:"
         raise OSError(f"{flag}:{where} {error}") from error
     except Exception as error:
-        raise ValueError(f"{flag}: its config.json describes no CLAP that can be built: {error!r}") from error
+        raise ValueError(f"{flag}: no CLAP can be built from its config.json: {error!r}") from error
     try:
         model, loading = TeminalModel.from_pretrained(
             model_name_or_path, config=config, dtype=torch.float32, output_loading_info=True

@@ -37,11 +37,10 @@ class TeminalAudioLayer(ClapAudioLayer):
         if output_attentions or any(size % self.window_size for size in input_dimensions):
             return super().forward(hidden_states, input_dimensions, output_attentions, always_partition)
         bias = self.attention_bias(*input_dimensions)
-        clips = len(hidden_states)
-        if hidden_states.device.type == "cpu" and not torch.compiler.is_compiling():
-            clips = max(1, CPU_CHUNK // hidden_states[0].numel())
-        chunks = [self.run(chunk, input_dimensions, bias) for chunk in hidden_states.split(clips)]
-        return (torch.cat(chunks),)
+        clips = max(1, CPU_CHUNK // hidden_states.shape[1:].numel())
+        if hidden_states.device.type != "cpu" or torch.compiler.is_compiling() or len(hidden_states) <= clips:
+            return (self.run(hidden_states, input_dimensions, bias),)
+        return (torch.cat([self.run(chunk, input_dimensions, bias) for chunk in hidden_states.split(clips)]),)
 
     def attention_bias(self, height: int, width: int) -> torch.Tensor:
         """(windows, heads, L, L) to add to the scores of L tokens; 1 for windows where all are alike."""

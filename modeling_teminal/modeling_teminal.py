@@ -41,28 +41,27 @@ class TemporalHead(nn.Module):
 
 def average_windows(embeds: torch.Tensor, window_counts: torch.Tensor) -> torch.Tensor:
     """Embeddings (W, D) of all windows and (B,) how many each clip has -> (B, D), L2-normalised means."""
-    clip = torch.repeat_interleave(torch.arange(len(window_counts), device=embeds.device), window_counts)
+    clip = torch.arange(len(window_counts), device=embeds.device)
+    clip = torch.repeat_interleave(clip, window_counts, output_size=len(embeds))
     summed = embeds.new_zeros(len(window_counts), embeds.shape[1]).index_add(0, clip, embeds)
     return F.normalize(summed, dim=-1)
 
 
 def use_sdpa(text_model: ClapTextModel):
-    """Attend by sdpa, in a configuration of the tower's own: no stock model could be built from the shared one."""
-    stock_config = text_model.config
-    config = copy.deepcopy(stock_config)
+    """Let the stock text tower, which says that it knows eager attention alone, attend by sdpa."""
+    config = copy.deepcopy(text_model.config)  # the attention layers' own: no stock model is built from one with sdpa
     config._attn_implementation = "sdpa"
     for module in text_model.modules():
-        if getattr(module, "config", None) is stock_config:
-            module.config = config
         if isinstance(module, ClapTextSelfAttention):
+            module.config = config
             module.is_causal = False  # the stock class does not say so, and sdpa takes unpadded text for causal
 
 
 class TeminalModel(ClapModel):
     """[`~transformers.ClapModel`] with the same state-dict keys (plus `temporal_head.*` when configured).
 
-    `TeminalModel.from_pretrained("laion/clap-htsat-unfused")` works as it stands. The text tower runs on sdpa, which
-    gives no attentions; `model.text_model.set_attn_implementation("eager")` does.
+    `TeminalModel.from_pretrained("laion/clap-htsat-unfused")` works as it stands. The text tower runs on sdpa, so that
+    `output_attentions` gives those of the audio tower alone.
     """
 
     config_class = TeminalConfig

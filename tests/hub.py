@@ -33,7 +33,7 @@ class Repo:
 
 
 class Hub(ThreadingHTTPServer):
-    """`with Hub() as hub:` serves at `hub.url` until the block ends; `hub.requests` logs method and path."""
+    """`with Hub() as hub:` serves at `hub.url` until the block ends."""
 
     daemon_threads = True
 
@@ -41,7 +41,6 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.repos: dict[str, Repo] = {}
         self.uploads: dict[str, bytes] = {}
-        self.requests: list[str] = []
 
     @property
     def url(self) -> str:
@@ -79,7 +78,6 @@ class Handler(BaseHTTPRequestHandler):
     def handle_request(self):
         url = unquote(urlsplit(self.path).path)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.requests.append(f"{self.command} {url}")
         if url == "/api/repos/create":
             name = "/".join(filter(None, [json.loads(body).get("organization"), json.loads(body)["name"]]))
             name = name if "/" in name else f"user/{name}"

@@ -1,4 +1,6 @@
+import argparse
 import os
+import re
 import subprocess
 import sys
 
@@ -29,6 +31,8 @@ def job(tiny_clap, tmp_path_factory):
         soundfile.write(root / "audio" / ("more" if index == 4 else ".") / f"{index}.wav", waveform, rate)
     (root / "audio" / "broken.wav").write_bytes(b"RIFF no audio")
     soundfile.write(root / "audio" / "empty.wav", np.zeros(0), 48_000)
+    soundfile.write(root / "audio" / "huge.wav", np.full(100, 1e20), 48_000, subtype="FLOAT")
+    (root / "audio" / "link.wav").symlink_to("nowhere.wav")
     return root
 
 
@@ -41,9 +45,11 @@ def test_files_to_parquet_and_numpy(job, tmp_path):
     result = run_cli(*command(job, tmp_path / "out.parquet"))
     assert result.returncode == 0, result.stderr
     assert "6 embeddings" in result.stdout
-    assert "2 files skipped" in result.stdout
+    assert "4 files skipped" in result.stdout
     assert "skipped broken.wav: unreadable audio" in result.stderr
     assert "skipped empty.wav: empty audio" in result.stderr
+    assert "skipped huge.wav: samples far outside [-1, 1]" in result.stderr
+    assert "skipped link.wav: missing file" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["out.parquet"]
     table = pq.read_table(tmp_path / "out.parquet")
     assert table["path"].to_pylist() == ["0.wav", "1.wav", "2.wav", "3.wav", "5.wav", "more/4.wav"]
@@ -83,26 +89,51 @@ def test_interrupted_work_goes_on_where_it_stopped(job, tmp_path, monkeypatch, c
     assert (seen.count("0.wav"), seen.count("3.wav")) == (1, 2)
     assert pq.read_table(tmp_path / "out.parquet").equals(pq.read_table(tmp_path / "whole.parquet"))
 
-    (tmp_path / "out.parquet.parts").mkdir()
-    (tmp_path / "out.parquet.parts" / "job.txt").write_text("another job")
-    with pytest.raises(SystemExit, match="delete it to start anew"):
-        run_here(job, tmp_path / "out.parquet", monkeypatch)
+
+def test_parts_of_another_job_are_not_taken_over(job, tmp_path):
+    model, processor = load_clap(str(job / "model"))
+    args = argparse.Namespace(audio_dir=job / "audio", output_file=tmp_path / "out.npz", per_device_eval_batch_size=2)
+    files = ["0.wav", "1.wav"]
+    folders = [embed.job_folder(args, model, processor, files) for _ in range(2)]
+    assert folders[0] == folders[1]
+    os.utime(job / "audio" / "0.wav")
+    folders.append(embed.job_folder(args, model, processor, files))
+    with torch.no_grad():
+        model.logit_scale_a.add_(1)
+    folders.append(embed.job_folder(args, model, processor, files))
+    processor.feature_extractor.padding = "pad"
+    folders.append(embed.job_folder(args, model, processor, files))
+    assert len(set(folders)) == 4
 
 
 def test_two_processes_give_what_one_gives(job, tmp_path):
-    code = "import eval.embed as embed; embed.PART_SIZE = 2; embed.main()"
+    code = """
+import os
+import eval.embed as embed
+
+def logged(path):
+    os.write(1, f"rank {os.environ['RANK']} {path.name}\\n".encode())
+    return read(path)
+
+embed.PART_SIZE, read, embed.read_or_reason = 2, embed.read_or_reason, logged
+embed.main()
+"""
     (tmp_path / "small_parts.py").write_text(code)
     arguments = [str(item) for item in command(job, tmp_path / "two.parquet")[1:]]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29611"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     result = subprocess.run(
         [*launch, str(tmp_path / "small_parts.py"), *arguments],
         cwd=ROOT,
         env={**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
+        timeout=300,
         check=False,
     )
     assert result.returncode == 0, result.stderr
+    shares = [set(re.findall(rf"rank {rank} (\S+)", result.stdout)) for rank in (0, 1)]
+    assert len(shares[0] | shares[1]) == 10
+    assert not shares[0] & shares[1]
     assert run_cli(*command(job, tmp_path / "one.parquet")).returncode == 0
     two, one = (pq.read_table(tmp_path / name) for name in ("two.parquet", "one.parquet"))
     assert two["path"].equals(one["path"])

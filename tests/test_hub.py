@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 import torch
@@ -72,7 +73,7 @@ def run(tmp_path):
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "HF_ENDPOINT": hub.url,
-            "HF_HOME": str(tmp_path / "home"),
+            "HF_HOME": tempfile.mkdtemp(dir=tmp_path),
             "HF_TOKEN": "hf_dummy",
             "HF_HUB_DISABLE_XET": "1",
         }
@@ -121,7 +122,7 @@ def test_what_a_hub_lacks_or_holds_damaged_is_named(tiny_clap, tmp_path, run):
     with Hub() as hub:
         hub.repos["user/truncated"] = Repo()
         hub.repos["user/truncated"].commit("main", {**files, "model.safetensors": files["model.safetensors"][:5000]})
-        for name, message in {"truncated": "damaged", "nowhere": "not on the Hub"}.items():
+        for name, message in {"truncated": "damaged", "nowhere": "no such folder, and from the Hub"}.items():
             result = run(hub, LOAD, f"user/{name}")
             assert f"--model_name_or_path user/{name}" in result.stdout
             assert message in result.stdout
