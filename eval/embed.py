@@ -113,7 +113,13 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
-    args = parse_args()
+    try:
+        embed_folder(parse_args())
+    except KeyboardInterrupt:
+        sys.exit("embed.py: interrupted; the same command goes on from here")
+
+
+def embed_folder(args: argparse.Namespace) -> None:
     state = PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=7))
     try:
         if args.output_file.suffix not in (".parquet", ".npz"):
@@ -139,14 +145,11 @@ def main() -> None:
     state.wait_for_everyone()  # all have the same list before the first part is written
     mine = list(todo.items())[state.process_index :: state.num_processes]
     total = sum(len(names) for _, names in mine)
-    try:
-        with tqdm(desc="embed", unit="file", total=total, disable=not state.is_main_process) as bar:
-            for part, names in mine:
-                paths = [args.audio_dir / name for name in names]
-                embeds, errors = embed_part(model, processor, paths, args.per_device_eval_batch_size, bar)
-                write_whole(part, partial(pq.write_table, as_table(names, embeds, errors)))
-    except KeyboardInterrupt:
-        sys.exit("embed.py: interrupted; the same command goes on from here")
+    with tqdm(desc="embed", unit="file", total=total, disable=not state.is_main_process) as bar:
+        for part, names in mine:
+            paths = [args.audio_dir / name for name in names]
+            embeds, errors = embed_part(model, processor, paths, args.per_device_eval_batch_size, bar)
+            write_whole(part, partial(pq.write_table, as_table(names, embeds, errors)))
     state.wait_for_everyone()
     if state.is_main_process:
         write_output(args.output_file, list(parts))

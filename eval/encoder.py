@@ -96,7 +96,7 @@ def embed_waveforms(
     """Embed clips of any lengths.
 
     Args:
-        waveforms: each (samples,) or with channels, as [`TeminalFeatureExtractor`] takes them.
+        waveforms: each (samples,) or with channels, as [`TeminalFeatureExtractor`] takes them; or one (samples,).
         sampling_rate: of all waveforms, Hz; `None` means the model's own.
         batch_size: clips, and windows of them, that the model takes at a time.
 
@@ -106,6 +106,8 @@ def embed_waveforms(
     Raises:
         ValueError: a waveform that is empty, not finite or of another shape.
     """
+    if getattr(waveforms, "ndim", None) == 1:
+        waveforms = [waveforms]
     embeds = [np.empty((0, model.config.projection_dim), np.float32)]
     for start in tqdm(range(0, len(waveforms), batch_size), desc="embed", unit="batch", disable=not progress):
         batch = [torch.as_tensor(clip).to(model.device) for clip in waveforms[start : start + batch_size]]

@@ -53,12 +53,15 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
             per clip up to `max_length_s`), and for longer audio `window_counts` (B,).
 
         Raises:
-            ValueError: an unknown truncation, or a clip that is empty, not finite or of another shape.
+            ValueError: an unknown truncation or sampling rate, or a clip that is empty, not finite or of another type
+                or shape.
         """
         if truncation not in (None, True, False, "head"):
             raise ValueError(f'truncation={truncation!r}: use None (averaged windows) or "head"')
         clips = as_clips(raw_speech)
-        sampling_rate = int(sampling_rate or self.sampling_rate)
+        sampling_rate = self.sampling_rate if sampling_rate is None else int(sampling_rate)
+        if sampling_rate < 1:
+            raise ValueError(f"sampling_rate={sampling_rate}: must be at least 1 Hz")
         if sampling_rate != self.sampling_rate:
             logger.warning_once(f"audio is resampled from {sampling_rate} Hz to the model's {self.sampling_rate} Hz")
 

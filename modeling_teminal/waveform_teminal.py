@@ -16,7 +16,7 @@ def as_clips(raw_speech) -> list[torch.Tensor]:
             (samples,), (channels, samples) or (samples, channels), whose shorter axis is that of the channels.
 
     Raises:
-        ValueError: naming a clip that is empty or of another shape.
+        ValueError: naming a clip that is empty, of another shape or of another type.
     """
     is_list = isinstance(raw_speech, (list, tuple))
     if not is_list or (raw_speech and torch.as_tensor(raw_speech[0]).ndim == 0):
@@ -28,8 +28,12 @@ def as_clips(raw_speech) -> list[torch.Tensor]:
 
 
 def _as_mono(clip, index):
-    if clip.ndim not in (1, 2) or clip.numel() == 0:
+    if clip.numel() == 0:
+        raise ValueError(f"clip {index} is empty")
+    if clip.ndim not in (1, 2):
         raise ValueError(f"clip {index} must be (samples,) or (channels, samples), got {tuple(clip.shape)}")
+    if not clip.is_floating_point() and clip.dtype not in (torch.int16, torch.int32):
+        raise ValueError(f"clip {index} is {clip.dtype}: give floats in [-1, 1] or 16 or 32 bit PCM")
     if clip.dtype in (torch.int16, torch.int32):
         clip = clip / -torch.iinfo(clip.dtype).min
     if clip.ndim == 2:

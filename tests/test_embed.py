@@ -148,6 +148,7 @@ def test_arrays_of_any_kind(job):
     assert embeds.shape == (3, 32)
     assert np.abs(np.linalg.norm(embeds, axis=1) - 1).max() <= 1e-5
     assert embed_waveforms(model, processor, []).shape == (0, 32)
+    assert np.abs(embed_waveforms(model, processor, waveforms[0]) - embeds[0]).max() <= 1e-5
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,9 @@ def test_resampling_is_that_of_soxr(from_hz, to_hz):
     [
         ([waveform(100), np.full(100, np.nan)], {}, "clip 1 holds values that are not finite"),
         ([waveform(100), np.zeros((2, 3, 100))], {}, r"clip 1 must be \(samples,\)"),
-        ([waveform(100), np.zeros(0)], {}, r"clip 1 must be \(samples,\)"),
+        ([waveform(100), np.zeros(0)], {}, "clip 1 is empty"),
+        ([waveform(100), np.zeros(100, np.uint8)], {}, r"clip 1 is torch\.uint8: give floats"),
+        ([waveform(100)], {"sampling_rate": 0}, "sampling_rate=0"),
         ([], {}, "no clip"),
         ([waveform(100)], {"truncation": "fusion"}, "truncation"),
     ],
