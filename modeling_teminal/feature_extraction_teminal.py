@@ -1,5 +1,7 @@
 """Log-mel features for CLAP in batched torch: the numbers of `ClapFeatureExtractor`, without its random crop."""
 
+import contextlib
+
 import torch
 from torch.nn import functional as F
 from transformers import BatchFeature, ClapFeatureExtractor
@@ -10,6 +12,12 @@ from .waveform_teminal import as_clips, resample
 logger = logging.get_logger(__name__)
 
 CPU_FRAMES, GPU_FRAMES = 128, 2**16  # that are transformed at a time: a CPU is faster on what fits its cache
+
+
+def without_autocast(device_type: str):
+    """Entered on a thread of its own, autocast empties the cache of casts of the thread that trains, so only if on."""
+    on = torch.is_autocast_enabled(device_type)
+    return torch.autocast(device_type, enabled=False) if on else contextlib.nullcontext()
 
 
 class TeminalFeatureExtractor(ClapFeatureExtractor):
@@ -125,7 +133,7 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
         for block in frames.split(max(1, n_frames // len(frames)), dim=1):
             spectrum = torch.fft.rfft(block * window)[..., :n_bins]
             power = torch.view_as_real(spectrum).flatten(2).float().square_()
-            with torch.autocast(device.type, enabled=False):
+            with without_autocast(device.type):
                 mel.append(power @ filters)
         return 10 * torch.cat(mel, dim=1).clamp(min=1e-10).log10()
 

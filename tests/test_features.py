@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import scipy.signal
@@ -119,3 +121,20 @@ def test_resampling_is_that_of_soxr(from_hz, to_hz):
 def test_bad_audio_is_named(extractors, clips, options, message):
     with pytest.raises(ValueError, match=message):
         extractors[1](clips, **options)
+
+
+def test_extraction_beside_training_leaves_its_autocast_cache(extractors):
+    """Else gradients are summed now in bf16, now in fp32, as the threads happen to run."""
+    weight = torch.ones(4, 4, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16), ThreadPoolExecutor(1) as pool:
+        before = torch.ones(2, 4) @ weight
+        pool.submit(extractors[1], waveform(48_000), sampling_rate=48_000).result()
+        after = torch.ones(2, 4) @ weight
+    (_, cast), (_, cast_again) = before.grad_fn.next_functions, after.grad_fn.next_functions
+    assert cast == cast_again
+
+
+def test_fp32_under_autocast(extractors):
+    features = extractors[1](waveform(48_000), sampling_rate=48_000)["input_features"]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert extractors[1](waveform(48_000), sampling_rate=48_000)["input_features"].equal(features)
