@@ -20,6 +20,7 @@ from accelerate.utils import set_seed
 
 from dataset_scripts.bank import build_bank
 from dataset_scripts.sources import load_clips
+from dataset_scripts.splits import drop_recordings_of
 from eval.encoder import load_clap
 from eval.run_zste import versions
 from eval.score import audio_features, format_table, score_examples
@@ -35,15 +36,19 @@ logger = logging.getLogger("teminal")
 def prepare(recipe):
     """Check every input and build the two clip banks and the model, before any work is done."""
     train_clips, eval_clips = (
-        load_clips(recipe.source, folds, recipe.esc50_dir, recipe.dataset_name, folds_flag)
+        load_clips(
+            recipe.source,
+            folds,
+            folds_flag=folds_flag,
+            esc50_dir=recipe.esc50_dir,
+            dataset_name=recipe.dataset_name,
+        )
         for folds_flag, folds in (("--train_folds", recipe.train_folds), ("--eval_folds", recipe.eval_folds))
     )
-    shared = {clip.recording for clip in train_clips} & {clip.recording for clip in eval_clips}
-    if shared:
-        raise ValueError(
-            f"--train_folds {recipe.train_folds} and --eval_folds {recipe.eval_folds} overlap in "
-            f"{len(shared)} recordings, such as {min(shared)}"
-        )
+    twice = set(recipe.train_folds) & set(recipe.eval_folds)
+    if twice:
+        raise ValueError(f"--train_folds and --eval_folds overlap in fold {min(twice)}")
+    train_clips = drop_recordings_of(eval_clips, train_clips)
     if recipe.model_name_or_path and "pretrain" in recipe.stages:
         raise ValueError("--stages pretrain starts from scratch: drop it, or --model_name_or_path")
     if recipe.model_name_or_path:

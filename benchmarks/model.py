@@ -15,7 +15,8 @@ from side_by_side import added_memory, compare, in_own_process, machine, matmul_
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
-from dataset_scripts.sources import load_clips, read_clip
+from dataset_scripts.clips import read_clip
+from dataset_scripts.sources import load_clips
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
 
 FEATURES = {"truncation": "rand_trunc", "frequency_min": 50}  # as laion/clap-htsat-unfused
@@ -142,7 +143,7 @@ def main():
         print(name, json.dumps(row), flush=True)
     clips = []
     if args.esc50_dir:
-        clips = [read_clip(clip) for clip in load_clips("esc50", [1], args.esc50_dir)[:FEATURE_BATCH]]
+        clips = [read_clip(clip) for clip in load_clips("esc50", [1], esc50_dir=args.esc50_dir)[:FEATURE_BATCH]]
     results["differences"] = differences(Cases(args.device, compile_ours=False), clips)
     print(json.dumps(results["differences"]))
     if args.output_json:

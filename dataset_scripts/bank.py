@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dataset_scripts.clips import Clip, read_clip
 from dataset_scripts.compose import EVENT_S, EVENT_SAMPLES, event_loop
-from dataset_scripts.sources import Clip, read_clip
 
 logger = logging.getLogger(__name__)
 

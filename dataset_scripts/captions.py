@@ -1,7 +1,7 @@
 """How captions are worded: the default templates, the training paraphrases and the held-out wordings.
 
-Templates number the labels of a [`Caption`] in its own order: `after`, (x, y) reads "x after y". The three lists are
-disjoint; `HELD_OUT` belongs to ZSTE task 5 alone and is never trained on.
+Templates number the labels of a [`Caption`] in its own order: `after`, (x, y) reads "x after y"; those of
+`TRAINING_THEN` take three. The lists are disjoint; `HELD_OUT` belongs to ZSTE task 5 alone and is never trained on.
 """
 
 import numpy as np
@@ -23,6 +23,8 @@ TRAINING = {
     "after": ["{0} after {1}", "The sound of {0} after {1}.", "A recording of {0} after {1}."],
     "while": ["{0} while {1}", "The sound of {0} while {1}.", "{0} during {1}."],
 }
+
+TRAINING_THEN = ["{0} then {1} then {2}", "First {0}, later {1}, last {2}.", "{0} before {1} before {2}"]
 
 HELD_OUT = {
     "before": ["{0} followed by {1}", "{0} precedes {1}", "{1} preceded by {0}", "{1} succeeds {0}"],
@@ -49,4 +51,5 @@ def say_for_training(caption: Caption, rng: np.random.Generator, p_default: floa
     """Word a caption by the default template with probability `p_default`, else by a training paraphrase."""
     if rng.random() < p_default:
         return say(caption)
-    return say(caption, str(rng.choice(TRAINING[caption.relation])))
+    templates = TRAINING_THEN if caption.relation == "then" else TRAINING[caption.relation]
+    return say(caption, str(rng.choice(templates)))

@@ -19,9 +19,16 @@ CREST_DB = 12.0
 GATE_DB = -25.0
 OVERLAY_SNR_DB = (-3.0, 3.0)
 
+SCENE_S = 2 * EVENT_S
 EVENT_SAMPLES = int(EVENT_S * SAMPLING_RATE)
+SCENE_SAMPLES = 2 * EVENT_SAMPLES
 _FADE = int(CROSSFADE_S * SAMPLING_RATE)
 _FRAME = SAMPLING_RATE // 200
+
+
+def _rise(n_samples: int) -> np.ndarray:
+    """An equal-power fade-in; rounded from double precision, so that it is the same on every CPU."""
+    return np.sin(np.linspace(0, np.pi / 2, n_samples)).astype(np.float32)
 
 
 def event_loop(waveform: np.ndarray) -> np.ndarray:
@@ -44,13 +51,13 @@ def event_loop(waveform: np.ndarray) -> np.ndarray:
     sound = frames[loud].reshape(-1).astype(np.float32)
 
     fade = min(_FADE, len(sound) // 2)
-    rise = np.sin(np.linspace(0, np.pi / 2, fade, dtype=np.float32))
+    rise = _rise(fade)
     body = sound[: EVENT_SAMPLES + fade].copy()
     body[:fade] = body[:fade] * rise + body[-fade:] * rise[::-1]
     body = body[:-fade]
     loop = np.tile(body, -(-EVENT_SAMPLES // len(body)))[:EVENT_SAMPLES]
     if EVENT_SAMPLES % len(body):
-        rise = np.sin(np.linspace(0, np.pi / 2, _FADE, dtype=np.float32))
+        rise = _rise(_FADE)
         beyond = np.tile(body, -(-(EVENT_SAMPLES + _FADE) // len(body)))[EVENT_SAMPLES : EVENT_SAMPLES + _FADE]
         loop[:_FADE] = loop[:_FADE] * rise + beyond * rise[::-1]
     return limit_crest(torch.from_numpy(loop)[None])[0].numpy()
@@ -59,8 +66,7 @@ def event_loop(waveform: np.ndarray) -> np.ndarray:
 def limit_crest(scenes: torch.Tensor, peak: float = RMS * 10 ** (CREST_DB / 20)) -> torch.Tensor:
     """(B, samples), in place: level to RMS 0.1 and clip to `peak`, by default 12 dB above it, until both hold."""
     for _ in range(50):
-        frame_norms = torch.linalg.vector_norm(scenes.view(len(scenes), -1, _FRAME), dim=2)
-        norm = torch.linalg.vector_norm(frame_norms, dim=1, keepdim=True, dtype=torch.float64)
+        norm = torch.linalg.vector_norm(scenes, dim=1, keepdim=True, dtype=torch.float64)  # alike on every CPU
         scenes *= (RMS * scenes.shape[1] ** 0.5 / norm).float()
         low, high = scenes.aminmax()
         if max(-low, high) <= peak * (1 + 1e-6):
@@ -70,31 +76,57 @@ def limit_crest(scenes: torch.Tensor, peak: float = RMS * 10 ** (CREST_DB / 20))
 
 
 def sequence(*loops: torch.Tensor) -> torch.Tensor:
-    """Loops (EVENT_SAMPLES,) one after the other, with equal-power cross-fades at the joints."""
-    scene = torch.cat(loops)
-    rise = torch.sin(torch.linspace(0, torch.pi / 2, _FADE))
+    """Loops (EVENT_SAMPLES,) one after the other, (SCENE_SAMPLES,) in equal parts, with equal-power cross-fades."""
+    size = SCENE_SAMPLES // len(loops)
+    scene = torch.cat([loop[:size] for loop in loops])
+    rise = torch.from_numpy(_rise(_FADE))
     for i, previous in enumerate(loops[:-1], start=1):
-        joint = scene[i * EVENT_SAMPLES : i * EVENT_SAMPLES + _FADE]
-        joint.mul_(rise).add_(previous[:_FADE] * rise.flip(0))
+        beyond = previous[size % EVENT_SAMPLES :][:_FADE]
+        scene[i * size : i * size + _FADE].mul_(rise).add_(beyond * rise.flip(0))
     return scene
 
 
-def render_group(x: torch.Tensor, y: torch.Tensor, snr_db: float) -> dict[str, torch.Tensor]:
-    """All variants of the composition group of two events.
+def render_group(*loops: torch.Tensor, snr_db: float, gap_s: float = 0.0) -> dict[str, torch.Tensor]:
+    """All variants of the composition group of two or three events.
 
     Args:
-        x, y: (EVENT_SAMPLES,) loops.
-        snr_db: level of x over y in the overlay, drawn from `OVERLAY_SNR_DB`.
+        loops: (EVENT_SAMPLES,) each.
+        snr_db: level of the first over the last in the overlay, drawn from `OVERLAY_SNR_DB`; a third lies between.
+        gap_s: silence around each joint, in all variants alike, so that it does not tell them apart; 0 cross-fades.
 
     Returns:
-        Variant -> (2 * EVENT_SAMPLES,): x throughout; x then y; y then x; both throughout. The peak of all is the
-        lowest that one of the three with both events has (that of a single event may lie lower still).
+        Variant -> (SCENE_SAMPLES,): the first throughout; all in order; all in reverse; all throughout. The peak of
+        all is the lowest that one of the last three has (that of a single event may lie lower still).
     """
-    gain = 10 ** (snr_db / 40)
-    scenes = torch.stack([x.repeat(2), sequence(x, y), sequence(y, x), (x * gain + y / gain).repeat(2)])
-    rise = torch.linspace(0, 1, int(EDGE_S * SAMPLING_RATE))
-    scenes[:, : len(rise)] *= rise
-    scenes[:, -len(rise) :] *= rise.flip(0)
+    levels_db = np.linspace(snr_db / 2, -snr_db / 2, len(loops))
+    overlay = sum(loop * 10 ** (level_db / 20) for loop, level_db in zip(loops, levels_db.tolist(), strict=True))
+    scenes = torch.stack([loops[0].repeat(2), sequence(*loops), sequence(*loops[::-1]), overlay.repeat(2)])
+    rise = torch.from_numpy(np.linspace(0, 1, int(EDGE_S * SAMPLING_RATE)).astype(np.float32))
+    starts, ends = sounding_parts(len(loops), gap_s)
+    for start, end in zip(starts, ends, strict=True):
+        scenes[:, start : start + len(rise)] *= rise
+        scenes[:, end - len(rise) : end] *= rise.flip(0)
+    for end, start in zip(ends[:-1], starts[1:], strict=True):
+        scenes[:, end:start] = 0
     limit_crest(scenes)
     limit_crest(scenes, peak=torch.linalg.vector_norm(scenes[1:], ord=torch.inf, dim=1).min().item())
     return dict(zip(VARIANTS, scenes, strict=True))
+
+
+def sounding_parts(n_events: int, gap_s: float) -> tuple[list[int], list[int]]:
+    """First sample and end of each part of a scene between gaps: one part per event, or a single one without gaps."""
+    if gap_s == 0:
+        return [0], [SCENE_SAMPLES]
+    joints = [i * SCENE_SAMPLES // n_events for i in range(1, n_events)]
+    half = round(gap_s / 2 * SAMPLING_RATE)
+    return [0, *(joint + half for joint in joints)], [*(joint - half for joint in joints), SCENE_SAMPLES]
+
+
+def event_times(variant: str, n_events: int, gap_s: float) -> list[tuple[float, float]]:
+    """(onset_s, duration_s) of each event that sounds in a variant, in order of onset."""
+    if variant in ("single", "overlay"):
+        return [(0.0, SCENE_S)] * (1 if variant == "single" else n_events)
+    joints = [i * SCENE_S / n_events for i in range(n_events + 1)]
+    onsets = [joint + gap_s / 2 * (i > 0) for i, joint in enumerate(joints[:-1])]
+    ends = [joint - gap_s / 2 * (i < n_events) for i, joint in enumerate(joints[1:], start=1)]
+    return [(onset, end - onset) for onset, end in zip(onsets, ends, strict=True)]

@@ -38,7 +38,7 @@ def _check(item, relations):
     if len(set(item.labels)) != len(item.labels):
         raise ValueError(f"{item}: two events of one scene or caption must differ in label")
     n_labels = len(item.labels)
-    right = {"single": n_labels == 1, "sequence": n_labels >= 2, "then": n_labels >= 2}.get(
+    right = {"single": n_labels == 1, "sequence": n_labels >= 2, "overlay": n_labels >= 2, "then": n_labels >= 2}.get(
         item.relation, n_labels == 2
     )
     if not right:

@@ -25,11 +25,10 @@ from tqdm import tqdm
 from transformers import ClapProcessor
 
 from dataset_scripts.compose import SAMPLING_RATE
-from dataset_scripts.decode import read_audio
+from dataset_scripts.decode import AUDIO_SUFFIXES, read_audio
 from eval.encoder import embed_waveforms, load_clap
 from modeling_teminal import TeminalModel
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".opus")
 PART_SIZE = 64  # files per part: what an interruption costs at most
 
 

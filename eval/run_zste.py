@@ -48,7 +48,9 @@ def main() -> None:
     started = time.perf_counter()
     try:
         model, processor = load_clap(args.model_name_or_path)
-        bank = build_bank(load_clips(args.source, args.folds, args.esc50_dir, args.dataset_name))
+        bank = build_bank(
+            load_clips(args.source, args.folds, esc50_dir=args.esc50_dir, dataset_name=args.dataset_name)
+        )
         examples = build_examples(bank, args.n_scenes, args.seed)
         if args.output_json:
             args.output_json.parent.mkdir(parents=True, exist_ok=True)

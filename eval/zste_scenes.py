@@ -125,4 +125,4 @@ def render(bank: ClipBank, spec: AudioSpec) -> torch.Tensor:
         onset = int(spec.onset_s / EVENT_S * EVENT_SAMPLES)
         return torch.nn.functional.pad(clip, (onset, EVENT_SAMPLES - onset))
     x, y = (torch.from_numpy(bank.loops[clip]).float() for clip in spec.clips)
-    return render_group(x, y, spec.snr_db)[spec.kind]
+    return render_group(x, y, snr_db=spec.snr_db)[spec.kind]

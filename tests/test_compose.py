@@ -8,18 +8,30 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from dataset_scripts.bank import build_bank
-from dataset_scripts.compose import CREST_DB, EVENT_SAMPLES, OVERLAY_SNR_DB, RMS, event_loop, render_group, sequence
+from dataset_scripts.compose import (
+    CREST_DB,
+    EVENT_SAMPLES,
+    OVERLAY_SNR_DB,
+    RMS,
+    SAMPLING_RATE,
+    SCENE_S,
+    SCENE_SAMPLES,
+    event_loop,
+    event_times,
+    render_group,
+)
 from dataset_scripts.scenes import VARIANTS
 from dataset_scripts.sources import load_clips
 
 
-def random_groups(bank, n_groups, seed):
-    """Yield loops (EVENT_SAMPLES,) of x and y of different classes, and an SNR."""
+def random_groups(bank, n_groups, seed, n_events=None):
+    """Yield loops (EVENT_SAMPLES,) of two or three classes in turn with the keywords of `render_group`."""
     rng = np.random.default_rng(seed)
-    for _ in range(n_groups):
-        labels = rng.choice(bank.classes, 2, replace=False).tolist()
-        x, y = (torch.from_numpy(bank.loops[rng.choice(bank.by_class[label])]).float() for label in labels)
-        yield x, y, float(rng.uniform(*OVERLAY_SNR_DB))
+    for i in range(n_groups):
+        labels = rng.choice(bank.classes, n_events or 2 + i % 2, replace=False).tolist()
+        loops = [torch.from_numpy(bank.loops[rng.choice(bank.by_class[label])]).float() for label in labels]
+        snr_db, gap_s = float(rng.uniform(*OVERLAY_SNR_DB)), float(rng.choice([0.0, rng.uniform(0.1, 0.5)]))
+        yield loops, {"snr_db": snr_db, "gap_s": gap_s}
 
 
 def shallow_features(waveforms):
@@ -38,7 +50,7 @@ def shallow_features(waveforms):
 
 def relation_accuracy(bank, n_groups=200):
     """Held-out accuracy of telling forward, reversed and overlay apart by shallow features, and its chance sd."""
-    groups = [render_group(*group) for group in random_groups(bank, n_groups, seed=0)]
+    groups = [render_group(*loops, **drawn) for loops, drawn in random_groups(bank, n_groups, seed=0)]
     features = [shallow_features(torch.stack([group[variant] for group in groups])) for variant in VARIANTS[1:]]
     relations = [np.full(n_groups, VARIANTS.index(variant)) for variant in VARIANTS[1:]]
     half = n_groups // 2
@@ -56,15 +68,18 @@ def test_shallow_features_do_not_tell_the_relation(bank):
 @pytest.mark.esc50
 @pytest.mark.skipif("TEMINAL_ESC50_DIR" not in os.environ, reason="set TEMINAL_ESC50_DIR to real ESC-50")
 def test_shallow_features_do_not_tell_the_relation_of_real_clips():
-    clips = load_clips("esc50", [4], os.environ["TEMINAL_ESC50_DIR"])
+    clips = load_clips("esc50", [4], esc50_dir=os.environ["TEMINAL_ESC50_DIR"])
     accuracy, deviation = relation_accuracy(build_bank(clips))
     assert accuracy <= 1 / 3 + 2.5 * deviation
 
 
 def test_every_variant_has_the_same_duration_level_peak_and_edges(bank):
-    for group in random_groups(bank, 12, seed=1):
-        scenes = torch.stack(list(render_group(*group).values()))
-        assert scenes.shape == (4, 2 * EVENT_SAMPLES)
+    for loops, drawn in random_groups(bank, 12, seed=1):
+        scenes = torch.stack(list(render_group(*loops, **drawn).values()))
+        assert scenes.shape == (4, SCENE_SAMPLES)
+        silent = (scenes.reshape(4, -1, 480) == 0).all(2)
+        assert (silent == silent[0]).all()
+        assert silent[0].any() == (drawn["gap_s"] > 0)
         assert torch.allclose(scenes.double().square().mean(1).sqrt(), torch.full((4,), RMS).double(), rtol=1e-6)
         peaks = scenes.abs().amax(1)
         assert peaks.max() <= RMS * 10 ** (CREST_DB / 20) * (1 + 1e-5)
@@ -73,8 +88,8 @@ def test_every_variant_has_the_same_duration_level_peak_and_edges(bank):
 
 
 def test_halves_hold_the_events_in_order(bank):
-    x, y, snr_db = next(random_groups(bank, 1, seed=2))
-    scenes = render_group(x, y, snr_db)
+    (x, y), _ = next(random_groups(bank, 1, seed=2))
+    scenes = render_group(x, y, snr_db=1.0)
 
     def similarity(half, loop):
         return torch.corrcoef(torch.stack([half[5000:-5000], loop[5000:-5000]]))[0, 1].item()
@@ -84,9 +99,33 @@ def test_halves_hold_the_events_in_order(bank):
         assert similarity(scenes[variant][EVENT_SAMPLES:], second) > 0.97
 
 
-def test_three_events_in_a_row(bank):
-    x, y, _ = next(random_groups(bank, 1, seed=3))
-    assert sequence(x, y, x).shape == (3 * EVENT_SAMPLES,)
+def test_parts_of_three_events_lie_where_event_times_says(bank):
+    loops, _ = next(random_groups(bank, 1, seed=3, n_events=3))
+    scenes = render_group(*loops, snr_db=0.0, gap_s=0.4)
+    for variant, order in (("forward", loops), ("reversed", loops[::-1])):
+        times = event_times(variant, 3, 0.4)
+        assert sum(duration_s for _, duration_s in times) == pytest.approx(SCENE_S - 2 * 0.4)
+        for (onset_s, duration_s), loop in zip(times, order, strict=True):
+            start, end = (round(s * SAMPLING_RATE) for s in (onset_s + 0.05, onset_s + duration_s - 0.05))
+            similarities = [
+                torch.corrcoef(
+                    torch.stack([scenes[variant][start:end], torch.cat([other, other])[begin:][: end - start]])
+                )
+                for other in loops
+                for begin in [start % (SCENE_SAMPLES // 3)]
+            ]
+            best = max(range(3), key=lambda i: similarities[i][0, 1].item())
+            assert loops[best] is loop
+            assert similarities[best][0, 1] > 0.97
+    assert event_times("overlay", 3, 0.4) == [(0.0, SCENE_S)] * 3
+    assert event_times("forward", 2, 0.0) == [(0.0, 5.0), (5.0, 5.0)]
+
+
+def test_levels_of_an_overlay(bank):
+    (x, y), _ = next(random_groups(bank, 1, seed=5, n_events=2))
+    overlay = render_group(x, y, snr_db=3.0)["overlay"][:EVENT_SAMPLES].double()
+    gains = torch.linalg.lstsq(torch.stack([x, y], dim=1).double(), overlay[:, None]).solution.flatten()
+    assert (20 * (gains[0] / gains[1]).log10()).item() == pytest.approx(3.0, abs=0.2)
 
 
 @pytest.mark.parametrize("sound_s", [0.03, 0.4, 1.7, 5.0])
@@ -102,5 +141,6 @@ def test_event_loop_drops_silence_and_closes_without_a_click(sound_s):
 
 
 def test_rendering_is_reproducible(bank):
-    first, second = (render_group(*next(random_groups(bank, 1, seed=4))) for _ in range(2))
+    (loops, drawn), _ = random_groups(bank, 2, seed=4)
+    first, second = (render_group(*loops, **drawn) for _ in range(2))
     assert all(torch.equal(first[variant], second[variant]) for variant in VARIANTS)

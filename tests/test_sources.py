@@ -5,7 +5,8 @@ import pytest
 import soundfile
 
 from dataset_scripts.bank import build_bank
-from dataset_scripts.sources import Clip, load_clips, read_clip
+from dataset_scripts.clips import Clip, read_clip
+from dataset_scripts.sources import load_clips
 from dataset_scripts.synthetic import SYNTHETIC_CLASSES, synthesise
 
 
@@ -15,7 +16,7 @@ def esc50_copy(esc50_dir, tmp_path):
 
 
 def test_folder_is_read_and_resampled(esc50_dir):
-    clips = load_clips("esc50", [1], str(esc50_dir))
+    clips = load_clips("esc50", [1], esc50_dir=str(esc50_dir))
     assert [clip.label for clip in clips] == ["siren", "siren", "ticking", "ticking", "wind", "wind"]
     assert all(clip.fold == 1 for clip in clips)
     for clip in clips:
@@ -36,7 +37,7 @@ def test_hub_dataset_with_the_same_columns_gives_the_same_clips(esc50_dir, tmp_p
     (tmp_path / "hub" / "data").mkdir(parents=True)
     Dataset.from_dict(table).to_parquet(tmp_path / "hub" / "data" / "train-00000-of-00001.parquet")
     from_hub = load_clips("esc50", [2], dataset_name=str(tmp_path / "hub"))
-    from_folder = load_clips("esc50", [2], str(esc50_dir))
+    from_folder = load_clips("esc50", [2], esc50_dir=str(esc50_dir))
     assert [clip.name for clip in from_hub] == [clip.name for clip in from_folder]
     assert np.array_equal(read_clip(from_hub[0]), read_clip(from_folder[0]))
 
@@ -47,7 +48,7 @@ def test_hub_dataset_with_the_same_columns_gives_the_same_clips(esc50_dir, tmp_p
         ({"esc50_dir": "nowhere"}, FileNotFoundError, "nowhere: no such folder"),
         ({}, ValueError, "--esc50_dir"),
         ({"source": "birds"}, ValueError, "--source birds"),
-        ({"source": "synthetic", "esc50_dir": "ESC-50"}, ValueError, "did you mean --source esc50"),
+        ({"source": "synthetic", "esc50_dir": "ESC-50"}, ValueError, "takes no folder, not --esc50_dir"),
         ({"esc50_dir": "ESC-50", "dataset_name": "ashraq/esc50"}, ValueError, "give one of them"),
     ],
 )
@@ -58,17 +59,17 @@ def test_missing_data_is_named(options, error, message):
 
 def test_folder_without_table_and_unknown_fold(esc50_copy):
     with pytest.raises(ValueError, match="fold 7 does not exist"):
-        load_clips("esc50", [1, 7], str(esc50_copy))
+        load_clips("esc50", [1, 7], esc50_dir=str(esc50_copy))
     (esc50_copy / "meta" / "esc50.csv").unlink()
     with pytest.raises(FileNotFoundError, match=r"meta/esc50\.csv is missing"):
-        load_clips("esc50", [1], str(esc50_copy))
+        load_clips("esc50", [1], esc50_dir=str(esc50_copy))
 
 
 def test_missing_columns_are_named(esc50_copy):
     table = esc50_copy / "meta" / "esc50.csv"
     table.write_text(table.read_text().replace("category", "class"))
     with pytest.raises(ValueError, match=r"esc50\.csv: no column category"):
-        load_clips("esc50", [1], str(esc50_copy))
+        load_clips("esc50", [1], esc50_dir=str(esc50_copy))
 
 
 @pytest.mark.parametrize(("old", "new"), [(",1,0,siren", ",one,0,siren"), ("False,10022,B", "False")])
@@ -78,13 +79,13 @@ def test_damaged_rows_are_named(esc50_copy, old, new):
     assert old in text
     table.write_text(text.replace(old, new))
     with pytest.raises(ValueError, match=r"esc50\.csv: row \d+ is damaged"):
-        load_clips("esc50", [1], str(esc50_copy))
+        load_clips("esc50", [1], esc50_dir=str(esc50_copy))
 
 
 def test_official_table_beside_clips_turned_into_ogg(esc50_copy):
     table = esc50_copy / "meta" / "esc50.csv"
     table.write_text(table.read_text().replace(".ogg", ".wav"))
-    clips = load_clips("esc50", [1, 2], str(esc50_copy))
+    clips = load_clips("esc50", [1, 2], esc50_dir=str(esc50_copy))
     assert sum(clip.audio.suffix == ".ogg" for clip in clips) == 2
     assert build_bank(clips).skipped == {}
 
@@ -97,7 +98,7 @@ def test_stereo_that_cancels_out_is_silent(tmp_path):
 
 
 def test_faulty_clips_are_skipped_named_and_counted(esc50_copy, caplog):
-    names = [clip.name for clip in load_clips("esc50", [1, 2], str(esc50_copy))]
+    names = [clip.name for clip in load_clips("esc50", [1, 2], esc50_dir=str(esc50_copy))]
     audio = esc50_copy / "audio"
     truncated, empty, silent, nan, missing = names[:5]
     content = (audio / truncated).read_bytes()
@@ -106,7 +107,7 @@ def test_faulty_clips_are_skipped_named_and_counted(esc50_copy, caplog):
     soundfile.write(audio / silent, np.zeros(240_000), 48_000)
     soundfile.write(audio / nan, np.full(240_000, np.nan), 48_000, subtype="FLOAT")
     (audio / missing).unlink()
-    bank = build_bank(load_clips("esc50", [1, 2], str(esc50_copy)))
+    bank = build_bank(load_clips("esc50", [1, 2], esc50_dir=str(esc50_copy)))
     assert bank.skipped == {
         truncated: "truncated audio",
         empty: "unreadable audio",
@@ -120,7 +121,7 @@ def test_faulty_clips_are_skipped_named_and_counted(esc50_copy, caplog):
 
 
 def test_truncated_ogg_is_skipped(esc50_copy):
-    clip = next(c for c in load_clips("esc50", [1], str(esc50_copy)) if c.name.endswith("ogg"))
+    clip = next(c for c in load_clips("esc50", [1], esc50_dir=str(esc50_copy)) if c.name.endswith("ogg"))
     clip.audio.write_bytes(clip.audio.read_bytes()[:4000])
     with pytest.raises(ValueError, match=r"(truncated|unreadable|empty) audio"):
         read_clip(clip)

@@ -168,5 +168,5 @@ class BatchComposer:
         )
         if first.variant is None:
             return [x + y * (x.norm() / y.norm() * 10 ** (-first.snr_db / 20))]
-        variants = render_group(x, y, first.snr_db)
+        variants = render_group(x, y, snr_db=first.snr_db)
         return [variants[audio.variant] for audio in audios]

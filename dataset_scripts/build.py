@@ -1,0 +1,138 @@
+"""Build one config in a folder: decode, compose, write shards, report. Killed, the same build goes on."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from accelerate import PartialState
+from tqdm import tqdm
+
+from dataset_scripts.atomic import remove_leftovers, write_whole
+from dataset_scripts.clips import Clip
+from dataset_scripts.groups import SPLITS
+from dataset_scripts.plan import Plan
+from dataset_scripts.report import REPORT, skipped_by_reason, split_report, versions, write_report
+from dataset_scripts.scenes import VARIANTS
+from dataset_scripts.shards import GROUPS_PER_SHARD, LOOP_BYTES, start_pool, store_loops, write_shards
+
+ROW_BYTES = {True: 600_000, False: 1_000}  # about, with and without audio
+
+
+def build_config(
+    folder: Path,
+    recipe: dict,
+    about: dict,
+    clips: list[Clip],
+    plan_groups: Callable[[dict[int, str]], Plan],
+    includes_audio: bool,
+    num_proc: int | None = None,
+) -> dict:
+    """Write the shards of a config and its report; under `accelerate launch` each process writes its own shards.
+
+    Args:
+        folder: of the config, on a disk that all processes share.
+        recipe: everything that decides what is built; a folder with another one is refused.
+        about: what else the report says.
+        clips: what the events of groups index.
+        plan_groups: index -> reason of the clips that cannot be used -> [`Plan`].
+        includes_audio: else recipes are written.
+        num_proc: worker processes of this process; `None` for its share of the cores.
+
+    Returns:
+        The report.
+
+    Raises:
+        ValueError, OSError: another build is in the folder, the disk is too small, or there is nothing to compose.
+    """
+    started = time.perf_counter()
+    state = PartialState(cpu=True, timeout=timedelta(days=7))
+    if state.is_main_process:
+        _claim(folder, recipe)
+    state.wait_for_everyone()
+    if (folder / REPORT).is_file():
+        return json.loads((folder / REPORT).read_text())
+
+    loops_file, skipped_file = folder / ".loops", folder / ".skipped.json"
+    num_proc = num_proc or max(1, os.cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
+    with start_pool(num_proc) as pool:
+        try:
+            if state.is_main_process and not skipped_file.is_file():
+                if includes_audio:
+                    _require_disk(folder, len(clips) * LOOP_BYTES)
+                    skipped = store_loops(clips, loops_file, pool)
+                else:  # recipes of clips that only others have are fine, unless some are at hand
+                    skipped = {index: "missing file" for index, clip in enumerate(clips) if clip.audio is None}
+                    skipped = skipped if len(skipped) < len(clips) else {}
+                write_whole(skipped_file, lambda file: file.write_text(json.dumps(skipped)))
+            state.wait_for_everyone()
+            skipped = {int(index): reason for index, reason in json.loads(skipped_file.read_text()).items()}
+            plan = plan_groups(skipped)
+            shards = _shards(folder, plan, GROUPS_PER_SHARD[includes_audio])
+            todo = [shard for shard in shards if not shard[0].exists()]
+            n_rows = len(VARIANTS) * sum(len(which) for _, _, which in todo)
+            if state.is_main_process:
+                _require_disk(folder, n_rows * ROW_BYTES[includes_audio])
+            state.wait_for_everyone()  # all have the same list before the first shard is written
+            mine = todo[state.process_index :: state.num_processes]
+            n_rows = len(VARIANTS) * sum(len(which) for _, _, which in mine)
+            with tqdm(desc="compose", unit="row", total=n_rows, disable=not state.is_main_process) as bar:
+                drawn = ((path, plan[split][1](which)) for path, split, which in mine)
+                write_shards(drawn, loops_file if includes_audio else None, pool, bar)
+            state.wait_for_everyone()
+            if state.is_main_process:
+                splits = {split: [path for path, of, _ in shards if of == split] for split in plan}
+                report = {
+                    **about,
+                    "includes_audio": includes_audio,
+                    "recipe": recipe,
+                    "n_clips": len(clips) - len(skipped),
+                    "skipped": skipped_by_reason({clips[index].name: reason for index, reason in skipped.items()}),
+                    "splits": {split: split_report(paths, pool) for split, paths in splits.items()},
+                    "versions": versions(),
+                    "wall_time_s": round(time.perf_counter() - started, 1),
+                }
+                write_report(folder, report)
+                loops_file.unlink(missing_ok=True)
+                skipped_file.unlink()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    state.wait_for_everyone()
+    return json.loads((folder / REPORT).read_text())
+
+
+def _claim(folder: Path, recipe: dict) -> None:
+    """Make the folder this recipe's, or check that it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "recipe.json"
+    if file.is_file() and json.loads(file.read_text()) != recipe:
+        before = json.loads(file.read_text())
+        changed = ", ".join(sorted(name for name in recipe if recipe[name] != before.get(name)))
+        raise ValueError(f"{folder} holds a build with another {changed}: delete it or choose another --output_dir")
+    if not file.is_file() and any(folder.glob("*.parquet")):
+        raise ValueError(f"{folder} holds Parquet files of something else: choose another --output_dir")
+    remove_leftovers(folder)
+    write_whole(file, lambda beside: beside.write_text(json.dumps(recipe, indent=1) + "\n"))
+
+
+def _shards(folder: Path, plan: Plan, size: int) -> list[tuple[Path, str, range]]:
+    """(file, split, which groups) of all shards."""
+    shards = []
+    for split in SPLITS:
+        if split in plan:
+            n_groups = plan[split][0]
+            starts = range(0, n_groups, size)
+            for number, start in enumerate(starts):
+                path = folder / f"{split}-{number:05d}-of-{len(starts):05d}.parquet"
+                shards.append((path, split, range(start, min(start + size, n_groups))))
+    return shards
+
+
+def _require_disk(folder: Path, n_bytes: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes:
+        raise OSError(f"{folder}: about {n_bytes / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB free")

@@ -1,0 +1,159 @@
+"""Turn clips into a dataset of temporal audio-caption pairs, in Parquet; killed, the same command goes on.
+
+python dataset_scripts/build_dataset.py --source esc50 --esc50_dir ESC-50 --output_dir datasets
+python dataset_scripts/build_dataset.py --source audiocaps --captions_dir TABLES --output_dir datasets
+accelerate launch dataset_scripts/build_dataset.py ...   (each process writes its own shards)
+"""
+
+import argparse
+import hashlib
+import logging
+import shlex
+import sys
+from pathlib import Path
+
+from accelerate import PartialState
+
+from dataset_scripts.build import build_config
+from dataset_scripts.cards import write_card
+from dataset_scripts.clips import Clip
+from dataset_scripts.compose import EVENT_S, OVERLAY_SNR_DB
+from dataset_scripts.groups import Mix
+from dataset_scripts.plan import plan_drawn
+from dataset_scripts.publish import check_hub_access, push_config
+from dataset_scripts.report import summarise
+from dataset_scripts.scenes import split_pairs
+from dataset_scripts.sources import OPTIONS, load_source, source_module, source_names
+from dataset_scripts.splits import split_clips
+
+ZSTE = "zste"
+logger = logging.getLogger("teminal")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", required=True, help=f"where clips come from: {', '.join(source_names())}")
+    parser.add_argument("--esc50_dir", help="official ESC-50 folder")
+    parser.add_argument("--captions_dir", help="folder of official caption tables (audiocaps, clotho)")
+    parser.add_argument("--audio_dir", help="folder of audio (audiocaps, clotho, urbansound8k)")
+    parser.add_argument("--dataset_name", help="Hub dataset id with the source's columns, instead of a folder")
+    parser.add_argument("--output_dir", type=Path, required=True, help="gets one folder per config, and README.md")
+    parser.add_argument(
+        "--config_name", help=f'default: the source; "{ZSTE}": fixed scenes of test clips, of all class pairs'
+    )
+    parser.add_argument("--n_groups", type=int, default=5000, help="composition groups of four rows, in all splits")
+    parser.add_argument("--validation_folds", type=int, nargs="*", help="default: the last but one")
+    parser.add_argument("--test_folds", type=int, nargs="*", help="default: the last")
+    parser.add_argument("--three_event_share", type=float, default=0.2, help="of groups with three events")
+    parser.add_argument("--snr_db", type=float, nargs=2, default=OVERLAY_SNR_DB, metavar=("LOW", "HIGH"))
+    parser.add_argument("--gap_s", type=float, nargs=2, default=(0.1, 0.5), metavar=("LOW", "HIGH"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--include_audio", action=argparse.BooleanOptionalAction, help="default: where it may be redistributed"
+    )
+    parser.add_argument("--num_proc", type=int, help="worker processes; default: one per core")
+    parser.add_argument("--push_to_hub", action="store_true")
+    parser.add_argument("--hub_dataset_id", help="such as me/temporal-esc50")
+    parser.add_argument("--private", action="store_true")
+    return parser
+
+
+def check(args: argparse.Namespace) -> None:
+    """Everything that can be checked before clips are looked at."""
+    source = source_module(args.source)
+    if args.include_audio is None:
+        args.include_audio = source.REDISTRIBUTABLE
+    elif args.include_audio and not source.REDISTRIBUTABLE:
+        raise ValueError(f"--include_audio: {source.WHY_NOT}; build recipes, then run render_dataset.py on your audio")
+    args.config_name = args.config_name or args.source
+    if args.config_name not in (args.source, ZSTE):
+        raise ValueError(f"--config_name {args.config_name}: choose {args.source} or {ZSTE}")
+    least = {"n_groups": 1, "seed": 0, "num_proc": 1}
+    for name, value in least.items():
+        if getattr(args, name) is not None and getattr(args, name) < value:
+            raise ValueError(f"--{name} {getattr(args, name)}: must be at least {value}")
+    if not 0 <= args.three_event_share <= 1:
+        raise ValueError(f"--three_event_share {args.three_event_share}: must be from 0 to 1")
+    for name, low, high in (("snr_db", -60, 60), ("gap_s", 0.02, EVENT_S / 3)):
+        values = getattr(args, name)
+        if not low <= values[0] <= values[1] <= high:
+            raise ValueError(f"--{name} {values[0]} {values[1]}: must rise and lie from {low} to {high:.2f}")
+    if args.push_to_hub and not args.hub_dataset_id:
+        raise ValueError("--push_to_hub needs --hub_dataset_id, such as me/temporal-esc50")
+
+
+def about(args: argparse.Namespace, clips: list[Clip]) -> dict:
+    """What the report says of the source, and the command, without the places of folders on this machine."""
+    source = source_module(args.source)
+    flags = [Path(flag).name if Path(flag).is_absolute() else flag for flag in sys.argv[1:]]
+    classes = sorted({clip.label for clip in clips if clip.label})
+    return {
+        "config": args.config_name,
+        "source": args.source,
+        "command": shlex.join(["python", "dataset_scripts/build_dataset.py", *flags]),
+        "license": source.LICENSE,
+        "attribution": source.ATTRIBUTION,
+        "citation": source.CITATION,
+        "unseen_pairs": split_pairs(classes)[1],
+    }
+
+
+def recipe_of(args: argparse.Namespace, clips: list[Clip], splits: dict[str, list[int]]) -> dict:
+    """All that decides what is built; the clips by a hash of what is known of them before they are decoded."""
+    drawn = ("seed", "n_groups", "three_event_share", "snr_db", "gap_s", "include_audio")
+    listing = hashlib.sha256()
+    for clip in clips:
+        size = clip.audio.stat().st_size if isinstance(clip.audio, Path) and clip.audio.is_file() else clip.audio
+        size = len(size) if isinstance(size, bytes) else size
+        listing.update(
+            repr((clip.name, clip.label, clip.fold, clip.split, clip.captions, clip.recording, size)).encode()
+        )
+    folds = {split: sorted({clips[index].fold for index in indices} - {None}) for split, indices in splits.items()}
+    return {
+        "source": args.source,
+        **{name: getattr(args, name) for name in drawn},
+        "snr_db": list(args.snr_db),
+        "gap_s": list(args.gap_s),
+        "folds": folds,
+        "clips": listing.hexdigest(),
+    }
+
+
+def main() -> None:
+    args = make_parser().parse_args()
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        check(args)
+        clips = load_source(args.source, **{name: getattr(args, name) for name in OPTIONS})
+        clips, splits = split_clips(clips, args.validation_folds, args.test_folds)
+        if args.config_name == ZSTE:
+            splits = {"test": splits["test"]}
+        if args.push_to_hub:
+            check_hub_access(args.hub_dataset_id, args.private)
+        folder = args.output_dir / args.config_name
+        mix = Mix(args.three_event_share, tuple(args.snr_db), tuple(args.gap_s))
+        report = build_config(
+            folder,
+            recipe_of(args, clips, splits),
+            about(args, clips),
+            clips,
+            lambda skipped: plan_drawn(
+                clips, splits, skipped, args.include_audio, args.n_groups, args.config_name, args.seed, mix
+            ),
+            args.include_audio,
+            args.num_proc,
+        )
+        if PartialState().is_main_process:
+            summarise(report, folder)
+            write_card(args.output_dir)
+            if args.push_to_hub:
+                logger.info("published: %s", push_config(args.output_dir, args.config_name, args.hub_dataset_id))
+    except (ValueError, OSError) as error:
+        sys.exit(f"build_dataset.py: error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("build_dataset.py: interrupted; the same command goes on from here")
+
+
+if __name__ == "__main__":
+    main()

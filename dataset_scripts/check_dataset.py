@@ -1,0 +1,97 @@
+"""Check a built dataset for leaks, wrong captions and shortcuts; exit code 1 if something is found.
+
+python dataset_scripts/check_dataset.py datasets/esc50
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import soundfile
+from tqdm import tqdm
+
+from dataset_scripts import checks
+from dataset_scripts.report import REPORT
+from dataset_scripts.rows import row_features
+
+SHOWN = 5  # findings of one check
+
+
+def read_rows(folder: Path) -> list[dict]:
+    """All rows, with shallow features and a hash in place of the audio.
+
+    Raises:
+        ValueError: the folder holds no such dataset, or a shard of it cannot be read.
+    """
+    shards = sorted(folder.glob("*.parquet"))
+    if not shards:
+        raise ValueError(f"{folder}: no Parquet shards in it; point at the folder of one config")
+    rows = []
+    with tqdm(desc="read", unit="row") as bar, ThreadPoolExecutor() as pool:
+        for shard in shards:
+            try:
+                file = pq.ParquetFile(shard)
+                missing = set(row_features(includes_audio="audio" in file.schema_arrow.names)) - set(
+                    file.schema_arrow.names
+                )
+                if missing:
+                    raise ValueError(f"{shard}: no column {', '.join(sorted(missing))}")
+                for batch in file.iter_batches(batch_size=32):
+                    rows += pool.map(without_audio, batch.to_pylist())
+                    bar.update(len(batch))
+            except (pa.ArrowException, soundfile.LibsndfileError) as error:
+                raise ValueError(f"{shard}: damaged: {error}") from error
+    return rows
+
+
+def without_audio(row: dict) -> dict:
+    if "audio" not in row:
+        return row
+    content = row.pop("audio")["bytes"]
+    waveform, sampling_rate = soundfile.read(io.BytesIO(content), dtype="float32")
+    return {
+        **row,
+        "audio_sha256": hashlib.sha256(content).hexdigest(),
+        **checks.shallow_features(waveform, sampling_rate),
+    }
+
+
+def findings(rows: list[dict], unseen_pairs: list) -> dict[str, list[str]]:
+    """Check -> what it found."""
+    found = {
+        "sources": checks.leaked_sources(rows),
+        "held-out pairs": checks.unseen_in_training(rows, unseen_pairs),
+        "captions": checks.wrong_captions(rows),
+        "groups": checks.broken_groups(rows),
+        "duplicates": checks.duplicate_rows(rows),
+    }
+    if "duration_s" in rows[0]:
+        found |= {"variants": checks.unequal_variants(rows), "relation": checks.relation_tells(rows)}
+    return {name: list(lines) for name, lines in found.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", type=Path, help="folder of one config")
+    folder = parser.parse_args().path
+    try:
+        rows = read_rows(folder)
+        report = json.loads((folder / REPORT).read_text()) if (folder / REPORT).is_file() else {}
+        found = findings(rows, report.get("unseen_pairs", []))
+    except (ValueError, OSError) as error:
+        sys.exit(f"check_dataset.py: error: {error}")
+    for name, lines in found.items():
+        print(f"{name}: {'fine' if not lines else f'{len(lines)} problems'}")
+        for line in lines[:SHOWN]:
+            print(f"  {line}")
+    sys.exit(f"check_dataset.py: {folder}: faulty" if any(found.values()) else 0)
+
+
+if __name__ == "__main__":
+    main()

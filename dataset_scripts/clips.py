@@ -1,0 +1,59 @@
+"""A clip: one recording with what is said of it, and how it is decoded."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from dataset_scripts.compose import SAMPLING_RATE
+from dataset_scripts.decode import read_audio
+from dataset_scripts.synthetic import synthesise
+
+MAX_DURATION_S = 60.0  # of a clip that is read: a small file may unpack to hours
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One labelled or captioned recording.
+
+    Attributes:
+        label: its class, or "" for a captioned clip.
+        fold: its official fold, or `None` where the source has an official `split` instead.
+        recording: the source recording, which never lies on both sides of a split.
+        audio: a path, the bytes of an audio file, the (class, index) of a synthetic clip, or `None` where the audio
+            is not at hand.
+        min_duration_s: shorter audio counts as truncated.
+        captions: what people wrote of it.
+        split: "train", "validation" or "test".
+        start_s: where in the recording the clip begins.
+        license: its SPDX-like identifier on the Hub.
+        attribution: whom to credit for it.
+    """
+
+    name: str
+    label: str
+    fold: int | None
+    recording: str
+    audio: Path | bytes | tuple[str, int] | None = field(repr=False)
+    min_duration_s: float = 0.0
+    captions: tuple[str, ...] = ()
+    split: str | None = None
+    start_s: int = 0
+    license: str = "unknown"
+    attribution: str = ""
+
+
+def read_clip(clip: Clip) -> np.ndarray:
+    """Decode one clip: (samples,) fp32 mono at 48 kHz, in [-1, 1], at most `MAX_DURATION_S`.
+
+    Raises:
+        ValueError: the audio is unreadable, empty, truncated, silent or not finite; the message is the reason alone.
+    """
+    if isinstance(clip.audio, tuple):
+        return synthesise(*clip.audio, SAMPLING_RATE)
+    if clip.audio is None:
+        raise ValueError("missing file")
+    waveform = read_audio(clip.audio, clip.min_duration_s, MAX_DURATION_S)
+    if np.abs(waveform).max() < 1e-5:
+        raise ValueError("silent audio")
+    return waveform

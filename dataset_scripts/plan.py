@@ -1,0 +1,63 @@
+"""What is to be built: how many composition groups each split has, and how they come about."""
+
+from collections.abc import Callable
+
+from dataset_scripts.clips import Clip
+from dataset_scripts.groups import Group, Mix, draw_group
+from dataset_scripts.pools import CaptionedPool, LabelledPool
+from dataset_scripts.rows import group_from_rows, group_rows, recipe_rows
+from dataset_scripts.scenes import VARIANTS
+
+# split -> (number of groups, range of them -> each group with its rows)
+Plan = dict[str, tuple[int, Callable[[range], list[tuple[Group, list[dict]]]]]]
+
+
+def plan_drawn(
+    clips: list[Clip],
+    splits: dict[str, list[int]],
+    skipped: dict[int, str],
+    includes_audio: bool,
+    n_groups: int,
+    config: str,
+    seed: int,
+    mix: Mix,
+) -> Plan:
+    """Groups for each split by its share of the clips, drawn from those that are not skipped."""
+    classes = sorted({clip.label for clip in clips})
+    n_clips = sum(map(len, splits.values()))
+    make_rows = group_rows if includes_audio else recipe_rows
+    plan = {}
+    for split, indices in splits.items():
+        usable = [index for index in indices if index not in skipped]
+        captioned = clips[indices[0]].captions
+        pool = CaptionedPool(clips, usable, split) if captioned else LabelledPool(clips, usable, classes, split)
+
+        def draw(which: range, drawn=(pool, config, split, seed, mix)):
+            groups = [draw_group(*drawn, index) for index in which]
+            return [(group, make_rows(group, clips)) for group in groups]
+
+        plan[split] = max(1, round(n_groups * len(indices) / n_clips)), draw
+    return plan
+
+
+def plan_recipes(rows: dict[str, list[dict]], clips: list[Clip], skipped: dict[int, str]) -> Plan:
+    """The groups of recipe rows whose clips are all there, with rows that have no recipe any more."""
+    index = {clip.name: i for i, clip in enumerate(clips) if i not in skipped}
+    plan = {}
+    for split, recipes in rows.items():
+        groups = [recipes[start : start + len(VARIANTS)] for start in range(0, len(recipes), len(VARIANTS))]
+        whole = [group for group in groups if all(name in index for name in group[0]["render"]["clips"])]
+
+        def read(which: range, whole=whole):
+            chosen = [whole[i] for i in which]
+            return [(group_from_rows(group, index), [_without_recipe(row) for row in group]) for group in chosen]
+
+        if whole:
+            plan[split] = len(whole), read
+    if not plan:
+        raise ValueError("no composition has all its clips in --audio_dir")
+    return plan
+
+
+def _without_recipe(row: dict) -> dict:
+    return {name: value for name, value in row.items() if name != "render"}

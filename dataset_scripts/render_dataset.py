@@ -1,0 +1,93 @@
+"""Make recipes whole: compose their audio from your own files. Killed, the same command goes on.
+
+python dataset_scripts/render_dataset.py --recipe_dir datasets/audiocaps --audio_dir AUDIO --output_dir rendered
+"""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from accelerate import PartialState
+
+from dataset_scripts.build import build_config
+from dataset_scripts.cards import write_card
+from dataset_scripts.clips import Clip
+from dataset_scripts.decode import audio_files
+from dataset_scripts.groups import SPLITS
+from dataset_scripts.plan import plan_recipes
+from dataset_scripts.report import REPORT, summarise
+from dataset_scripts.shards import file_sha256
+
+
+def read_recipes(folder: Path) -> tuple[dict, dict[str, list[dict]]]:
+    """The report of a recipe build, and the rows of each split.
+
+    Raises:
+        ValueError, OSError: the folder holds no whole recipe build.
+    """
+    if not (folder / REPORT).is_file():
+        raise FileNotFoundError(f"--recipe_dir {folder}: no {REPORT} in it; point at a config that was built whole")
+    report = json.loads((folder / REPORT).read_text())
+    if report["includes_audio"]:
+        raise ValueError(f"--recipe_dir {folder}: it has its audio already")
+    rows = {}
+    for split, content in report["splits"].items():
+        rows[split] = []
+        for shard in content["shards"]:
+            path = folder / shard["file"]
+            if not path.is_file() or file_sha256(path) != shard["sha256"]:
+                raise ValueError(f"{path}: missing or damaged; get it again")
+            rows[split] += pq.read_table(path).to_pylist()
+    return report, rows
+
+
+def clips_of(rows: dict[str, list[dict]], audio_dir: Path) -> list[Clip]:
+    """All clips that the rows are made of, with the user's audio where it is there."""
+    audio = audio_files(audio_dir)
+    clips = {}
+    for row in (row for split in SPLITS for row in rows.get(split, ())):
+        if row["variant"] == 1:
+            starts = dict(zip(row["render"]["clips"], row["render"]["start_s"], strict=True))
+            for event in row["events"]:
+                name = event["clip"]
+                path = audio.get(name) or audio.get(Path(name).stem)
+                clips[name] = Clip(name, "", None, name, path, start_s=starts[name], license=row["license"])
+    if not any(clip.audio for clip in clips.values()):
+        raise ValueError(f"--audio_dir {audio_dir}: none of its files is named as a clip, such as {next(iter(clips))}")
+    return list(clips.values())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe_dir", type=Path, required=True, help="a config of recipes, built or downloaded")
+    parser.add_argument("--audio_dir", type=Path, required=True, help="audio files named by clip")
+    parser.add_argument("--output_dir", type=Path, required=True)
+    parser.add_argument("--num_proc", type=int, help="worker processes; default: one per core")
+    args = parser.parse_args()
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    try:
+        if not args.audio_dir.is_dir():
+            raise FileNotFoundError(f"--audio_dir {args.audio_dir}: no such folder")
+        report, rows = read_recipes(args.recipe_dir)
+        clips = clips_of(rows, args.audio_dir)
+        folder = args.output_dir / report["config"]
+        about = {name: report[name] for name in ("config", "source", "license", "attribution", "citation")}
+        about |= {"unseen_pairs": report["unseen_pairs"], "command": report["command"], "rendered": True}
+        recipe = {"rendered_from": report["recipe"], "audio": [str(clip.audio and clip.audio.name) for clip in clips]}
+        report = build_config(
+            folder, recipe, about, clips, lambda skipped: plan_recipes(rows, clips, skipped), True, args.num_proc
+        )
+        if PartialState().is_main_process:
+            summarise(report, folder)
+            write_card(args.output_dir)
+    except (ValueError, OSError) as error:
+        sys.exit(f"render_dataset.py: error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("render_dataset.py: interrupted; the same command goes on from here")
+
+
+if __name__ == "__main__":
+    main()

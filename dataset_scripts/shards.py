@@ -1,0 +1,125 @@
+"""Write Parquet shards in parallel processes; a shard is a pure function of its groups and their clips.
+
+Clips are decoded once into a file of event loops, which the workers read from: memory does not grow with the data.
+"""
+
+import hashlib
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, ProcessPoolExecutor, wait
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from tqdm import tqdm
+
+from dataset_scripts.atomic import write_whole
+from dataset_scripts.clips import Clip, read_clip
+from dataset_scripts.compose import EVENT_SAMPLES, event_loop, render_group
+from dataset_scripts.groups import Group
+from dataset_scripts.rows import encode_flac, row_features
+from dataset_scripts.scenes import VARIANTS
+
+GROUPS_PER_ROW_GROUP = 8
+GROUPS_PER_SHARD = {True: 64, False: 8192}  # with audio, about 130 MB; recipes are text alone
+LOOP_BYTES = EVENT_SAMPLES * 2
+
+
+def start_pool(num_proc: int) -> ProcessPoolExecutor:
+    """Worker processes with one thread each, that end when this process does, however it ends."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    return ProcessPoolExecutor(num_proc, multiprocessing.get_context("spawn"), _start_worker)
+
+
+def _start_worker():
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def store_loops(clips: list[Clip], file: Path, pool: ProcessPoolExecutor) -> dict[int, str]:
+    """Decode clips into a file of (clips, EVENT_SAMPLES) fp16 loops: index -> reason of those that cannot be used."""
+    with open(file, "wb") as out:
+        out.truncate(len(clips) * LOOP_BYTES)
+    reasons = pool.map(partial(_store_loop, file), range(len(clips)), clips, chunksize=8)
+    bar = tqdm(reasons, total=len(clips), desc="decode", unit="clip")
+    return {index: reason for index, reason in enumerate(bar) if reason}
+
+
+def _store_loop(file: Path, index: int, clip: Clip) -> str | None:
+    try:
+        loop = event_loop(read_clip(clip)).astype(np.float16)
+    except ValueError as error:
+        return str(error)
+    with open(file, "r+b") as out:
+        out.seek(index * LOOP_BYTES)
+        out.write(loop.tobytes())
+    return None
+
+
+def write_shards(
+    shards: Iterable[tuple[Path, list[tuple[Group, list[dict]]]]],
+    loops_file: Path | None,
+    pool: ProcessPoolExecutor,
+    bar: tqdm,
+) -> None:
+    """Write shards, with audio where there is a file of loops; only a few are in memory at a time.
+
+    Args:
+        shards: (file, each group with its rows), drawn as they are needed.
+        loops_file: of [`store_loops`], or `None` for recipes.
+        bar: counts rows.
+    """
+    pending = set()
+    for path, groups in shards:
+        pending.add(pool.submit(_write_shard, path, groups, loops_file))
+        if len(pending) > 2 * os.cpu_count():
+            pending = _drain(pending, bar, FIRST_COMPLETED)
+    _drain(pending, bar, ALL_COMPLETED)
+
+
+def _drain(pending: set, bar: tqdm, until: str) -> set:
+    done, pending = wait(pending, return_when=until)
+    for future in done:
+        bar.update(future.result())
+    return pending
+
+
+def _write_shard(path: Path, groups: list[tuple[Group, list[dict]]], loops_file: Path | None) -> int:
+    schema = row_features(includes_audio=loops_file is not None).arrow_schema
+
+    def write(file):
+        with pq.ParquetWriter(file, schema, write_page_index=True) as writer:
+            for start in range(0, len(groups), GROUPS_PER_ROW_GROUP):
+                rows = []
+                for group, variants in groups[start : start + GROUPS_PER_ROW_GROUP]:
+                    audio = _compose(group, loops_file) if loops_file else [{}] * len(variants)
+                    rows += [sound | row for sound, row in zip(audio, variants, strict=True)]
+                writer.write_table(pa.Table.from_pylist(rows, schema))
+
+    write_whole(path, write)
+    return len(VARIANTS) * len(groups)
+
+
+def _compose(group: Group, loops_file: Path) -> list[dict]:
+    """The column `audio` of each variant."""
+    loops = [
+        np.roll(np.fromfile(loops_file, np.float16, EVENT_SAMPLES, offset=event.clip * LOOP_BYTES), -event.offset)
+        for event in group.events
+    ]
+    loops = [torch.from_numpy(loop).float() for loop in loops]
+    waveforms = render_group(*loops, snr_db=group.snr_db, gap_s=group.gap_s)
+    return [
+        {"audio": {"bytes": encode_flac(waveform.numpy()), "path": f"{group.group_id}-{variant}.flac"}}
+        for variant, waveform in waveforms.items()
+    ]
+
+
+def file_sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

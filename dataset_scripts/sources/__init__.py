@@ -1,0 +1,72 @@
+"""Where clips come from: one file per source, whose name is what `--source` takes.
+
+A source is a file with a function `load(...) -> list[Clip]`. Its arguments are those of `OPTIONS` that it needs; it
+raises ValueError or OSError naming the option at fault. `LICENSE`, `ATTRIBUTION` and `CITATION` go into the dataset
+card, and `REDISTRIBUTABLE = False` keeps the audio out of what is published.
+"""
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from dataset_scripts.clips import Clip
+
+OPTIONS = ("esc50_dir", "audio_dir", "captions_dir", "dataset_name")
+
+
+def source_names() -> list[str]:
+    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+
+
+def source_module(source: str) -> ModuleType:
+    if source not in source_names():
+        raise ValueError(f"--source {source}: choose of {', '.join(source_names())}")
+    return import_module(f"dataset_scripts.sources.{source}")
+
+
+def load_source(source: str, **options: str | None) -> list[Clip]:
+    """All clips of a source, not yet decoded, sorted by name.
+
+    Args:
+        source: `"esc50"`, `"synthetic"` or the name of another file of this folder.
+        options: of `OPTIONS`; `None` counts as not given.
+
+    Raises:
+        ValueError, OSError: naming the option at fault and what to do.
+    """
+    load = source_module(source).load
+    given = {name: value for name, value in options.items() if value is not None}
+    taken = [name for name in OPTIONS if name in inspect.signature(load).parameters]
+    for name in given:
+        if name not in taken:
+            flags = " and ".join(f"--{option}" for option in taken) or "no folder"
+            raise ValueError(f"--source {source} takes {flags}, not --{name}")
+    clips = load(**given)
+    if not clips:
+        raise ValueError(f"--source {source}: there are no clips in {', '.join(given.values())}")
+    return sorted(clips, key=lambda clip: clip.name)
+
+
+def load_clips(source: str, folds: list[int], *, folds_flag: str = "--folds", **options: str | None) -> list[Clip]:
+    """The clips of some folds; `folds_flag` is where `folds` come from, for the error."""
+    clips = load_source(source, **options)
+    present = sorted({clip.fold for clip in clips if clip.fold is not None})
+    for fold in folds:
+        if fold not in present:
+            data = ", ".join(value for value in options.values() if value) or source
+            raise ValueError(f"{folds_flag}: fold {fold} does not exist in {data}: it has {present}")
+    return [clip for clip in clips if clip.fold in folds]
+
+
+def require_folder(flag: str, folder: str | None, hint: str) -> Path:
+    """`folder` as a path, if it is one.
+
+    Raises:
+        ValueError, FileNotFoundError: naming the flag, with the hint.
+    """
+    if not folder:
+        raise ValueError(f"{flag} is missing: {hint}")
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"{flag} {folder}: no such folder; {hint}")
+    return Path(folder)

@@ -1,0 +1,24 @@
+"""UrbanSound8K in its official folder layout (J. Salamon, C. Jacoby, J. P. Bello, ACM MM 2014)."""
+
+from dataset_scripts.clips import Clip
+from dataset_scripts.sources import require_folder
+from dataset_scripts.table import file_in, read_table
+
+LICENSE = "cc-by-nc-3.0"
+ATTRIBUTION = "UrbanSound8K (J. Salamon, C. Jacoby, J. P. Bello, 2014), recordings of freesound.org, CC BY-NC 3.0."
+CITATION = ""
+REDISTRIBUTABLE = True
+
+
+def load(audio_dir: str | None = None) -> list[Clip]:
+    """The clips of the folder with `metadata/UrbanSound8K.csv` and `audio/fold1` to `audio/fold10`."""
+    root = require_folder("--audio_dir", audio_dir, "get UrbanSound8K from urbansounddataset.weebly.com")
+    table = root / "metadata" / "UrbanSound8K.csv"
+    rows = read_table(table, ("slice_file_name", "fsID", "fold", "class"), whole=("fold",))
+    clips = []
+    for row in rows:
+        name, recording, fold = row["slice_file_name"], row["fsID"], int(row["fold"])
+        audio = file_in(root / "audio" / f"fold{fold}", name)
+        credit = f"freesound.org recording {recording}, in UrbanSound8K"
+        clips.append(Clip(name, row["class"], fold, recording, audio, license=LICENSE, attribution=credit))
+    return clips

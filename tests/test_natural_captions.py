@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+
+from dataset_scripts.clauses import as_participles
+from dataset_scripts.natural_captions import NATURAL_TRAINING, as_clause, has_order, say_naturally
+
+
+@pytest.mark.parametrize(
+    ("caption", "clause"),
+    [
+        ("A dog  barks.", "a dog barks"),
+        ('"Rain falls" ,', "rain falls"),
+        ("TV plays in a room.", "TV plays in a room"),
+        ("I hear a bell", "I hear a bell"),
+        ("English speech on a radio", "English speech on a radio"),
+        ("Donald Duck quacks", "Donald Duck quacks"),
+        ("A TV plays", "a TV plays"),
+        ("A man speaks. A dog barks.", "a man speaks, a dog barks"),
+        ("WIND BLOWS", "wind blows"),
+        ("Birds chirp,, loudly ,and wind blows..", "birds chirp, loudly,and wind blows"),
+    ],
+)
+def test_clauses(caption, clause):
+    assert as_clause(caption) == clause
+    assert as_clause(clause) == clause
+
+
+def test_sentences_of_every_relation():
+    dog, rain, bell = "A dog barks.", "Rain falls", "Bells ring. "
+    assert say_naturally("single", (dog,)) == "A dog barks."
+    assert say_naturally("before", (dog, rain)) == "A dog barks before rain falls."
+    assert say_naturally("after", (dog, rain)) == "A dog barks after rain falls."
+    assert say_naturally("after", (dog, rain), "After {1}, {0}.") == "After rain falls, a dog barks."
+    assert say_naturally("while", (dog, rain)) == "A dog barks while rain falls."
+    assert say_naturally("then", (dog, rain, bell)) == "A dog barks, then rain falls, then bells ring."
+
+
+def test_commas_part_a_clause_that_has_an_and():
+    assert (
+        say_naturally("before", ("A dog barks and howls.", "Rain falls"))
+        == "A dog barks and howls, before rain falls."
+    )
+    sentence = say_naturally("after", ("A dog barks,", "Rain, wind"), "After {1}, {0}.")
+    assert sentence == "After rain, wind, a dog barks."
+
+
+def test_every_template_gives_one_clean_sentence():
+    captions = ("A dog barks and howls.", "Rain falls, loudly,", " A bell rings .")
+    for relation, templates in NATURAL_TRAINING.items():
+        n_captions = {"single": 1, "then": 3}.get(relation, 2)
+        for template in templates:
+            sentence = say_naturally(relation, captions[:n_captions], template)
+            assert sentence[0].isupper()
+            assert sentence.count(".") == 1
+            assert sentence.endswith(".")
+            assert ",," not in sentence
+            assert ", ," not in sentence
+
+
+def test_drawn_templates_follow_the_seed():
+    def draw(seed):
+        rng = np.random.default_rng(seed)
+        return [say_naturally("before", ("Rain", "Wind"), rng=rng) for _ in range(20)]
+
+    assert draw(0) == draw(0)
+    assert len(set(draw(0))) == len(NATURAL_TRAINING["before"])
+
+
+def test_bad_captions_are_named():
+    with pytest.raises(ValueError, match="does not take 2 captions"):
+        say_naturally("then", ("Rain", "Wind"))
+    with pytest.raises(ValueError, match="a caption is empty"):
+        say_naturally("before", ("Rain", " ."))
+
+
+@pytest.mark.parametrize(
+    ("caption", "ordered"),
+    [
+        ("A dog barks followed by rain", True),
+        ("A dog barks, then it rains", True),
+        ("A dog barks as rain falls", True),
+        ("While rain falls, a dog barks", True),
+        ("Meanwhile a bell rings", True),
+        ("A dog barks until a door closes", True),
+        ("A dog barks and rain falls", False),
+        ("Asphalt is drilled in strengthening rain", False),
+    ],
+)
+def test_captions_with_an_order_are_known(caption, ordered):
+    assert has_order(caption) == ordered
+
+
+@pytest.mark.parametrize(
+    ("clause", "participles"),
+    [
+        ("a dog is barking and people laugh", "a dog barking and people laughing"),
+        ("a man speaks and laughs loudly", "a man speaking and laughing loudly"),
+        ("a toilet is flushed", "a toilet being flushed"),
+        ("several loud beeps", "several loud beeps"),
+        ("a series of clicks", "a series of clicks"),
+        ("the sounds of traffic", "the sounds of traffic"),
+        ("wind blowing in a microphone", "wind blowing in a microphone"),
+        ("a whistle and a man speaks", None),
+        ("a man and a woman talk", None),
+        ("a toilet flushed", None),
+        ("a man chortles", None),
+        ("a dog is loud", None),
+    ],
+)
+def test_finite_verbs_become_participles(clause, participles):
+    assert as_participles(clause) == participles
