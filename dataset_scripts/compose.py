@@ -66,7 +66,7 @@ def event_loop(waveform: np.ndarray) -> np.ndarray:
 def limit_crest(scenes: torch.Tensor, peak: float = RMS * 10 ** (CREST_DB / 20)) -> torch.Tensor:
     """(B, samples), in place: level to RMS 0.1 and clip to `peak`, by default 12 dB above it, until both hold."""
     for _ in range(50):
-        norm = torch.linalg.vector_norm(scenes, dim=1, keepdim=True, dtype=torch.float64)  # alike on every CPU
+        norm = torch.linalg.vector_norm(scenes.double(), dim=1, keepdim=True)  # in fp64: the same on every CPU
         scenes *= (RMS * scenes.shape[1] ** 0.5 / norm).float()
         low, high = scenes.aminmax()
         if max(-low, high) <= peak * (1 + 1e-6):

@@ -1,39 +1,26 @@
-"""A Hub on localhost: the calls that `push_to_hub`, `from_pretrained` and `hf_hub_download` make, kept in memory."""
+"""A Hub on localhost: the calls that push and load models and datasets, kept in memory."""
 
-import base64
 import hashlib
 import json
 import re
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
-RESOLVE = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
-API = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)(?:/(?P<call>\w+)(?:/(?P<revision>[^/]+))?)?(?:/(?P<path>.+))?")
+from .hub_repo import Fault, Repo, changes, oid, tree, upload_mode
 
-
-class Repo:
-    """Files of every commit, and which commit each branch is at."""
-
-    def __init__(self):
-        self.commits = {"0" * 40: {}}
-        self.branches = {"main": "0" * 40}
-
-    def sha(self, revision: str) -> str:
-        return self.branches.get(revision, revision)
-
-    def files(self, revision: str) -> dict[str, bytes]:
-        return self.commits[self.sha(revision)]
-
-    def commit(self, branch: str, files: dict[str, bytes]) -> str:
-        sha = hashlib.sha1(f"{self.branches[branch]} {sorted(files)} {len(self.commits)}".encode()).hexdigest()
-        self.commits[sha] = {**self.files(branch), **files}
-        self.branches[branch] = sha
-        return sha
+RESOLVE = re.compile(r"/(?P<repo>(?:datasets/)?[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
+API = re.compile(
+    r"/api/(?:models/)?(?P<repo>(?:datasets/)?[^/]+/[^/]+)(?:/(?P<call>[\w-]+)(?:/(?P<revision>[^/]+))?)?(?:/(?P<path>.+))?"
+)
 
 
 class Hub(ThreadingHTTPServer):
-    """`with Hub() as hub:` serves at `hub.url` until the block ends."""
+    """`with Hub() as hub:` serves at `hub.url` until the block ends; `hub.faults` are what it does wrong.
+
+    `hub.repos` are named user/model and datasets/user/name; `hub.requests` are all since its start.
+    """
 
     daemon_threads = True
 
@@ -41,6 +28,8 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.repos: dict[str, Repo] = {}
         self.uploads: dict[str, bytes] = {}
+        self.faults: list[Fault] = []
+        self.requests: list[str] = []
 
     @property
     def url(self) -> str:
@@ -75,15 +64,35 @@ class Handler(BaseHTTPRequestHandler):
     def missing(self, code: str):
         self.answer({"error": code}, 404, X_Error_Code=code)
 
+    def cut(self):
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
     def handle_request(self):
         url = unquote(urlsplit(self.path).path)
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.requests.append(f"{self.command} {url}")
+        length = int(self.headers.get("Content-Length", 0))
+        struck = [fault for fault in self.server.faults if fault.strikes(self.command, url)]
+        if struck and struck[0].cut == "before":
+            self.rfile.read(length // 2)
+            return self.cut()
+        body = self.rfile.read(length)
+        if struck and not struck[0].cut:
+            return self.answer({"error": "fault"}, struck[0].status)
+        if struck:
+            self.answer = lambda *_, **__: self.cut()
+        return self.serve(url, body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = handle_request  # noqa: N815
+
+    def serve(self, url: str, body: bytes):
         if url == "/api/repos/create":
-            name = "/".join(filter(None, [json.loads(body).get("organization"), json.loads(body)["name"]]))
-            name = name if "/" in name else f"user/{name}"
-            known = name in self.server.repos
-            self.server.repos.setdefault(name, Repo())
-            self.answer({"url": f"{self.server.url}/{name}", "id": name}, 409 if known else 200)
+            asked = json.loads(body)
+            name = f"{asked.get('organization') or 'user'}/{asked['name']}"
+            key = f"datasets/{name}" if asked.get("type") == "dataset" else name
+            known = key in self.server.repos
+            self.server.repos.setdefault(key, Repo(asked.get("visibility") == "private"))
+            self.answer({"url": f"{self.server.url}/{key}", "id": name}, 409 if known else 200)
         elif url == "/api/whoami-v2":
             self.answer({"name": "user", "type": "user", "orgs": []})
         elif url == "/api/validate-yaml":
@@ -94,7 +103,8 @@ class Handler(BaseHTTPRequestHandler):
         elif url.endswith(".git/info/lfs/objects/batch"):
             objects = json.loads(body)["objects"]
             for item in objects:
-                item["actions"] = {"upload": {"href": f"{self.server.url}/upload/{item['oid']}"}}
+                if item["oid"] not in self.server.uploads:
+                    item["actions"] = {"upload": {"href": f"{self.server.url}/upload/{item['oid']}"}}
             self.answer({"transfer": "basic", "objects": objects})
         elif match := RESOLVE.fullmatch(url):
             self.resolve(**match.groupdict())
@@ -102,8 +112,6 @@ class Handler(BaseHTTPRequestHandler):
             self.api(body, **match.groupdict())
         else:
             self.missing("EntryNotFound")
-
-    do_GET = do_HEAD = do_POST = do_PUT = handle_request  # noqa: N815
 
     def resolve(self, repo: str, revision: str, path: str):
         if repo not in self.server.repos:
@@ -114,45 +122,47 @@ class Handler(BaseHTTPRequestHandler):
         if path not in repo.files(revision):
             return self.missing("EntryNotFound")
         content = repo.files(revision)[path]
-        etag = hashlib.sha256(content).hexdigest()
-        return self.answer(content, X_Repo_Commit=repo.sha(revision), ETag=f'"{etag}"')
+        headers = {"X_Repo_Commit": repo.sha(revision), "ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
+        if wanted := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
+            start, end = int(wanted[1]), min(int(wanted[2] or len(content)), len(content) - 1)
+            headers["Content_Range"] = f"bytes {start}-{end}/{len(content)}"
+            return self.answer(content[start : end + 1], 206, **headers)
+        return self.answer(content, **headers)
 
     def api(self, body: bytes, repo: str, call: str | None, revision: str | None, path: str | None):
         if repo not in self.server.repos:
             return self.missing("RepoNotFound")
         name, repo = repo, self.server.repos[repo]
+        if call == "auth-check":
+            return self.answer({})
         revision = revision or "main"
         if call == "branch":
             repo.branches.setdefault(revision, repo.branches["main"])
             return self.answer({})
         if repo.sha(revision) not in repo.commits:
             return self.missing("RevisionNotFound")
-        if call == "preupload":
-            files = [
-                {"path": file["path"], "uploadMode": upload_mode(file["path"]), "shouldIgnore": False, "oid": None}
-                for file in json.loads(body)["files"]
-            ]
-            return self.answer({"files": files})
         if call == "commit":
             return self.commit(name, repo, revision, body)
         files = repo.files(revision)
+        if call == "preupload":
+            names = [file["path"] for file in json.loads(body)["files"]]
+            known = {name: oid(name, files[name]) for name in names if name in files}
+            modes = [{"path": name, "uploadMode": upload_mode(name), "oid": known.get(name)} for name in names]
+            return self.answer({"files": [{**mode, "shouldIgnore": False} for mode in modes]})
         if call == "tree":
-            found = [{"type": "file", "path": file, "size": len(files[file]), "oid": "0" * 40} for file in files]
-            return self.answer([entry for entry in found if not path or entry["path"].startswith(f"{path}/")])
-        siblings = [{"rfilename": file} for file in files]
-        return self.answer({"id": name, "sha": repo.sha(revision), "siblings": siblings, "private": False, "tags": []})
+            query = parse_qs(urlsplit(self.path).query)
+            found = tree(files, path or "", query.get("recursive", ["false"])[0].lower() == "true")
+            return self.answer(found) if found or not path else self.missing("EntryNotFound")
+        if call == "paths-info":
+            asked = parse_qs(body.decode())["paths"]
+            return self.answer([entry for entry in tree(files, "", recursive=True) if entry["path"] in asked])
+        about = {"private": repo.private, "tags": [], "siblings": [{"rfilename": file} for file in files]}
+        return self.answer({"id": name.removeprefix("datasets/"), "sha": repo.sha(revision), **about})
 
     def commit(self, name: str, repo: Repo, branch: str, body: bytes):
-        files = {}
-        for line in map(json.loads, body.splitlines()):
-            value = line["value"]
-            if line["key"] == "file":
-                files[value["path"]] = base64.b64decode(value["content"])
-            elif line["key"] == "lfsFile":
-                files[value["path"]] = self.server.uploads[value["oid"]]
-        sha = repo.commit(branch, files)
-        self.answer({"commitUrl": f"{self.server.url}/{name}/commit/{sha}", "commitOid": sha, "success": True})
-
-
-def upload_mode(path: str) -> str:
-    return "lfs" if path.endswith((".safetensors", ".parquet", ".bin")) else "regular"
+        lines = [json.loads(line) for line in body.splitlines()]
+        parent = lines[0]["value"].get("parentCommit")
+        if parent and parent != repo.sha(branch):
+            return self.answer({"error": "A commit has happened since."}, 412)
+        sha = repo.commit(branch, *changes(lines, self.server.uploads))
+        return self.answer({"commitUrl": f"{self.server.url}/{name}/commit/{sha}", "commitOid": sha, "success": True})

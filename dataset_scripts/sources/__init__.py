@@ -6,6 +6,7 @@ card, and `REDISTRIBUTABLE = False` keeps the audio out of what is published.
 """
 
 import inspect
+import itertools
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -45,7 +46,11 @@ def load_source(source: str, **options: str | None) -> list[Clip]:
     clips = load(**given)
     if not clips:
         raise ValueError(f"--source {source}: there are no clips in {', '.join(given.values())}")
-    return sorted(clips, key=lambda clip: clip.name)
+    clips = sorted(clips, key=lambda clip: clip.name)
+    for clip, following in itertools.pairwise(clips):
+        if clip.name == following.name:
+            raise ValueError(f"--source {source}: clip {clip.name} is listed twice")
+    return clips
 
 
 def load_clips(source: str, folds: list[int], *, folds_flag: str = "--folds", **options: str | None) -> list[Clip]:

@@ -37,6 +37,8 @@ def load(esc50_dir: str | None = None, dataset_name: str | None = None) -> list[
     if not table.is_file():
         raise FileNotFoundError(f"--esc50_dir {root}: meta/esc50.csv is missing; point at the official ESC-50 folder")
     rows = read_table(table, COLUMNS, whole=("fold",))
+    if not (root / "audio").is_dir():
+        raise FileNotFoundError(f"--esc50_dir {root}: audio/ is missing; point at the official ESC-50 folder")
     return _clips(rows, [file_in(root / "audio", row["filename"]) for row in rows])
 
 

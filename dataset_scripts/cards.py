@@ -1,0 +1,129 @@
+"""The dataset card (README.md) and a picture of one group of every config, made from build reports alone."""
+
+import json
+import statistics
+from pathlib import Path
+
+from huggingface_hub import DatasetCardData
+
+from dataset_scripts.atomic import write_whole
+from dataset_scripts.pictures import plot_first_group
+from dataset_scripts.report import REPORT
+from dataset_scripts.rows import LICENSES
+
+PICTURE = "group.png"
+
+HEAD = Path(__file__).with_name("card_head.md").read_text()
+
+SECTION = """
+## Config `{config}`
+
+{about}
+
+{splits}
+
+{skipped}
+
+```bash
+{command}
+```
+{picture}{unseen}
+Licence: {license}. {attribution}
+{citation}"""
+
+RECIPES = """Recipes without audio: the audio of this source may not be redistributed. Make them whole with your own
+copy, `python dataset_scripts/render_dataset.py --recipe_dir {place}/{config} --audio_dir AUDIO --output_dir RENDERED`
+(`{place}` downloaded where it is a Hub id)."""
+RENDERED = "Rendered from recipes with local audio, which may not be redistributed."
+WITH_AUDIO = "Rows with audio, {n_clips} source clips."
+
+
+def dataset_card(reports: dict[str, dict], place: str) -> str:
+    """README.md with its YAML header.
+
+    Args:
+        reports: config -> build report; at least one.
+        place: what `load_dataset` is to be called with, a folder or a Hub id.
+    """
+    order = sorted(reports, key=lambda name: (not reports[name]["includes_audio"], name == "zste", name))
+    reports = {name: reports[name] for name in order}
+    header = _header(reports).to_yaml()
+    head = HEAD.format(place=place, config=order[0], split=list(reports[order[0]]["splits"])[-1])
+    return f"---\n{header}\n---\n\n{head}" + "".join(_section(report, place) for report in reports.values())
+
+
+def write_card(output_dir: Path) -> None:
+    """Draw the picture of every finished config with audio in a folder that lacks one, and write their card."""
+    folders = sorted(file.parent for file in output_dir.glob(f"*/{REPORT}"))
+    reports = {folder.name: json.loads((folder / REPORT).read_text()) for folder in folders}
+    for folder in folders:
+        report = reports[folder.name]
+        if report["includes_audio"] and not (folder / PICTURE).is_file():
+            shard = next(iter(report["splits"].values()))["shards"][0]["file"]
+            write_whole(folder / PICTURE, lambda file, shard=folder / shard: plot_first_group(shard, file))
+    card = dataset_card(reports, output_dir.name)
+    write_whole(output_dir / "README.md", lambda file: file.write_text(card))
+
+
+def _header(reports: dict[str, dict]) -> DatasetCardData:
+    configs = [
+        {
+            "config_name": name,
+            "data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in report["splits"]],
+        }
+        for name, report in reports.items()
+    ]
+    configs[0]["default"] = True
+    n_rows = sum(split["rows"] for report in reports.values() for split in report["splits"].values())
+    license = max((report["license"] for report in reports.values()), key=LICENSES.index)
+    named = {"license_name": "see-card"} if license == "other" else {}
+    originals = all(report["source"] == "synthetic" for report in reports.values())
+    return DatasetCardData(
+        language=["en"],
+        license=license,
+        **named,
+        pretty_name="Temporal audio-caption pairs",
+        size_categories=[_size_category(n_rows)],
+        source_datasets=["original" if originals else "extended"],
+        task_categories=["audio-classification", "feature-extraction"],
+        tags=["audio", "temporal", "clap", "contrastive", "teminal"],
+        configs=configs,
+    )
+
+
+def _size_category(n_rows: int) -> str:
+    edges = {1e3: "n<1K", 1e4: "1K<n<10K", 1e5: "10K<n<100K", 1e6: "100K<n<1M", 1e7: "1M<n<10M"}
+    return next((name for edge, name in edges.items() if n_rows < edge), "10M<n<100M")
+
+
+def _section(report: dict, place: str) -> str:
+    config, pairs = report["config"], report["unseen_pairs"]
+    about = RENDERED if report.get("rendered") else WITH_AUDIO if report["includes_audio"] else RECIPES
+    picture = f"\n![one group]({config}/{PICTURE})\n" if report["includes_audio"] else ""
+    unseen = "; ".join(" + ".join(pair) for pair in pairs)
+    summary = f"<summary>{len(pairs)} pairs of classes that never occur in training</summary>"
+    citation = f"\n```bibtex\n{report['citation'].strip()}\n```\n" if report["citation"] else ""
+    skipped = [f"{len(clips)} {reason}" for reason, clips in report["skipped"].items()]
+    return SECTION.format(
+        about=about.format(place=place, config=config, n_clips=report["n_clips"]),
+        splits=_split_table(report["splits"]),
+        skipped=f"Skipped clips, named in `{config}/{REPORT}`: {', '.join(skipped)}." if skipped else "None skipped.",
+        picture=picture,
+        unseen=f"\n<details>{summary}\n\n{unseen}\n\n</details>\n" if pairs else "",
+        citation=citation,
+        **{name: report[name] for name in ("config", "command", "license", "attribution")},
+    )
+
+
+def _split_table(splits: dict[str, dict]) -> str:
+    """Rows, hours, and in how many rows the rarest, the median and the commonest label is."""
+    lines = [
+        "| split | rows | hours | labels | events of a label: min, median, max | relations |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, split in splits.items():
+        counts = list(split["labels"].values())
+        balance = f"{min(counts)}, {statistics.median(counts):g}, {max(counts)}"
+        relations = ", ".join(f"{relation} {count}" for relation, count in split["relations"].items())
+        lines.append(f"| {name} | {split['rows']} | {split['hours']:.1f} | {len(counts)} | {balance} | {relations} |")
+    return "\n".join(lines)

@@ -1,0 +1,207 @@
+"""Building, resuming, checking and reading back the datasets, on a tiny ESC-50 folder."""
+
+import hashlib
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+from datasets import Audio, load_dataset
+
+from dataset_scripts.build import _require_disk
+from dataset_scripts.build_dataset import main
+from dataset_scripts.check_dataset import findings, read_rows
+from tests.conftest import ROOT, run_cli
+
+SCRIPT = "dataset_scripts/build_dataset.py"
+
+
+def build(esc50_dir, output_dir, *flags, n_groups=10):
+    command = [SCRIPT, "--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", output_dir]
+    return run_cli(*command, "--n_groups", n_groups, "--three_event_share", 0.5, *flags)
+
+
+def shard_hashes(output_dir, config="esc50"):
+    report = json.loads((output_dir / config / "build_report.json").read_text())
+    shards = {shard["file"]: shard["sha256"] for split in report["splits"].values() for shard in split["shards"]}
+    on_disk = {path.name: path.read_bytes() for path in (output_dir / config).glob("*.parquet")}
+    assert shards == {name: hashlib.sha256(content).hexdigest() for name, content in on_disk.items()}
+    return shards
+
+
+@pytest.fixture(scope="module")
+def built(esc50_dir, tmp_path_factory):
+    output_dir = tmp_path_factory.mktemp("built")
+    result = build(esc50_dir, output_dir, "--num_proc", 1, n_groups=140)
+    assert result.returncode == 0, result.stderr
+    return output_dir
+
+
+def test_rows_say_what_was_composed(built):
+    dataset = load_dataset(str(built), "esc50", cache_dir=str(built / "cache"))
+    assert {split: len(rows) for split, rows in dataset.items()} == {"train": 280, "test": 280}
+    rows = list(dataset["train"].cast_column("audio", Audio(decode=False)))
+    assert {row["fold"] for row in rows} == {1}
+    assert {row["license"] for row in rows} == {"cc-by-nc-3.0"}
+    assert all("freesound.org recording" in row["attribution"] for row in rows)
+    assert {len(events) for events in dataset["test"]["events"]} == {1, 2, 3}
+    for single, forward, backward, overlay in zip(*(rows[i::4] for i in range(4)), strict=True):
+        assert len({row["group_id"] for row in (single, forward, backward, overlay)}) == 1
+        labels = [event["label"] for event in forward["events"]]
+        assert [event["label"] for event in backward["events"]] == labels[::-1]
+        assert [event["label"] for event in single["events"]] == labels[:1]
+        assert sorted(event["label"] for event in overlay["events"]) == sorted(labels)
+        onsets = [event["onset_s"] for event in forward["events"]]
+        assert onsets == sorted(onsets)
+        assert onsets[-1] >= 10 / len(labels) * (len(labels) - 1) - 1e-5
+    assert all(row["seen_pair"] for row in rows)
+    assert not all(dataset["test"]["seen_pair"])
+
+
+def test_the_report_adds_up(built):
+    report = json.loads((built / "esc50" / "build_report.json").read_text())
+    train = report["splits"]["train"]
+    assert train["rows"] == sum(shard["rows"] for shard in train["shards"]) == sum(train["relations"].values()) == 280
+    assert train["hours"] == pytest.approx(280 * 10 / 3600, abs=1e-3)
+    assert report["n_clips"] == 12
+    assert report["skipped"] == {}
+    assert "/" not in report["command"].split("--esc50_dir ")[1].split()[0]
+
+
+def test_a_built_dataset_passes_its_checks(built):
+    result = run_cli("dataset_scripts/check_dataset.py", built / "esc50")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("fine") == 7
+
+
+def broken(rows, how):
+    """The rows with one thing broken."""
+    if how == "leaked source":
+        test = next(row for row in rows if row["split"] == "test")
+        next(row for row in rows if row["split"] == "train")["events"] = test["events"]
+    elif how == "wrong caption":
+        forward, backward = rows[1], rows[2]
+        forward["caption"], backward["caption"] = backward["caption"], forward["caption"]
+        forward["relation"], backward["relation"] = backward["relation"], forward["relation"]
+    elif how == "duplicate rows":
+        rows[5]["audio_sha256"] = rows[4]["audio_sha256"]
+    else:
+        feature, change = {"duration tell": ("duration_s", 0.01), "level tell": ("level_db", 0.2)}[how]
+        for row in rows:
+            row[feature] += change * (row["variant"] == 3)
+    return rows
+
+
+@pytest.mark.parametrize("how", ["leaked source", "wrong caption", "duplicate rows", "duration tell", "level tell"])
+def test_each_break_is_found_and_named(built, how):
+    rows = read_rows(built / "esc50")
+    assert not any(findings(rows, []).values())
+    found = findings(broken(rows, how), [])
+    lines = [line for lines in found.values() for line in lines]
+    assert any(line.startswith(how) for line in lines)
+    if "tell" in how:
+        assert any("tell the relation" in line for line in found["relation"])
+
+
+def test_held_out_pairs_in_training_are_found(built):
+    rows = read_rows(built / "esc50")
+    labels = sorted({event["label"] for event in rows[1]["events"]})[:2]
+    assert findings(rows, [labels])["held-out pairs"]
+
+
+def test_killed_and_resumed_on_more_processes_gives_the_same_bytes(built, esc50_dir, tmp_path):
+    command = [sys.executable, SCRIPT, "--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", tmp_path]
+    command += ["--n_groups", "140", "--three_event_share", "0.5", "--num_proc", "2"]
+    process = subprocess.Popen(list(map(str, command)), cwd=ROOT, stderr=subprocess.PIPE)
+    deadline = time.time() + 120
+    while not list((tmp_path / "esc50").glob("t*.parquet")) and time.time() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "esc50" / "build_report.json").exists()
+    finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "esc50").glob("t*.parquet")}
+    assert 1 <= len(finished) < 4
+    time.sleep(1)  # for the orphaned workers to end
+    result = build(esc50_dir, tmp_path, n_groups=140)
+    assert result.returncode == 0, result.stderr
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    assert shard_hashes(tmp_path) == shard_hashes(built)
+    assert sorted(path.name for path in (tmp_path / "esc50").iterdir() if path.name.startswith(".")) == []
+
+
+def test_two_ranks_write_the_same_bytes(built, esc50_dir, tmp_path):
+    command = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29571", SCRIPT]
+    command += ["--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", tmp_path]
+    result = run_cli(*command, "--n_groups", 140, "--three_event_share", 0.5)
+    assert result.returncode == 0, result.stderr
+    assert shard_hashes(tmp_path) == shard_hashes(built)
+
+
+def test_fixed_evaluation_scenes(esc50_dir, tmp_path):
+    result = build(esc50_dir, tmp_path, "--config_name", "zste")
+    assert result.returncode == 0, result.stderr
+    rows = pq.read_table(tmp_path / "zste" / "test-00000-of-00001.parquet").to_pylist()
+    assert {row["split"] for row in rows} == {"test"}
+    assert {row["seen_pair"] for row in rows} == {True, False}
+    assert all(row["caption"].startswith("This is a sound of") for row in rows)
+
+
+def test_a_folder_with_something_else_is_refused(built, esc50_dir, tmp_path):
+    before = shard_hashes(built)
+    result = build(esc50_dir, built, "--seed", 1, n_groups=140)
+    assert result.returncode == 1
+    assert "holds a build with another seed" in result.stderr
+    assert shard_hashes(built) == before
+    (tmp_path / "esc50").mkdir()
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "esc50" / "train.parquet")
+    assert "holds Parquet files of something else" in build(esc50_dir, tmp_path).stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--source", "birds"), "--source birds: choose of audiocaps, clotho, esc50, synthetic, urbansound8k"),
+        (("--esc50_dir", "nowhere"), "--esc50_dir nowhere: no such folder"),
+        (("--test_folds", "7"), "--test_folds: fold 7 does not exist"),
+        (("--test_folds", "1", "--validation_folds", "1"), "both have fold 1"),
+        (("--gap_s", "0.5", "0.1"), "--gap_s 0.5 0.1: must rise"),
+        (("--n_groups", "0"), "--n_groups 0: must be at least 1"),
+        (("--three_event_share", "2"), "--three_event_share 2.0: must be from 0 to 1"),
+        (("--config_name", "mine"), "--config_name mine: choose esc50 or zste"),
+        (("--captions_dir", "x"), "--source esc50 takes --esc50_dir and --dataset_name, not --captions_dir"),
+        (("--push_to_hub",), "--push_to_hub needs --hub_dataset_id"),
+    ],
+)
+def test_wrong_options_are_one_line(esc50_dir, tmp_path, monkeypatch, flags, message):
+    command = [SCRIPT, "--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", tmp_path / "out", *flags]
+    monkeypatch.setattr(sys, "argv", list(map(str, command)))
+    with pytest.raises(SystemExit, match=message):
+        main()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_is_said_before_any_work(tmp_path):
+    with pytest.raises(OSError, match=r"1000000\.0 GB are needed"):
+        _require_disk(tmp_path, 10**15)
+
+
+def test_the_checks_name_what_they_cannot_read(built, tmp_path):
+    assert "no Parquet shards" in run_cli("dataset_scripts/check_dataset.py", tmp_path).stderr
+    shard = next((built / "esc50").glob("*.parquet"))
+    (tmp_path / "cut.parquet").write_bytes(shard.read_bytes()[:100_000])
+    assert "cut.parquet: damaged" in run_cli("dataset_scripts/check_dataset.py", tmp_path).stderr
+
+
+def test_waveforms_of_a_group_are_told_apart_by_order_alone(built):
+    rows = pq.read_table(built / "esc50" / "train-00000-of-00002.parquet").to_pylist()[:4]
+    single, forward, backward, _ = (soundfile.read(io.BytesIO(row["audio"]["bytes"]))[0] for row in rows)
+    assert len(single) == len(forward) == 480_000
+    assert np.corrcoef(forward[5000:200_000], single[5000:200_000])[0, 1] > 0.9
+    assert abs(np.corrcoef(forward[5000:200_000], backward[5000:200_000])[0, 1]) < 0.5
