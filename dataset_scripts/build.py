@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from accelerate import PartialState
 from tqdm import tqdm
 
 from dataset_scripts.atomic import remove_leftovers, write_whole
@@ -30,7 +29,7 @@ def build_config(
     plan_groups: Callable[[dict[int, str]], Plan],
     includes_audio: bool,
     num_proc: int | None = None,
-) -> dict:
+) -> dict | None:
     """Write the shards of a config and its report; under `accelerate launch` each process writes its own shards.
 
     Args:
@@ -43,18 +42,20 @@ def build_config(
         num_proc: worker processes of this process; `None` for its share of the cores.
 
     Returns:
-        The report.
+        The report, on the main process alone.
 
     Raises:
         ValueError, OSError: another build is in the folder, the disk is too small, or there is nothing to compose.
     """
+    from accelerate import PartialState  # here, for worker processes import all that is above and need no torch
+
     started = time.perf_counter()
     state = PartialState(cpu=True, timeout=timedelta(days=7))
     if state.is_main_process:
         _claim(folder, recipe)
     state.wait_for_everyone()
     if (folder / REPORT).is_file():
-        return json.loads((folder / REPORT).read_text())
+        return json.loads((folder / REPORT).read_text()) if state.is_main_process else None
 
     loops_file, skipped_file = folder / ".loops", folder / ".skipped.json"
     num_proc = num_proc or max(1, os.cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
@@ -101,8 +102,7 @@ def build_config(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    state.wait_for_everyone()
-    return json.loads((folder / REPORT).read_text())
+    return json.loads((folder / REPORT).read_text()) if state.is_main_process else None
 
 
 def _claim(folder: Path, recipe: dict) -> None:

@@ -12,8 +12,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from accelerate import PartialState
-
 from dataset_scripts.build import build_config
 from dataset_scripts.cards import write_card
 from dataset_scripts.clips import Clip
@@ -144,7 +142,7 @@ def main() -> None:
             args.include_audio,
             args.num_proc,
         )
-        if PartialState().is_main_process:
+        if report:
             summarise(report, folder)
             write_card(args.output_dir)
             if args.push_to_hub:

@@ -6,7 +6,6 @@ duration, RMS, peak and share of silence say nothing about the relation.
 """
 
 import numpy as np
-import torch
 
 from dataset_scripts.scenes import VARIANTS
 
@@ -16,6 +15,7 @@ CROSSFADE_S = 0.05
 EDGE_S = 0.01
 RMS = 0.1
 CREST_DB = 12.0
+PEAK = RMS * 10 ** (CREST_DB / 20)
 GATE_DB = -25.0
 OVERLAY_SNR_DB = (-3.0, 3.0)
 
@@ -60,57 +60,76 @@ def event_loop(waveform: np.ndarray) -> np.ndarray:
         rise = _rise(_FADE)
         beyond = np.tile(body, -(-(EVENT_SAMPLES + _FADE) // len(body)))[EVENT_SAMPLES : EVENT_SAMPLES + _FADE]
         loop[:_FADE] = loop[:_FADE] * rise + beyond * rise[::-1]
-    return limit_crest(torch.from_numpy(loop)[None])[0].numpy()
+    return limit_crest(loop, PEAK)
 
 
-def limit_crest(scenes: torch.Tensor, peak: float = RMS * 10 ** (CREST_DB / 20)) -> torch.Tensor:
-    """(B, samples), in place: level to RMS 0.1 and clip to `peak`, by default 12 dB above it, until both hold."""
-    for _ in range(50):
-        norm = torch.linalg.vector_norm(scenes.double(), dim=1, keepdim=True)  # in fp64: the same on every CPU
-        scenes *= (RMS * scenes.shape[1] ** 0.5 / norm).float()
-        low, high = scenes.aminmax()
-        if max(-low, high) <= peak * (1 + 1e-6):
+def limit_crest(waveform: np.ndarray, peak: float) -> np.ndarray:
+    """Level (samples,) to RMS 0.1 and clip it to `peak`, in place, such that both hold."""
+    waveform *= np.float32(limiting_gain(waveform, peak))
+    return np.clip(waveform, -peak, peak, out=waveform)
+
+
+def limiting_gain(waveform: np.ndarray, peak: float) -> float:
+    """The gain with which (samples,) fp32, clipped to `peak` after it, has RMS 0.1.
+
+    With the n loudest samples clipped it is the root of (N RMS^2 - n peak^2) / (power of the others); n follows from
+    the gain and the gain from n until both agree. In double precision, so that it is the same on every CPU.
+    """
+    precise = waveform.astype(np.float64)
+    power, target = float(precise @ precise), len(waveform) * RMS**2
+    unclipped = gain = (target / power) ** 0.5
+    magnitudes = np.abs(waveform)
+    for headroom in (2.0, np.inf):
+        loud = -np.sort(-magnitudes[magnitudes > peak / unclipped / headroom].astype(np.float64))
+        power_of_loud = np.concatenate([[0.0], np.cumsum(loud**2)])
+        for _ in range(100):
+            n_clipped = np.searchsorted(-loud, -peak / gain)
+            left, power_left = target - n_clipped * peak**2, power - power_of_loud[n_clipped]
+            if left <= 0 or power_left <= 0 or gain == (left / power_left) ** 0.5:
+                break
+            gain = (left / power_left) ** 0.5
+        if gain <= headroom * unclipped:
             break
-        scenes.clamp_(-peak, peak)
-    return scenes
+    return gain
 
 
-def sequence(*loops: torch.Tensor) -> torch.Tensor:
+def sequence(*loops: np.ndarray) -> np.ndarray:
     """Loops (EVENT_SAMPLES,) one after the other, (SCENE_SAMPLES,) in equal parts, with equal-power cross-fades."""
     size = SCENE_SAMPLES // len(loops)
-    scene = torch.cat([loop[:size] for loop in loops])
-    rise = torch.from_numpy(_rise(_FADE))
+    scene = np.concatenate([loop[:size] for loop in loops])
+    rise = _rise(_FADE)
     for i, previous in enumerate(loops[:-1], start=1):
-        beyond = previous[size % EVENT_SAMPLES :][:_FADE]
-        scene[i * size : i * size + _FADE].mul_(rise).add_(beyond * rise.flip(0))
+        joint = scene[i * size : i * size + _FADE]
+        joint *= rise
+        joint += previous[size % EVENT_SAMPLES :][:_FADE] * rise[::-1]
     return scene
 
 
-def render_group(*loops: torch.Tensor, snr_db: float, gap_s: float = 0.0) -> dict[str, torch.Tensor]:
+def render_group(*loops: np.ndarray, snr_db: float, gap_s: float = 0.0) -> dict[str, np.ndarray]:
     """All variants of the composition group of two or three events.
 
     Args:
-        loops: (EVENT_SAMPLES,) each.
+        loops: (EVENT_SAMPLES,) fp32 each.
         snr_db: level of the first over the last in the overlay, drawn from `OVERLAY_SNR_DB`; a third lies between.
         gap_s: silence around each joint, in all variants alike, so that it does not tell them apart; 0 cross-fades.
 
     Returns:
-        Variant -> (SCENE_SAMPLES,): the first throughout; all in order; all in reverse; all throughout. The peak of
-        all is the lowest that one of the last three has (that of a single event may lie lower still).
+        Variant -> (SCENE_SAMPLES,) fp32: the first throughout; all in order; all in reverse; all throughout. The peak
+        of all is the lowest that one of the last three has (that of a single event may lie lower still).
     """
     levels_db = np.linspace(snr_db / 2, -snr_db / 2, len(loops))
-    overlay = sum(loop * 10 ** (level_db / 20) for loop, level_db in zip(loops, levels_db.tolist(), strict=True))
-    scenes = torch.stack([loops[0].repeat(2), sequence(*loops), sequence(*loops[::-1]), overlay.repeat(2)])
-    rise = torch.from_numpy(np.linspace(0, 1, int(EDGE_S * SAMPLING_RATE)).astype(np.float32))
+    overlay = sum(loop * np.float32(10 ** (level_db / 20)) for loop, level_db in zip(loops, levels_db, strict=True))
+    scenes = [np.tile(loops[0], 2), sequence(*loops), sequence(*loops[::-1]), np.tile(overlay, 2)]
+    rise = np.linspace(0, 1, int(EDGE_S * SAMPLING_RATE)).astype(np.float32)
     starts, ends = sounding_parts(len(loops), gap_s)
-    for start, end in zip(starts, ends, strict=True):
-        scenes[:, start : start + len(rise)] *= rise
-        scenes[:, end - len(rise) : end] *= rise.flip(0)
-    for end, start in zip(ends[:-1], starts[1:], strict=True):
-        scenes[:, end:start] = 0
-    limit_crest(scenes)
-    limit_crest(scenes, peak=torch.linalg.vector_norm(scenes[1:], ord=torch.inf, dim=1).min().item())
-    return dict(zip(VARIANTS, scenes, strict=True))
+    for scene in scenes:
+        for start, end in zip(starts, ends, strict=True):
+            scene[start : start + len(rise)] *= rise
+            scene[end - len(rise) : end] *= rise[::-1]
+        for end, start in zip(ends[:-1], starts[1:], strict=True):
+            scene[end:start] = 0
+    lowest_peak = min(PEAK, *(limiting_gain(scene, PEAK) * np.abs(scene).max() for scene in scenes[1:]))
+    return {variant: limit_crest(scene, lowest_peak) for variant, scene in zip(VARIANTS, scenes, strict=True)}
 
 
 def sounding_parts(n_events: int, gap_s: float) -> tuple[list[int], list[int]]:

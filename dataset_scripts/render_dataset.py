@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from accelerate import PartialState
 
 from dataset_scripts.build import build_config
 from dataset_scripts.cards import write_card
@@ -80,7 +79,7 @@ def main() -> None:
         report = build_config(
             folder, recipe, about, clips, lambda skipped: plan_recipes(rows, clips, skipped), True, args.num_proc
         )
-        if PartialState().is_main_process:
+        if report:
             summarise(report, folder)
             write_card(args.output_dir)
     except (ValueError, OSError) as error:

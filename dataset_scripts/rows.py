@@ -109,5 +109,6 @@ def group_from_rows(rows: list[dict], clip_index: dict[str, int]) -> Group:
 def encode_flac(waveform: np.ndarray) -> bytes:
     """(samples,) in [-1, 1] -> a 16 bit FLAC file at 48 kHz."""
     file = io.BytesIO()
-    soundfile.write(file, waveform, SAMPLING_RATE, format="FLAC", subtype="PCM_16")
+    samples = np.rint(waveform * np.float32(2**15 - 1)).astype(np.int16)
+    soundfile.write(file, samples, SAMPLING_RATE, format="FLAC", subtype="PCM_16")
     return file.getvalue()

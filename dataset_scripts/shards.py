@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 from tqdm import tqdm
 
 from dataset_scripts.atomic import write_whole
@@ -37,7 +36,6 @@ def start_pool(num_proc: int) -> ProcessPoolExecutor:
 
 
 def _start_worker():
-    torch.set_num_threads(1)
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
@@ -112,10 +110,9 @@ def _compose(group: Group, loops_file: Path) -> list[dict]:
         np.roll(np.fromfile(loops_file, np.float16, EVENT_SAMPLES, offset=event.clip * LOOP_BYTES), -event.offset)
         for event in group.events
     ]
-    loops = [torch.from_numpy(loop).float() for loop in loops]
-    waveforms = render_group(*loops, snr_db=group.snr_db, gap_s=group.gap_s)
+    waveforms = render_group(*(loop.astype(np.float32) for loop in loops), snr_db=group.snr_db, gap_s=group.gap_s)
     return [
-        {"audio": {"bytes": encode_flac(waveform.numpy()), "path": f"{group.group_id}-{variant}.flac"}}
+        {"audio": {"bytes": encode_flac(waveform), "path": f"{group.group_id}-{variant}.flac"}}
         for variant, waveform in waveforms.items()
     ]
 

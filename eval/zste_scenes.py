@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from dataset_scripts.bank import ClipBank
 from dataset_scripts.captions import say
@@ -116,13 +115,13 @@ def build_examples(bank: ClipBank, n_scenes: int, seed: int) -> list[Example]:
     return examples
 
 
-def render(bank: ClipBank, spec: AudioSpec) -> torch.Tensor:
-    """Waveform (samples,) of one audio: 5 s as recorded for "clip", 10 s else."""
+def render(bank: ClipBank, spec: AudioSpec) -> np.ndarray:
+    """Waveform (samples,) fp32 of one audio: 5 s as recorded for "clip", 10 s else."""
     if spec.kind in ("clip", "onset"):
-        clip = torch.from_numpy(bank.raw[spec.clips[0]]).float()
+        clip = bank.raw[spec.clips[0]].astype(np.float32)
         if spec.kind == "clip":
             return clip
         onset = int(spec.onset_s / EVENT_S * EVENT_SAMPLES)
-        return torch.nn.functional.pad(clip, (onset, EVENT_SAMPLES - onset))
-    x, y = (torch.from_numpy(bank.loops[clip]).float() for clip in spec.clips)
+        return np.pad(clip, (onset, EVENT_SAMPLES - onset))
+    x, y = (bank.loops[clip].astype(np.float32) for clip in spec.clips)
     return render_group(x, y, snr_db=spec.snr_db)[spec.kind]

@@ -1,4 +1,4 @@
-"""Small finished builds, made by hand."""
+"""Small finished builds, made by hand, and what is there of them on a Hub on localhost."""
 
 import json
 from pathlib import Path
@@ -10,6 +10,10 @@ import pyarrow.parquet as pq
 from dataset_scripts.rows import encode_flac, row_features
 from dataset_scripts.scenes import VARIANTS
 
+from .hub import Hub
+
+ID = "me/sounds"
+KEY = f"datasets/{ID}"
 SPLITS = ("train", "validation", "test")
 
 
@@ -75,3 +79,15 @@ def make_build(output_dir: Path, config: str, n_shards: int = 2, includes_audio:
     }
     (folder / "build_report.json").write_text(json.dumps(whole))
     return whole
+
+
+def shards(hub: Hub, config: str) -> set[str]:
+    return {name for name in hub.repos[KEY].files("main") if name.startswith(f"{config}/") and "parquet" in name}
+
+
+def shards_of(report: dict) -> set[str]:
+    return {f"{report['config']}/{shard['file']}" for split in report["splits"].values() for shard in split["shards"]}
+
+
+def uploads(hub: Hub) -> list[str]:
+    return [request for request in hub.requests if request.startswith("PUT /upload/")]

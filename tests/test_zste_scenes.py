@@ -1,5 +1,6 @@
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 
@@ -61,7 +62,7 @@ def test_an_onset_lies_in_silence(bank, examples):
     audio = render(bank, spec)
     start = int(spec.onset_s / 5 * EVENT_SAMPLES)
     assert len(audio) == 2 * EVENT_SAMPLES
-    assert torch.equal(audio[start : start + EVENT_SAMPLES], torch.from_numpy(bank.raw[spec.clips[0]]).float())
+    assert np.array_equal(audio[start : start + EVENT_SAMPLES], bank.raw[spec.clips[0]])
     assert not audio[:start].any()
     assert not audio[start + EVENT_SAMPLES :].any()
 

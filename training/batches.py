@@ -158,15 +158,15 @@ class BatchComposer:
             features.append(self.extractor(waveforms, sampling_rate=SAMPLING_RATE)["input_features"])
         return torch.cat(features)
 
-    def _render(self, audios: list[Audio]) -> list[torch.Tensor]:
+    def _render(self, audios: list[Audio]) -> list[np.ndarray]:
         """(samples,) fp32 of each of some audios of the same clips, whose events start at `offsets` of their loops."""
         first = audios[0]
         sounds = self.bank.raw if first.variant is None else self.bank.loops
         x, y = (
-            torch.from_numpy(np.roll(sounds[clip], offset)).float()
+            np.roll(sounds[clip], offset).astype(np.float32)
             for clip, offset in zip(first.clips, first.offsets, strict=True)
         )
         if first.variant is None:
-            return [x + y * (x.norm() / y.norm() * 10 ** (-first.snr_db / 20))]
+            return [x + y * np.float32(np.linalg.norm(x) / np.linalg.norm(y) * 10 ** (-first.snr_db / 20))]
         variants = render_group(x, y, snr_db=first.snr_db)
         return [variants[audio.variant] for audio in audios]
