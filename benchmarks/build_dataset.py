@@ -31,32 +31,39 @@ ROOT = Path(__file__).parents[1]
 
 
 def obvious_way(esc50_dir: str, n_groups: int, output: Path) -> None:
-    """Load, trim, cross-fade or mix, level, encode: what a script does without a plan."""
+    """One composition after the other: load its clips, cut silence, join or mix, bring to level and peak, encode."""
     clips = load_clips("esc50", [1], esc50_dir=esc50_dir)
     rng = np.random.default_rng(0)
+    fade = np.sin(np.linspace(0, np.pi / 2, 2400, dtype=np.float32))
     rows = []
     for number in range(n_groups):
-        first, second = rng.choice(len(clips), 2, replace=False)
+        chosen = rng.choice(len(clips), 2, replace=False)
         for variant in range(4):
-            sounds = []
-            for index in (first, second):
-                waveform, _ = librosa.load(clips[index].audio, sr=48_000, mono=True)
-                waveform, _ = librosa.effects.trim(waveform, top_db=25)
-                sounds.append(np.tile(waveform, -(-480_000 // len(waveform))))
-            x, y = sounds
-            scenes = {0: x, 1: np.concatenate([x[:240_000], y]), 2: np.concatenate([y[:240_000], x])}
-            scene = scenes.get(variant, x[:480_000] + y[:480_000])[:480_000].copy()
+            x, y = (load_event(clips[index].audio) for index in chosen)
+            if variant == 2:
+                x, y = y, x
             if variant in (1, 2):
-                fade = np.sin(np.linspace(0, np.pi / 2, 2400))
-                tail = (x if variant == 1 else y)[240_000:242_400]
-                scene[240_000:242_400] = scene[240_000:242_400] * fade + tail * fade[::-1]
-            scene *= 0.1 / np.sqrt(np.mean(scene**2))
-            scene = np.clip(scene, -0.4, 0.4)
+                scene = np.concatenate([x[:240_000], y[:240_000]])
+                scene[240_000:242_400] = scene[240_000:242_400] * fade + x[240_000:242_400] * fade[::-1]
+            else:
+                scene = x + y if variant == 3 else x
+            for _ in range(50):
+                scene = scene * (0.1 / np.sqrt(np.mean(scene**2)))
+                if np.abs(scene).max() <= 0.4:
+                    break
+                scene = np.clip(scene, -0.4, 0.4)
             file = BytesIO()
             soundfile.write(file, scene, 48_000, format="FLAC", subtype="PCM_16")
             row = dict.fromkeys(row_features(includes_audio=True))
             rows.append({**row, "audio": {"bytes": file.getvalue(), "path": f"{number}-{variant}.flac"}})
     pq.write_table(pa.Table.from_pylist(rows, row_features(includes_audio=True).arrow_schema), output)
+
+
+def load_event(path: Path) -> np.ndarray:
+    """What is loud in a clip, repeated to 10 s."""
+    waveform, _ = librosa.load(path, sr=48_000, mono=True)
+    sound = np.concatenate([waveform[start:end] for start, end in librosa.effects.split(waveform, top_db=25)])
+    return np.tile(sound, -(-480_000 // len(sound)))[:480_000]
 
 
 def this_project(esc50_dir: str, n_groups: int, output_dir: Path, num_proc: int) -> dict:

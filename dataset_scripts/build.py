@@ -5,7 +5,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 from tqdm import tqdm
@@ -14,6 +13,7 @@ from dataset_scripts.atomic import remove_leftovers, write_whole
 from dataset_scripts.clips import Clip
 from dataset_scripts.groups import SPLITS
 from dataset_scripts.plan import Plan
+from dataset_scripts.ranks import process_state
 from dataset_scripts.report import REPORT, skipped_by_reason, split_report, versions, write_report
 from dataset_scripts.scenes import VARIANTS
 from dataset_scripts.shards import GROUPS_PER_SHARD, LOOP_BYTES, start_pool, store_loops, write_shards
@@ -47,10 +47,8 @@ def build_config(
     Raises:
         ValueError, OSError: another build is in the folder, the disk is too small, or there is nothing to compose.
     """
-    from accelerate import PartialState  # here, for worker processes import all that is above and need no torch
-
     started = time.perf_counter()
-    state = PartialState(cpu=True, timeout=timedelta(days=7))
+    state = process_state()
     if state.is_main_process:
         _claim(folder, recipe)
     state.wait_for_everyone()
