@@ -4,12 +4,14 @@ import json
 import statistics
 from pathlib import Path
 
+from datasets import DatasetInfo, SplitDict, SplitInfo
+from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCardData
 
 from dataset_scripts.atomic import write_whole
 from dataset_scripts.pictures import plot_first_group
 from dataset_scripts.report import REPORT
-from dataset_scripts.rows import LICENSES
+from dataset_scripts.rows import LICENSES, row_features
 
 PICTURE = "group.png"
 
@@ -78,7 +80,7 @@ def _header(reports: dict[str, dict]) -> DatasetCardData:
     license = max((report["license"] for report in reports.values()), key=LICENSES.index)
     named = {"license_name": "see-card"} if license == "other" else {}
     originals = all(report["source"] == "synthetic" for report in reports.values())
-    return DatasetCardData(
+    data = DatasetCardData(
         language=["en"],
         license=license,
         **named,
@@ -89,6 +91,16 @@ def _header(reports: dict[str, dict]) -> DatasetCardData:
         tags=["audio", "temporal", "clap", "contrastive", "teminal"],
         configs=configs,
     )
+    infos = DatasetInfosDict({name: _dataset_info(name, report) for name, report in reports.items()})
+    infos.to_dataset_card_data(data)
+    return data
+
+
+def _dataset_info(name: str, report: dict) -> DatasetInfo:
+    """Features and splits, for the Hub's viewer."""
+    counts = {split: SplitInfo(split, num_examples=content["rows"]) for split, content in report["splits"].items()}
+    features = row_features(report["includes_audio"])
+    return DatasetInfo(config_name=name, features=features, splits=SplitDict(counts))
 
 
 def _size_category(n_rows: int) -> str:

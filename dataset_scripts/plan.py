@@ -1,5 +1,6 @@
 """What is to be built: how many composition groups each split has, and how they come about."""
 
+import logging
 from collections.abc import Callable
 
 from dataset_scripts.clips import Clip
@@ -7,6 +8,8 @@ from dataset_scripts.groups import Group, Mix, draw_group
 from dataset_scripts.pools import CaptionedPool, LabelledPool
 from dataset_scripts.rows import group_from_rows, group_rows, recipe_rows
 from dataset_scripts.scenes import VARIANTS
+
+logger = logging.getLogger(__name__)
 
 # split -> (number of groups, range of them -> each group with its rows)
 Plan = dict[str, tuple[int, Callable[[range], list[tuple[Group, list[dict]]]]]]
@@ -26,17 +29,29 @@ def plan_drawn(
     classes = sorted({clip.label for clip in clips})
     n_clips = sum(map(len, splits.values()))
     make_rows = group_rows if includes_audio else recipe_rows
-    plan = {}
+    plan, n_before = {}, 0
     for split, indices in splits.items():
+        first = round(n_groups * n_before / n_clips)
+        n_before += len(indices)
+        last = round(n_groups * n_before / n_clips)
         usable = [index for index in indices if index not in skipped]
-        captioned = clips[indices[0]].captions
-        pool = CaptionedPool(clips, usable, split) if captioned else LabelledPool(clips, usable, classes, split)
+        try:
+            if clips[indices[0]].captions:
+                pool = CaptionedPool(clips, usable, split)
+            else:
+                pool = LabelledPool(clips, usable, classes, split)
+        except ValueError as error:
+            logger.warning("no %s split: %s", split, error)
+            continue
 
         def draw(which: range, drawn=(pool, config, split, seed, mix)):
             groups = [draw_group(*drawn, index) for index in which]
             return [(group, make_rows(group, clips)) for group in groups]
 
-        plan[split] = max(1, round(n_groups * len(indices) / n_clips)), draw
+        if last > first:
+            plan[split] = last - first, draw
+    if not plan:
+        raise ValueError("there is nothing to compose: no split has two clips that may meet in a scene")
     return plan
 
 

@@ -118,3 +118,14 @@ def tiny_recipe(tmp_path) -> Path:
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(recipe))
     return path
+
+
+@pytest.fixture(scope="session")
+def built(esc50_dir, tmp_path_factory) -> Path:
+    """A dataset built of the tiny ESC-50 folder, 70 groups for training and 70 for testing."""
+    output_dir = tmp_path_factory.mktemp("built")
+    command = ["dataset_scripts/build_dataset.py", "--source", "esc50", "--esc50_dir", esc50_dir]
+    command += ["--output_dir", output_dir, "--n_groups", 140, "--three_event_share", 0.5, "--num_proc", 1]
+    result = run_cli(*command)
+    assert result.returncode == 0, result.stderr
+    return output_dir

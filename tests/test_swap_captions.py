@@ -1,7 +1,8 @@
 import pandas as pd
 import pytest
 
-from dataset_scripts.swap_captions import precision, swap_order
+from dataset_scripts.swap_captions import precision
+from dataset_scripts.swaps import swap_order
 from tests.conftest import run_cli
 
 SCRIPT = "dataset_scripts/swap_captions.py"

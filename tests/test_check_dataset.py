@@ -1,0 +1,54 @@
+"""The checks pass on what is built and find what is broken on purpose."""
+
+import pytest
+
+from dataset_scripts.check_dataset import findings, read_rows
+from tests.conftest import run_cli
+
+
+def test_a_built_dataset_passes_its_checks(built):
+    result = run_cli("dataset_scripts/check_dataset.py", built / "esc50")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("fine") == 7
+
+
+def broken(rows, how):
+    """The rows with one thing broken."""
+    if how == "leaked source":
+        test = next(row for row in rows if row["split"] == "test")
+        next(row for row in rows if row["split"] == "train")["events"] = test["events"]
+    elif how == "wrong caption":
+        forward, backward = rows[1], rows[2]
+        forward["caption"], backward["caption"] = backward["caption"], forward["caption"]
+        forward["relation"], backward["relation"] = backward["relation"], forward["relation"]
+    elif how == "duplicate rows":
+        rows[5]["audio_sha256"] = rows[4]["audio_sha256"]
+    else:
+        feature, change = {"duration tell": ("duration_s", 0.01), "level tell": ("level_db", 0.2)}[how]
+        for row in rows:
+            row[feature] += change * (row["variant"] == 3)
+    return rows
+
+
+@pytest.mark.parametrize("how", ["leaked source", "wrong caption", "duplicate rows", "duration tell", "level tell"])
+def test_each_break_is_found_and_named(built, how):
+    rows = read_rows(built / "esc50")
+    assert not any(findings(rows, []).values())
+    found = findings(broken(rows, how), [])
+    lines = [line for lines in found.values() for line in lines]
+    assert any(line.startswith(how) for line in lines)
+    if "tell" in how:
+        assert any("tell the relation" in line for line in found["relation"])
+
+
+def test_held_out_pairs_in_training_are_found(built):
+    rows = read_rows(built / "esc50")
+    labels = sorted({event["label"] for event in rows[1]["events"]})[:2]
+    assert findings(rows, [labels])["held-out pairs"]
+
+
+def test_the_checks_name_what_they_cannot_read(built, tmp_path):
+    assert "no Parquet shards" in run_cli("dataset_scripts/check_dataset.py", tmp_path).stderr
+    shard = next((built / "esc50").glob("*.parquet"))
+    (tmp_path / "cut.parquet").write_bytes(shard.read_bytes()[:100_000])
+    assert "cut.parquet: damaged" in run_cli("dataset_scripts/check_dataset.py", tmp_path).stderr
