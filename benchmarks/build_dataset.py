@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def obvious_way(esc50_dir: str, n_groups: int, output: Path) -> None:
-    """One composition after the other: load its clips, cut silence, join or mix, bring to level and peak, encode."""
+    """A script that makes each composition by itself: load its clips, cut silence, join or mix, level, encode."""
     clips = load_clips("esc50", [1], esc50_dir=esc50_dir)
     rng = np.random.default_rng(0)
     fade = np.sin(np.linspace(0, np.pi / 2, 2400, dtype=np.float32))
