@@ -25,21 +25,21 @@ def plan_drawn(
     seed: int,
     mix: Mix,
 ) -> Plan:
-    """Groups for each split by its share of the clips, drawn from those that are not skipped."""
+    """Groups for each split by its share of the clips that are not skipped, drawn from them."""
     classes = sorted({clip.label for clip in clips})
-    n_clips = sum(map(len, splits.values()))
+    splits = {split: [index for index in indices if index not in skipped] for split, indices in splits.items()}
+    n_clips = max(1, sum(map(len, splits.values())))
     make_rows = group_rows if includes_audio else recipe_rows
     plan, n_before = {}, 0
     for split, indices in splits.items():
         first = round(n_groups * n_before / n_clips)
         n_before += len(indices)
         last = round(n_groups * n_before / n_clips)
-        usable = [index for index in indices if index not in skipped]
         try:
-            if clips[indices[0]].captions:
-                pool = CaptionedPool(clips, usable, split)
+            if clips[0].captions:
+                pool = CaptionedPool(clips, indices, split)
             else:
-                pool = LabelledPool(clips, usable, classes, split)
+                pool = LabelledPool(clips, indices, classes, split)
         except ValueError as error:
             logger.warning("no %s split: %s", split, error)
             continue

@@ -28,7 +28,7 @@ class LabelledPool:
         }
         self.folds = sorted(fold for fold, pairs in self.pairs.items() if pairs)
         if not self.folds:
-            raise ValueError(f"{split}: no fold has clips of two classes, so that there is nothing to compose")
+            raise ValueError("no fold has clips of two classes that may meet")
 
     def allowed(self, x: str, y: str) -> bool:
         """Whether both may occur in one scene: in training, pairs that are held out may not."""
@@ -63,7 +63,7 @@ class CaptionedPool:
         ]
         self.usable = [(index, captions) for index, captions in self.usable if captions]
         if len(self.usable) < 2:
-            raise ValueError(f"{split}: {len(self.usable)} clips have a caption of one event; scenes need two")
+            raise ValueError(f"{len(self.usable)} clips have a caption without an order of its own; scenes need two")
 
     def draw(self, rng: np.random.Generator, n_events: int) -> tuple[None, list[int], list[str], None]:
         for attempt in range(1000):

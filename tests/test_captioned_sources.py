@@ -64,6 +64,15 @@ def test_recipes_hold_no_audio_and_say_how_to_compose(recipes):
     assert {row["fold"] for row in rows} == {row["seen_pair"] for row in rows} == {None}
 
 
+def test_a_hub_dataset_with_the_tables_columns_gives_the_same_clips(tables, tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "hub").mkdir()
+    for split, name in {"train": "train", "val": "validation"}.items():
+        (tmp_path / "hub" / f"{name}.csv").write_text((tables / f"{split}.csv").read_text())
+    from_hub = load_source("audiocaps", dataset_name=str(tmp_path / "hub"))
+    assert from_hub == load_source("audiocaps", captions_dir=str(tables))
+
+
 def test_rendering_composes_what_has_its_audio(recipes, audio_dir, tmp_path):
     command = ["dataset_scripts/render_dataset.py", "--recipe_dir", recipes, "--audio_dir", audio_dir]
     result = run_cli(*command, "--output_dir", tmp_path, "--num_proc", 1)
