@@ -110,3 +110,9 @@ def test_a_build_that_is_not_whole_is_not_pushed(push, build, hub, tmp_path):
     (tmp_path / "sounds/esc50/build_report.json").unlink()
     assert "the build is not finished" in push("esc50")
     assert len(hub.repos[KEY].commits) == 1
+
+
+def test_audio_rendered_from_recipes_is_not_pushed(push, build, hub):
+    build("audiocaps", rendered=True)
+    assert "may not be redistributed; publish the recipes" in push("audiocaps")
+    assert len(hub.repos[KEY].commits) == 1
