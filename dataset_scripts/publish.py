@@ -85,7 +85,9 @@ def _built_files(folder: Path) -> tuple[dict, dict[str, Path]]:
         raise FileNotFoundError(f"{folder}: no {REPORT} in it, so the build is not finished; run it again")
     report = json.loads((folder / REPORT).read_text())
     if report.get("rendered"):
-        raise ValueError(f"{folder}: rendered from recipes, for its audio may not be redistributed; publish the recipes")
+        raise ValueError(
+            f"{folder}: rendered from recipes, for its audio may not be redistributed; publish the recipes"
+        )
     names = [REPORT, *_shards(report), *([PICTURE] if report["includes_audio"] else [])]
     for name in names:
         if not (folder / name).is_file():
