@@ -1,11 +1,13 @@
 """Build one config in a folder: decode, compose, write shards, report. Killed, the same build goes on."""
 
+import fcntl
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 from tqdm import tqdm
 
@@ -50,7 +52,7 @@ def build_config(
     started = time.perf_counter()
     state = process_state()
     if state.is_main_process:
-        _claim(folder, recipe)
+        lock = _claim(folder, recipe)  # noqa: F841 - held until it is garbage
     state.wait_for_everyone()
     if (folder / REPORT).is_file():
         return json.loads((folder / REPORT).read_text()) if state.is_main_process else None
@@ -59,7 +61,8 @@ def build_config(
     num_proc = num_proc or max(1, os.cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
     with start_pool(num_proc) as pool:
         try:
-            if state.is_main_process and not skipped_file.is_file():
+            decoded = skipped_file.is_file() and (loops_file.is_file() or not includes_audio)
+            if state.is_main_process and not decoded:
                 if includes_audio:
                     _require_disk(folder, len(clips) * LOOP_BYTES)
                     skipped = store_loops(clips, loops_file, pool)
@@ -94,8 +97,8 @@ def build_config(
                     "versions": versions(),
                     "wall_time_s": round(time.perf_counter() - started, 1),
                 }
-                write_report(folder, report)
                 loops_file.unlink(missing_ok=True)
+                write_report(folder, report)
                 skipped_file.unlink()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -103,18 +106,34 @@ def build_config(
     return json.loads((folder / REPORT).read_text()) if state.is_main_process else None
 
 
-def _claim(folder: Path, recipe: dict) -> None:
-    """Make the folder this recipe's, or check that it is."""
+def _claim(folder: Path, recipe: dict) -> TextIO:
+    """Make the folder this recipe's, or check that it is; the lock, which says that a build is at work here."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "recipe.json"
-    if file.is_file() and json.loads(file.read_text()) != recipe:
-        before = json.loads(file.read_text())
+    lock = open(folder / ".lock", "w")  # noqa: SIM115 - the caller holds it
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ValueError(f"{folder}: another build is at work here; wait for it, or stop it") from error
+    file, shards = folder / "recipe.json", list(folder.glob("*.parquet"))
+    if shards and not file.is_file():
+        raise ValueError(f"{folder} holds Parquet files of something else: choose another --output_dir")
+    before = json.loads(file.read_text()) if file.is_file() else recipe
+    if shards and before != recipe:
         changed = ", ".join(sorted(name for name in recipe if recipe[name] != before.get(name)))
         raise ValueError(f"{folder} holds a build with another {changed}: delete it or choose another --output_dir")
-    if not file.is_file() and any(folder.glob("*.parquet")):
-        raise ValueError(f"{folder} holds Parquet files of something else: choose another --output_dir")
     remove_leftovers(folder)
+    if before != recipe:
+        (folder / ".skipped.json").unlink(missing_ok=True)
+    if (folder / REPORT).is_file() and not _is_whole(folder):
+        (folder / REPORT).unlink()
     write_whole(file, lambda beside: beside.write_text(json.dumps(recipe, indent=1) + "\n"))
+    return lock
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether all shards of a finished build are still there."""
+    splits = json.loads((folder / REPORT).read_text())["splits"]
+    return all((folder / shard["file"]).is_file() for split in splits.values() for shard in split["shards"])
 
 
 def _shards(folder: Path, plan: Plan, size: int) -> list[tuple[Path, str, range]]:

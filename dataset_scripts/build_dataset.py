@@ -6,20 +6,18 @@ accelerate launch dataset_scripts/build_dataset.py ...   (each process writes it
 """
 
 import argparse
-import hashlib
 import logging
-import shlex
 import sys
 from pathlib import Path
 
 from dataset_scripts.build import build_config
-from dataset_scripts.cards import write_card
-from dataset_scripts.clips import Clip
+from dataset_scripts.cards import check_card, write_card
+from dataset_scripts.clips import Clip, digest
 from dataset_scripts.compose import EVENT_S, OVERLAY_SNR_DB
 from dataset_scripts.groups import Mix
 from dataset_scripts.plan import plan_drawn
 from dataset_scripts.publish import check_hub_access, push_config
-from dataset_scripts.report import summarise
+from dataset_scripts.report import command_line, summarise
 from dataset_scripts.scenes import split_pairs
 from dataset_scripts.sources import OPTIONS, load_source, source_module, source_names
 from dataset_scripts.splits import split_clips
@@ -78,17 +76,17 @@ def check(args: argparse.Namespace) -> None:
             raise ValueError(f"--{name} {values[0]} {values[1]}: must rise and lie from {low} to {high:.2f}")
     if args.push_to_hub and not args.hub_dataset_id:
         raise ValueError("--push_to_hub needs --hub_dataset_id, such as me/temporal-esc50")
+    if (args.hub_dataset_id or args.private) and not args.push_to_hub:
+        raise ValueError("--hub_dataset_id and --private need --push_to_hub")
 
 
-def about(args: argparse.Namespace, clips: list[Clip]) -> dict:
-    """What the report says of the source, and the command, without the places of folders on this machine."""
+def about(args: argparse.Namespace, classes: list[str]) -> dict:
+    """What the report says of the source."""
     source = source_module(args.source)
-    flags = [Path(flag).name if Path(flag).is_absolute() else flag for flag in sys.argv[1:]]
-    classes = sorted({clip.label for clip in clips if clip.label})
     return {
         "config": args.config_name,
         "source": args.source,
-        "command": shlex.join(["python", "dataset_scripts/build_dataset.py", *flags]),
+        "command": command_line(),
         "license": source.LICENSE,
         "attribution": source.ATTRIBUTION,
         "citation": source.CITATION,
@@ -97,23 +95,15 @@ def about(args: argparse.Namespace, clips: list[Clip]) -> dict:
 
 
 def recipe_of(args: argparse.Namespace, clips: list[Clip], splits: dict[str, list[int]]) -> dict:
-    """All that decides what is built; the clips by a hash of what is known of them before they are decoded."""
-    drawn = ("seed", "n_groups", "three_event_share", "snr_db", "gap_s", "include_audio")
-    listing = hashlib.sha256()
-    for clip in clips:
-        size = clip.audio.stat().st_size if isinstance(clip.audio, Path) and clip.audio.is_file() else clip.audio
-        size = len(size) if isinstance(size, bytes) else size
-        listing.update(
-            repr((clip.name, clip.label, clip.fold, clip.split, clip.captions, clip.recording, size)).encode()
-        )
-    folds = {split: sorted({clips[index].fold for index in indices} - {None}) for split, indices in splits.items()}
+    """All that decides what is built."""
+    drawn = ("seed", "n_groups", "three_event_share", "include_audio")
     return {
         "source": args.source,
         **{name: getattr(args, name) for name in drawn},
         "snr_db": list(args.snr_db),
         "gap_s": list(args.gap_s),
-        "folds": folds,
-        "clips": listing.hexdigest(),
+        "folds": {split: sorted({clips[i].fold for i in indices} - {None}) for split, indices in splits.items()},
+        "clips": digest(clips),
     }
 
 
@@ -125,8 +115,13 @@ def main() -> None:
         check(args)
         clips = load_source(args.source, **{name: getattr(args, name) for name in OPTIONS})
         clips, splits = split_clips(clips, args.validation_folds, args.test_folds)
+        classes = sorted({clip.label for clip in clips if clip.label})
         if args.config_name == ZSTE:
-            splits = {"test": splits["test"]}
+            if "test" not in splits:
+                raise ValueError(f"--config_name {ZSTE}: there are no clips for testing")
+            clips = [clips[index] for index in splits["test"]]
+            splits = {"test": list(range(len(clips)))}
+        check_card(args.output_dir)
         if args.push_to_hub:
             check_hub_access(args.hub_dataset_id, args.private)
         folder = args.output_dir / args.config_name
@@ -134,10 +129,10 @@ def main() -> None:
         report = build_config(
             folder,
             recipe_of(args, clips, splits),
-            about(args, clips),
+            about(args, classes),
             clips,
             lambda skipped: plan_drawn(
-                clips, splits, skipped, args.include_audio, args.n_groups, args.config_name, args.seed, mix
+                clips, classes, splits, skipped, args.include_audio, args.n_groups, args.config_name, args.seed, mix
             ),
             args.include_audio,
             args.num_proc,

@@ -11,9 +11,10 @@ from huggingface_hub import DatasetCardData
 from dataset_scripts.atomic import write_whole
 from dataset_scripts.pictures import plot_first_group
 from dataset_scripts.report import REPORT
-from dataset_scripts.rows import LICENSES, row_features
+from dataset_scripts.rows import row_features, strictest
 
 PICTURE = "group.png"
+TITLE = "# Temporal audio-caption pairs"
 
 HEAD = Path(__file__).with_name("card_head.md").read_text()
 
@@ -54,6 +55,13 @@ def dataset_card(reports: dict[str, dict], place: str) -> str:
     return f"---\n{header}\n---\n\n{head}" + "".join(_section(report, place) for report in reports.values())
 
 
+def check_card(output_dir: Path) -> None:
+    """Raise a ValueError if the folder has a README.md that is not ours to write."""
+    file = output_dir / "README.md"
+    if file.exists() and TITLE not in file.read_text(errors="replace"):
+        raise ValueError(f"{file} is not a card of this builder and would be lost: choose another --output_dir")
+
+
 def write_card(output_dir: Path) -> None:
     """Draw the picture of every finished config with audio in a folder that lacks one, and write their card."""
     folders = sorted(file.parent for file in output_dir.glob(f"*/{REPORT}"))
@@ -63,7 +71,7 @@ def write_card(output_dir: Path) -> None:
         if report["includes_audio"] and not (folder / PICTURE).is_file():
             shard = next(iter(report["splits"].values()))["shards"][0]["file"]
             write_whole(folder / PICTURE, lambda file, shard=folder / shard: plot_first_group(shard, file))
-    card = dataset_card(reports, output_dir.name)
+    card = dataset_card(reports, output_dir.resolve().name)
     write_whole(output_dir / "README.md", lambda file: file.write_text(card))
 
 
@@ -77,7 +85,7 @@ def _header(reports: dict[str, dict]) -> DatasetCardData:
     ]
     configs[0]["default"] = True
     n_rows = sum(split["rows"] for report in reports.values() for split in report["splits"].values())
-    license = max((report["license"] for report in reports.values()), key=LICENSES.index)
+    license = strictest(report["license"] for report in reports.values())
     named = {"license_name": "see-card"} if license == "other" else {}
     originals = all(report["source"] == "synthetic" for report in reports.values())
     data = DatasetCardData(

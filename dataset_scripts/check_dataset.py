@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,8 +20,15 @@ from tqdm import tqdm
 from dataset_scripts import checks
 from dataset_scripts.report import REPORT
 from dataset_scripts.rows import row_features
+from dataset_scripts.shards import file_sha256
 
 SHOWN = 5  # findings of one check
+MIN_GROUPS = 10
+CHECKS = {  # and when they cannot be made
+    **dict.fromkeys(("shards", "sources", "held-out pairs", "captions", "groups", "duplicates"), ""),
+    "variants": "there is no audio",
+    "relation": f"there is no audio, or fewer than {MIN_GROUPS} groups",
+}
 
 
 def read_rows(folder: Path) -> list[dict]:
@@ -62,6 +70,16 @@ def without_audio(row: dict) -> dict:
     }
 
 
+def changed_shards(folder: Path, report: dict) -> Iterator[str]:
+    """Shards that are not those of the report."""
+    told = {shard["file"]: shard["sha256"] for split in report["splits"].values() for shard in split["shards"]}
+    found = {path.name: file_sha256(path) for path in folder.glob("*.parquet")}
+    for name in sorted(told | found):
+        if told.get(name) != found.get(name):
+            how = "missing" if name not in found else "not in the report" if name not in told else "changed"
+            yield f"shard {how}: {name}"
+
+
 def findings(rows: list[dict], unseen_pairs: list) -> dict[str, list[str]]:
     """Check -> what it found."""
     found = {
@@ -72,7 +90,9 @@ def findings(rows: list[dict], unseen_pairs: list) -> dict[str, list[str]]:
         "duplicates": checks.duplicate_rows(rows),
     }
     if "duration_s" in rows[0]:
-        found |= {"variants": checks.unequal_variants(rows), "relation": checks.relation_tells(rows)}
+        found["variants"] = checks.unequal_variants(rows)
+        if len({row["group_id"] for row in rows}) >= MIN_GROUPS:
+            found["relation"] = checks.relation_tells(rows)
     return {name: list(lines) for name, lines in found.items()}
 
 
@@ -82,11 +102,17 @@ def main() -> None:
     folder = parser.parse_args().path
     try:
         rows = read_rows(folder)
-        report = json.loads((folder / REPORT).read_text()) if (folder / REPORT).is_file() else {}
-        found = findings(rows, report.get("unseen_pairs", []))
+        if not (folder / REPORT).is_file():
+            raise ValueError(f"{folder}: no {REPORT} in it, so the build is not finished; run it again")
+        report = json.loads((folder / REPORT).read_text())
+        found = {"shards": list(changed_shards(folder, report)), **findings(rows, report["unseen_pairs"])}
     except (ValueError, OSError) as error:
         sys.exit(f"check_dataset.py: error: {error}")
-    for name, lines in found.items():
+    for name in CHECKS:
+        if name not in found:
+            print(f"{name}: not checked, {CHECKS[name]}")
+            continue
+        lines = found[name]
         print(f"{name}: {'fine' if not lines else f'{len(lines)} problems'}")
         for line in lines[:SHOWN]:
             print(f"  {line}")

@@ -1,5 +1,6 @@
 """A clip: one recording with what is said of it, and how it is decoded."""
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class Clip:
     captions: tuple[str, ...] = ()
     split: str | None = None
     start_s: int = 0
-    license: str = "unknown"
+    license: str = "other"
     attribution: str = ""
 
 
@@ -57,3 +58,18 @@ def read_clip(clip: Clip) -> np.ndarray:
     if np.abs(waveform).max() < 1e-5:
         raise ValueError("silent audio")
     return waveform
+
+
+def digest(clips: list[Clip]) -> str:
+    """A hash of all that is known of clips before they are decoded, with size and time of their files."""
+    hashed = hashlib.sha256()
+    for clip in clips:
+        audio = clip.audio
+        if isinstance(audio, Path):
+            stat = audio.stat() if audio.is_file() else None
+            audio = stat and (stat.st_size, stat.st_mtime_ns)
+        elif isinstance(audio, bytes):
+            audio = hashlib.sha256(audio).hexdigest()
+        known = clip.name, clip.label, clip.fold, clip.split, clip.captions, clip.recording, clip.start_s, audio
+        hashed.update(repr(known).encode())
+    return hashed.hexdigest()

@@ -31,7 +31,8 @@ ORDER_WORDS = re.compile(
     r"when|whenever|during|until|till|once|since|amid|meanwhile|simultaneous(ly)?|concurrent(ly)?|finally|eventually|"
     r"lastly|first|firstly|initially|second|next|later|subsequent(ly)?|in between|at the same time|"
     r"in (succession|sequence|turn|response)|leading (in)?to|leads (in)?to|(and|which|that) (starts?|stops?|ends?)|"
-    r"ends? (with|in)|ending|again|resum(es?|ing)|continu(es?|ing)|back and forth|turns? into|becom(es?|ing))\b",
+    r"ends? (with|in)|ending|again|resum(es?|ing)|continu(es?|ing)|begin(s|ning)?|"
+    r"sudden(ly)?|interrupt\w*|(in|de)creas\w*|fad(es?|ing)( away| out)?|back and forth|turns? into|becom(es?|ing))\b",
     re.IGNORECASE,
 )
 

@@ -17,6 +17,7 @@ Plan = dict[str, tuple[int, Callable[[range], list[tuple[Group, list[dict]]]]]]
 
 def plan_drawn(
     clips: list[Clip],
+    classes: list[str],
     splits: dict[str, list[int]],
     skipped: dict[int, str],
     includes_audio: bool,
@@ -25,8 +26,8 @@ def plan_drawn(
     seed: int,
     mix: Mix,
 ) -> Plan:
-    """Groups for each split by its share of the clips that are not skipped, drawn from them."""
-    classes = sorted({clip.label for clip in clips})
+    """Groups for each split by its share of the clips that are not skipped, drawn from them; `classes` of all clips
+    decide which pairs are held out."""
     splits = {split: [index for index in indices if index not in skipped] for split, indices in splits.items()}
     n_clips = max(1, sum(map(len, splits.values())))
     make_rows = group_rows if includes_audio else recipe_rows
@@ -50,6 +51,8 @@ def plan_drawn(
 
         if last > first:
             plan[split] = last - first, draw
+        else:
+            logger.warning("no %s split: too few groups for its share of the clips", split)
     if not plan:
         raise ValueError("there is nothing to compose: no split has two clips that may meet in a scene")
     return plan

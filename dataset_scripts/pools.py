@@ -1,16 +1,14 @@
 """Which clips may meet in a scene, and what is said of them: for labelled and for captioned clips."""
 
 import itertools
-import re
 
 import numpy as np
 
 from dataset_scripts.captions import say, say_for_training
 from dataset_scripts.clips import Clip
-from dataset_scripts.natural_captions import has_order, say_naturally
+from dataset_scripts.natural_captions import as_clause, has_order, say_naturally
 from dataset_scripts.scenes import Caption, split_pairs
-
-FEW_WORDS = frozenset("a an and are as at by in is of on or over the to with while".split())  # noqa: SIM905
+from dataset_scripts.swaps import content
 
 
 class LabelledPool:
@@ -59,7 +57,8 @@ class CaptionedPool:
     def __init__(self, clips: list[Clip], indices: list[int], split: str):
         self.split = split
         self.usable = [
-            (index, [caption for caption in clips[index].captions if not has_order(caption)]) for index in indices
+            (index, [caption for caption in clips[index].captions if as_clause(caption) and not has_order(caption)])
+            for index in indices
         ]
         self.usable = [(index, captions) for index, captions in self.usable if captions]
         if len(self.usable) < 2:
@@ -70,7 +69,7 @@ class CaptionedPool:
             n_drawn = n_events if attempt < 500 else 2
             drawn = [self.usable[i] for i in rng.integers(0, len(self.usable), n_drawn)]
             captions = [str(rng.choice(captions)) for _, captions in drawn]
-            words = [set(re.findall(r"[a-z]+", caption.lower())) - FEW_WORDS for caption in captions]
+            words = [content(as_clause(caption)) for caption in captions]
             distinct = len({index for index, _ in drawn}) == n_drawn
             if distinct and not any(one & other for one, other in itertools.combinations(words, 2)):
                 return None, [index for index, _ in drawn], captions, None

@@ -12,12 +12,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from dataset_scripts.build import build_config
-from dataset_scripts.cards import write_card
-from dataset_scripts.clips import Clip
+from dataset_scripts.cards import check_card, write_card
+from dataset_scripts.clips import Clip, digest
 from dataset_scripts.decode import audio_files
 from dataset_scripts.groups import SPLITS
 from dataset_scripts.plan import plan_recipes
-from dataset_scripts.report import REPORT, summarise
+from dataset_scripts.report import REPORT, command_line, summarise
 from dataset_scripts.shards import file_sha256
 
 
@@ -49,11 +49,8 @@ def clips_of(rows: dict[str, list[dict]], audio_dir: Path) -> list[Clip]:
     clips = {}
     for row in (row for split in SPLITS for row in rows.get(split, ())):
         if row["variant"] == 1:
-            starts = dict(zip(row["render"]["clips"], row["render"]["start_s"], strict=True))
-            for event in row["events"]:
-                name = event["clip"]
-                path = audio.get(name) or audio.get(Path(name).stem)
-                clips[name] = Clip(name, "", None, name, path, start_s=starts[name], license=row["license"])
+            for name in row["render"]["clips"]:
+                clips[name] = Clip(name, "", None, name, audio.get(name) or audio.get(Path(name).stem))
     if not any(clip.audio for clip in clips.values()):
         raise ValueError(f"--audio_dir {audio_dir}: none of its files is named as a clip, such as {next(iter(clips))}")
     return list(clips.values())
@@ -74,8 +71,10 @@ def main() -> None:
         clips = clips_of(rows, args.audio_dir)
         folder = args.output_dir / report["config"]
         about = {name: report[name] for name in ("config", "source", "license", "attribution", "citation")}
-        about |= {"unseen_pairs": report["unseen_pairs"], "command": report["command"], "rendered": True}
-        recipe = {"rendered_from": report["recipe"], "audio": [str(clip.audio and clip.audio.name) for clip in clips]}
+        about |= {"unseen_pairs": report["unseen_pairs"], "command": command_line(), "rendered": True}
+        about["license"] = "other"
+        recipe = {"rendered_from": report["recipe"], "clips": digest(clips)}
+        check_card(args.output_dir)
         report = build_config(
             folder, recipe, about, clips, lambda skipped: plan_recipes(rows, clips, skipped), True, args.num_proc
         )

@@ -3,12 +3,16 @@
 import json
 import logging
 import platform
+import re
+import shlex
+import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import soundfile
 
 from dataset_scripts.atomic import write_whole
 from dataset_scripts.compose import SCENE_S
@@ -49,8 +53,8 @@ def skipped_by_reason(skipped: dict[str, str]) -> dict[str, list[str]]:
 
 def versions() -> dict[str, str]:
     """What the bytes of a shard depend on besides the recipe and the clips."""
-    packages = ("numpy", "torch", "soundfile", "soxr", "pyarrow", "datasets")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    packages = {name: version(name) for name in ("numpy", "scipy", "soundfile", "soxr", "pyarrow", "datasets")}
+    return {"python": platform.python_version(), "libsndfile": soundfile.__libsndfile_version__, **packages}
 
 
 def write_report(folder: Path, report: dict) -> None:
@@ -64,3 +68,10 @@ def summarise(report: dict, folder: Path) -> None:
     for split, content in report["splits"].items():
         logger.info("%s: %d rows, %.1f hours", split, content["rows"], content["hours"])
     logger.info("built in %s, %.0f s", folder, report["wall_time_s"])
+
+
+def command_line() -> str:
+    """The command that runs, without the places of folders on this machine."""
+    script = f"dataset_scripts/{Path(sys.argv[0]).name}"
+    flags = [re.sub(r"(^|=)/.*/", r"\1", flag.rstrip("/")) for flag in sys.argv[1:]]
+    return shlex.join(["python", script, *flags])

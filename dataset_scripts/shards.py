@@ -6,6 +6,7 @@ Clips are decoded once into a file of event loops, which the workers read from: 
 import hashlib
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -41,6 +42,7 @@ def start_pool(num_proc: int) -> ProcessPoolExecutor:
 
 
 def _start_worker():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what Ctrl-C means is for the parent to say
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 

@@ -40,7 +40,7 @@ def drop_recordings_of(held_out: list[Clip], clips: list[Clip]) -> list[Clip]:
     recordings = {clip.recording for clip in held_out}
     for clip in clips:
         if clip.recording in recordings:
-            logger.warning("left out %s: its recording %s is held out for testing", clip.name, clip.recording)
+            logger.warning("left out %s: its recording %s is held out", clip.name, clip.recording)
     return [clip for clip in clips if clip.recording not in recordings]
 
 

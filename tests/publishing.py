@@ -4,6 +4,7 @@ import time
 
 import pytest
 from huggingface_hub import constants
+from huggingface_hub.utils import disable_progress_bars
 
 from dataset_scripts.publish import check_hub_access, push_config
 
@@ -28,6 +29,7 @@ def push(hub, tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.setenv("HF_TOKEN", "hf_dummy")
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    disable_progress_bars()  # their threads would write after pytest's summary
 
     def push(*configs: str, private: bool = False, hub_dataset_id: str = ID) -> str:
         try:

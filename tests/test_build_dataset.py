@@ -1,5 +1,6 @@
 """Building, resuming, checking and reading back the datasets, on a tiny ESC-50 folder."""
 
+import fcntl
 import hashlib
 import io
 import json
@@ -83,7 +84,7 @@ def test_killed_and_resumed_on_more_processes_gives_the_same_bytes(built, esc50_
     assert result.returncode == 0, result.stderr
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     assert shard_hashes(tmp_path) == shard_hashes(built)
-    assert sorted(path.name for path in (tmp_path / "esc50").iterdir() if path.name.startswith(".")) == []
+    assert [path.name for path in (tmp_path / "esc50").iterdir() if path.name.startswith(".")] == [".lock"]
 
 
 def test_two_ranks_write_the_same_bytes(built, esc50_dir, tmp_path):
@@ -127,6 +128,8 @@ def test_a_folder_with_something_else_is_refused(built, esc50_dir, tmp_path):
         (("--config_name", "mine"), "--config_name mine: choose esc50 or zste"),
         (("--captions_dir", "x"), "--source esc50 takes --esc50_dir and --dataset_name, not --captions_dir"),
         (("--push_to_hub",), "--push_to_hub needs --hub_dataset_id"),
+        (("--private",), "--hub_dataset_id and --private need --push_to_hub"),
+        (("--config_name", "zste", "--test_folds"), "--config_name zste: there are no clips for testing"),
     ],
 )
 def test_wrong_options_are_one_line(esc50_dir, tmp_path, monkeypatch, flags, message):
@@ -148,3 +151,22 @@ def test_waveforms_of_a_group_are_told_apart_by_order_alone(built):
     assert len(single) == len(forward) == 480_000
     assert np.corrcoef(forward[5000:200_000], single[5000:200_000])[0, 1] > 0.9
     assert abs(np.corrcoef(forward[5000:200_000], backward[5000:200_000])[0, 1]) < 0.5
+
+
+def test_a_readme_of_something_else_is_not_overwritten(esc50_dir, tmp_path):
+    (tmp_path / "README.md").write_text("# My project\n")
+    assert "is not a card of this builder" in build(esc50_dir, tmp_path).stderr
+    assert (tmp_path / "README.md").read_text() == "# My project\n"
+
+
+def test_one_build_at_a_time_and_a_lost_shard_comes_back(esc50_dir, tmp_path):
+    assert build(esc50_dir, tmp_path).returncode == 0
+    before = shard_hashes(tmp_path)
+    next((tmp_path / "esc50").glob("train*.parquet")).unlink()
+    check = ["dataset_scripts/check_dataset.py", tmp_path / "esc50"]
+    assert "shard missing: train-00000-of-00001.parquet" in run_cli(*check).stdout
+    with open(tmp_path / "esc50" / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another build is at work here" in build(esc50_dir, tmp_path).stderr
+    assert build(esc50_dir, tmp_path).returncode == 0
+    assert shard_hashes(tmp_path) == before

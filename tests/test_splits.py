@@ -57,7 +57,7 @@ def groups_of(plan):
 
 def test_groups_keep_to_their_fold_their_split_and_the_pairs_that_are_held_out():
     clips, splits = split_clips(clips_of([1, 2, 3, 4]))
-    groups = groups_of(plan_drawn(clips, splits, {}, True, 301, "x", 0, MIX))
+    groups = groups_of(plan_drawn(clips, LABELS, splits, {}, True, 301, "x", 0, MIX))
     assert Counter(group.split for group in groups) == {"train": 150, "validation": 76, "test": 75}
     _, unseen = split_pairs(LABELS)
     seen_of = {}
@@ -75,12 +75,12 @@ def test_groups_keep_to_their_fold_their_split_and_the_pairs_that_are_held_out()
 
 def test_a_group_depends_on_its_number_seed_and_config_alone():
     clips, splits = split_clips(clips_of([1, 2, 3]))
-    plan = plan_drawn(clips, splits, {}, True, 40, "x", 0, MIX)
+    plan = plan_drawn(clips, LABELS, splits, {}, True, 40, "x", 0, MIX)
     _, draw = plan["train"]
     assert draw(range(5, 8)) == draw(range(10))[5:8]
     others = [
-        plan_drawn(clips, splits, {}, True, 40, "y", 0, MIX),
-        plan_drawn(clips, splits, {}, True, 40, "x", 1, MIX),
+        plan_drawn(clips, LABELS, splits, {}, True, 40, "y", 0, MIX),
+        plan_drawn(clips, LABELS, splits, {}, True, 40, "x", 1, MIX),
     ]
     for other in others:
         assert [group.events for group, _ in other["train"][1](range(10))] != [
@@ -91,8 +91,8 @@ def test_a_group_depends_on_its_number_seed_and_config_alone():
 def test_a_split_with_nothing_to_compose_is_left_out_and_said(caplog):
     clips, splits = split_clips(clips_of([1, 2, 3]))
     skipped = {index: "silent audio" for index in splits["validation"] if clips[index].label != "cat"}
-    plan = plan_drawn(clips, splits, skipped, True, 40, "x", 0, MIX)
+    plan = plan_drawn(clips, LABELS, splits, skipped, True, 40, "x", 0, MIX)
     assert set(plan) == {"train", "test"}
     assert "no validation split" in caplog.text
     with pytest.raises(ValueError, match="nothing to compose"):
-        plan_drawn(clips, splits, dict.fromkeys(range(len(clips)), "silent audio"), True, 40, "x", 0, MIX)
+        plan_drawn(clips, LABELS, splits, dict.fromkeys(range(len(clips)), "silent audio"), True, 40, "x", 0, MIX)

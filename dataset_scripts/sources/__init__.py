@@ -13,6 +13,7 @@ from types import ModuleType
 
 from dataset_scripts.clips import Clip
 
+CREDITS = ("LICENSE", "ATTRIBUTION", "CITATION", "REDISTRIBUTABLE")
 OPTIONS = ("esc50_dir", "audio_dir", "captions_dir", "dataset_name")
 
 
@@ -23,7 +24,11 @@ def source_names() -> list[str]:
 def source_module(source: str) -> ModuleType:
     if source not in source_names():
         raise ValueError(f"--source {source}: choose of {', '.join(source_names())}")
-    return import_module(f"dataset_scripts.sources.{source}")
+    module = import_module(f"dataset_scripts.sources.{source}")
+    missing = [name for name in CREDITS if name not in vars(module)]
+    if missing:
+        raise ValueError(f"{module.__file__}: does not define {', '.join(missing)}")
+    return module
 
 
 def load_source(source: str, **options: str | None) -> list[Clip]:
