@@ -1,22 +1,23 @@
 """Build one config in a folder: decode, compose, write shards, report. Killed, the same build goes on."""
 
-import fcntl
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TextIO
 
 from tqdm import tqdm
 
-from dataset_scripts.atomic import remove_leftovers, write_whole
+from dataset_scripts.atomic import write_whole
+from dataset_scripts.cards import write_card
+from dataset_scripts.claim import claimed
 from dataset_scripts.clips import Clip
 from dataset_scripts.groups import SPLITS
 from dataset_scripts.plan import Plan
 from dataset_scripts.ranks import process_state
-from dataset_scripts.report import REPORT, skipped_by_reason, split_report, versions, write_report
+from dataset_scripts.report import REPORT, skipped_by_reason, split_report, summarise, versions, write_report
 from dataset_scripts.scenes import VARIANTS
 from dataset_scripts.shards import GROUPS_PER_SHARD, LOOP_BYTES, start_pool, store_loops, write_shards
 
@@ -32,7 +33,7 @@ def build_config(
     includes_audio: bool,
     num_proc: int | None = None,
 ) -> dict | None:
-    """Write the shards of a config and its report; under `accelerate launch` each process writes its own shards.
+    """Write the shards, report and card of a config; under `accelerate launch` each process writes its own shards.
 
     Args:
         folder: of the config, on a disk that all processes share.
@@ -49,14 +50,21 @@ def build_config(
     Raises:
         ValueError, OSError: another build is in the folder, the disk is too small, or there is nothing to compose.
     """
-    started = time.perf_counter()
     state = process_state()
-    if state.is_main_process:
-        lock = _claim(folder, recipe)  # noqa: F841 - held until it is garbage
-    state.wait_for_everyone()
-    if (folder / REPORT).is_file():
-        return json.loads((folder / REPORT).read_text()) if state.is_main_process else None
+    with claimed(folder, recipe) if state.is_main_process else nullcontext():
+        state.wait_for_everyone()
+        if not (folder / REPORT).is_file():
+            _build(folder, recipe, about, clips, plan_groups, includes_audio, num_proc, state)
+        if not state.is_main_process:
+            return None
+        report = json.loads((folder / REPORT).read_text())
+        summarise(report, folder)
+        write_card(folder.parent)
+        return report
 
+
+def _build(folder, recipe, about, clips, plan_groups, includes_audio, num_proc, state):
+    started = time.perf_counter()
     loops_file, skipped_file = folder / ".loops", folder / ".skipped.json"
     num_proc = num_proc or max(1, os.cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
     with start_pool(num_proc) as pool:
@@ -83,7 +91,7 @@ def build_config(
             n_rows = len(VARIANTS) * sum(len(which) for _, _, which in mine)
             with tqdm(desc="compose", unit="row", total=n_rows, disable=not state.is_main_process) as bar:
                 drawn = ((path, plan[split][1](which)) for path, split, which in mine)
-                write_shards(drawn, loops_file if includes_audio else None, pool, bar)
+                write_shards(drawn, loops_file if includes_audio else None, pool, 2 * num_proc, bar)
             state.wait_for_everyone()
             if state.is_main_process:
                 splits = {split: [path for path, of, _ in shards if of == split] for split in plan}
@@ -103,37 +111,6 @@ def build_config(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return json.loads((folder / REPORT).read_text()) if state.is_main_process else None
-
-
-def _claim(folder: Path, recipe: dict) -> TextIO:
-    """Make the folder this recipe's, or check that it is; the lock, which says that a build is at work here."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = open(folder / ".lock", "w")  # noqa: SIM115 - the caller holds it
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ValueError(f"{folder}: another build is at work here; wait for it, or stop it") from error
-    file, shards = folder / "recipe.json", list(folder.glob("*.parquet"))
-    if shards and not file.is_file():
-        raise ValueError(f"{folder} holds Parquet files of something else: choose another --output_dir")
-    before = json.loads(file.read_text()) if file.is_file() else recipe
-    if shards and before != recipe:
-        changed = ", ".join(sorted(name for name in recipe if recipe[name] != before.get(name)))
-        raise ValueError(f"{folder} holds a build with another {changed}: delete it or choose another --output_dir")
-    remove_leftovers(folder)
-    if before != recipe:
-        (folder / ".skipped.json").unlink(missing_ok=True)
-    if (folder / REPORT).is_file() and not _is_whole(folder):
-        (folder / REPORT).unlink()
-    write_whole(file, lambda beside: beside.write_text(json.dumps(recipe, indent=1) + "\n"))
-    return lock
-
-
-def _is_whole(folder: Path) -> bool:
-    """Whether all shards of a finished build are still there."""
-    splits = json.loads((folder / REPORT).read_text())["splits"]
-    return all((folder / shard["file"]).is_file() for split in splits.values() for shard in split["shards"])
 
 
 def _shards(folder: Path, plan: Plan, size: int) -> list[tuple[Path, str, range]]:

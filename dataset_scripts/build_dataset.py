@@ -11,13 +11,13 @@ import sys
 from pathlib import Path
 
 from dataset_scripts.build import build_config
-from dataset_scripts.cards import check_card, write_card
+from dataset_scripts.cards import check_card
 from dataset_scripts.clips import Clip, digest
 from dataset_scripts.compose import EVENT_S, OVERLAY_SNR_DB
 from dataset_scripts.groups import Mix
 from dataset_scripts.plan import plan_drawn
 from dataset_scripts.publish import check_hub_access, push_config
-from dataset_scripts.report import command_line, summarise
+from dataset_scripts.report import command_line
 from dataset_scripts.scenes import split_pairs
 from dataset_scripts.sources import OPTIONS, load_source, source_module, source_names
 from dataset_scripts.splits import split_clips
@@ -137,11 +137,8 @@ def main() -> None:
             args.include_audio,
             args.num_proc,
         )
-        if report:
-            summarise(report, folder)
-            write_card(args.output_dir)
-            if args.push_to_hub:
-                logger.info("published: %s", push_config(args.output_dir, args.config_name, args.hub_dataset_id))
+        if report and args.push_to_hub:
+            logger.info("published: %s", push_config(args.output_dir, args.config_name, args.hub_dataset_id))
     except (ValueError, OSError) as error:
         sys.exit(f"build_dataset.py: error: {error}")
     except KeyboardInterrupt:

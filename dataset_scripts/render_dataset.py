@@ -12,12 +12,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from dataset_scripts.build import build_config
-from dataset_scripts.cards import check_card, write_card
+from dataset_scripts.cards import check_card
 from dataset_scripts.clips import Clip, digest
 from dataset_scripts.decode import audio_files
 from dataset_scripts.groups import SPLITS
 from dataset_scripts.plan import plan_recipes
-from dataset_scripts.report import REPORT, command_line, summarise
+from dataset_scripts.report import REPORT, command_line
 from dataset_scripts.shards import file_sha256
 
 
@@ -70,17 +70,13 @@ def main() -> None:
         report, rows = read_recipes(args.recipe_dir)
         clips = clips_of(rows, args.audio_dir)
         folder = args.output_dir / report["config"]
-        about = {name: report[name] for name in ("config", "source", "license", "attribution", "citation")}
-        about |= {"unseen_pairs": report["unseen_pairs"], "command": command_line(), "rendered": True}
-        about["license"] = "other"
+        about = {name: report[name] for name in ("config", "source", "attribution", "citation", "unseen_pairs")}
+        about |= {"license": "other", "command": command_line(), "rendered": True}
         recipe = {"rendered_from": report["recipe"], "clips": digest(clips)}
         check_card(args.output_dir)
-        report = build_config(
+        build_config(
             folder, recipe, about, clips, lambda skipped: plan_recipes(rows, clips, skipped), True, args.num_proc
         )
-        if report:
-            summarise(report, folder)
-            write_card(args.output_dir)
     except (ValueError, OSError) as error:
         sys.exit(f"render_dataset.py: error: {error}")
     except KeyboardInterrupt:

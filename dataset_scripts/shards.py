@@ -71,19 +71,21 @@ def write_shards(
     shards: Iterable[tuple[Path, list[tuple[Group, list[dict]]]]],
     loops_file: Path | None,
     pool: ProcessPoolExecutor,
+    n_pending: int,
     bar: tqdm,
 ) -> None:
-    """Write shards, with audio where there is a file of loops; only a few are in memory at a time.
+    """Write shards, with audio where there is a file of loops.
 
     Args:
         shards: (file, each group with its rows), drawn as they are needed.
         loops_file: of [`store_loops`], or `None` for recipes.
+        n_pending: shards that are drawn ahead and wait in memory.
         bar: counts rows.
     """
     pending = set()
     for path, groups in shards:
         pending.add(pool.submit(_write_shard, path, groups, loops_file))
-        if len(pending) > 2 * os.cpu_count():
+        if len(pending) > n_pending:
             pending = _drain(pending, bar, FIRST_COMPLETED)
     _drain(pending, bar, ALL_COMPLETED)
 
