@@ -1,7 +1,7 @@
 """Teach a CLAP model the order of sounds: TeminAL stages A and B, with ZSTE before and after.
 
 accelerate launch train_accelerate.py --config configs/quickstart.yaml
-accelerate launch train_accelerate.py --config configs/esc50_tiny.yaml --esc50_dir ESC-50
+accelerate launch train_accelerate.py --config configs/esc50_tiny.yaml --esc50_dir DIR
 """
 
 import logging
@@ -11,120 +11,163 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-# Batches are composed on a thread beside the model: idle OpenMP threads must sleep, not spin, or they take its core.
+# Batches are composed beside the model: idle OpenMP threads must sleep, not spin, or they take the composers' cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
-from dataset_scripts.bank import build_bank
-from dataset_scripts.sources import load_clips
-from dataset_scripts.splits import drop_recordings_of
+from dataset_scripts.hub import check_hub_access
 from eval.encoder import load_clap
 from eval.run_zste import versions
-from eval.score import audio_features, format_table, score_examples
-from eval.zste_scenes import build_examples
+from eval.score import Scorer, format_table
 from training.arguments import parse_recipe
-from training.report import plot_zste, write_results
+from training.averages import copy_weights, interpolate, set_weights, trained_weights
+from training.checkpoints import Progress, find_checkpoint, identity, load_checkpoint
+from training.data import find_clips
+from training.export import export_model, push_model, write_card
+from training.interrupts import Interrupts
+from training.lora import add_adapters
+from training.optimization import freeze
+from training.report import plot_course, plot_zste, write_results
 from training.scratch import build_scratch_clap
 from training.stage import StageTrainer
 
 logger = logging.getLogger("teminal")
 
 
-def prepare(recipe):
-    """Check every input and build the two clip banks and the model, before any work is done."""
-    train_clips, eval_clips = (
-        load_clips(
-            recipe.source,
-            folds,
-            folds_flag=folds_flag,
-            esc50_dir=recipe.esc50_dir,
-            dataset_name=recipe.dataset_name,
-        )
-        for folds_flag, folds in (("--train_folds", recipe.train_folds), ("--eval_folds", recipe.eval_folds))
+def start(recipe):
+    """Accelerator, trackers and random state; what can be refused before any work is."""
+    accelerator = Accelerator(
+        mixed_precision=recipe.mixed_precision, log_with=recipe.report_to or None, project_dir=recipe.output_dir
     )
-    twice = set(recipe.train_folds) & set(recipe.eval_folds)
-    if twice:
-        raise ValueError(f"--train_folds and --eval_folds overlap in fold {min(twice)}")
-    train_clips = drop_recordings_of(eval_clips, train_clips)
-    if recipe.model_name_or_path and "pretrain" in recipe.stages:
-        raise ValueError("--stages pretrain starts from scratch: drop it, or --model_name_or_path")
+    logging.basicConfig(format="%(message)s", level=logging.INFO if accelerator.is_main_process else logging.ERROR)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    if accelerator.device.type == "cpu":
+        torch.set_num_threads(max(1, os.cpu_count() // accelerator.num_processes))
+        torch.use_deterministic_algorithms(True)
+    set_seed(recipe.seed)
+    if recipe.push_to_hub and accelerator.is_main_process:
+        check_hub_access("--hub_model_id", recipe.hub_model_id, "model", recipe.hub_private_repo)
+    return accelerator
+
+
+def load_model(recipe, bank):
+    """The model that the run starts from, and its processor."""
     if recipe.model_name_or_path:
         head = {"temporal_head": True} if recipe.temporal_head else {}
-        model, processor = load_clap(recipe.model_name_or_path, **head)
-    elif "pretrain" not in recipe.stages or not recipe.scratch:
-        raise ValueError("without --model_name_or_path, --stages must start with pretrain and the YAML have scratch:")
-    train_bank, eval_bank = build_bank(train_clips), build_bank(eval_clips)
-    if train_bank.classes != eval_bank.classes:
-        raise ValueError(
-            f"--train_folds and --eval_folds differ in classes: {set(train_bank.classes) ^ set(eval_bank.classes)}"
-        )
-    if not recipe.model_name_or_path:
-        model, processor = build_scratch_clap(train_bank, recipe.temporal_head, **recipe.scratch)
-    return model, processor, train_bank, eval_bank
+        return load_clap(recipe.model_name_or_path, **head)
+    return build_scratch_clap(bank, recipe.temporal_head, **recipe.scratch)
+
+
+def adapt(model, recipe):
+    """The model with adapters, or with layers frozen."""
+    if recipe.lora != "none":
+        return add_adapters(model, recipe.lora, recipe.lora_rank, recipe.lora_alpha)
+    freeze(model, recipe.freeze_layers, recipe.learn_temperature)
+    return model
+
+
+def mix_with_base(model, base, shares, validate):
+    """WiSE-FT: of several shares of the trained weights, the one that is best on validation clips."""
+    tuned, found = copy_weights(trained_weights(model)), {}
+    for share in shares:
+        set_weights(model, interpolate(base, tuned, share))
+        found[share] = validate(model)["zste"] if len(shares) > 1 else None
+    best = max(shares, key=found.get) if len(shares) > 1 else shares[0]
+    set_weights(model, interpolate(base, tuned, best))
+    return {"share": best, "validation_zste": found}
 
 
 def main() -> None:
     started = time.perf_counter()
     try:
         recipe = parse_recipe()
-        accelerator = Accelerator(mixed_precision=recipe.mixed_precision)
-        logging.basicConfig(format="%(message)s", level=logging.INFO if accelerator.is_main_process else logging.ERROR)
-        if accelerator.device.type == "cpu":
-            torch.set_num_threads(max(1, os.cpu_count() // accelerator.num_processes))
-            torch.use_deterministic_algorithms(True)
-        set_seed(recipe.seed)
-        model, processor, train_bank, eval_bank = prepare(recipe)
-        examples = build_examples(eval_bank, recipe.n_scenes, recipe.seed)
-        features = (
-            audio_features(eval_bank, examples, processor.feature_extractor) if accelerator.is_main_process else None
-        )
         output_dir = Path(recipe.output_dir)
+        accelerator = start(recipe)
+        clips = find_clips(recipe)
+        run = identity(asdict(recipe), clips.digest(), accelerator.num_processes)
+        progress, tensors = Progress(), None
+        if recipe.resume_from_checkpoint:
+            checkpoint = find_checkpoint(output_dir, recipe.resume_from_checkpoint)
+            progress, tensors = load_checkpoint(checkpoint, run) if checkpoint else (progress, None)
+        with accelerator.local_main_process_first():
+            bank, validation_bank, test_bank = clips.banks()
+        model, processor = load_model(recipe, bank)
+        model.to(accelerator.device)
+        test = Scorer(test_bank, processor, recipe.n_scenes, recipe.seed)
+        validation = validation_bank and Scorer(validation_bank, processor, recipe.validation_scenes, recipe.seed)
         output_dir.mkdir(parents=True, exist_ok=True)
+        accelerator.init_trackers("teminal", config=run)
     except (ValueError, OSError) as error:
         sys.exit(f"train_accelerate.py: error: {error}")
 
-    model.to(accelerator.device)
-    trainer = StageTrainer(accelerator, model, processor, train_bank, recipe)
-    zste, stages = {}, {}
-
     def score(name):
-        if accelerator.is_main_process:
-            zste[name] = score_examples(model, processor, examples, features, recipe.seed)
+        if accelerator.is_main_process and name not in progress.zste:
+            progress.zste[name] = test(model)
         accelerator.wait_for_everyone()
 
-    def save(folder):
-        if accelerator.is_main_process:
-            model.save_pretrained(folder)
-            processor.save_pretrained(folder)
+    trainer = None
+    with Interrupts(accelerator) as interrupts:
+        for number, stage in enumerate(recipe.stages[progress.stage :], start=progress.stage):
+            if stage != "pretrain":
+                score("base")
+            if trainer is None or recipe.stages[number - 1] == "pretrain":
+                model = model if stage == "pretrain" else adapt(model, recipe)
+                base = tensors["base"] if tensors else copy_weights(trained_weights(model))
+                accelerator.free_memory()
+                trainer = StageTrainer(
+                    accelerator,
+                    model,
+                    processor,
+                    bank,
+                    recipe,
+                    progress,
+                    run,
+                    base if recipe.wise_ft else {},
+                    (lambda: validation(model)) if recipe.eval_steps else None,
+                )
+            try:
+                trainer.train(stage, interrupts, tensors)
+            except (FloatingPointError, OSError) as error:
+                sys.exit(f"train_accelerate.py: error: {error}")
+            tensors = None
+            score("base" if stage == "pretrain" else f"after {stage}")
+            if accelerator.is_main_process and number < len(recipe.stages) - 1:
+                export_model(model, processor, output_dir / f"after_{stage}")
+            progress.stage, progress.step = number + 1, 0
 
-    if recipe.stages[0] != "pretrain":
-        score("base")
-    for stage in recipe.stages:
-        stages[stage] = trainer.train(stage)
-        score("base" if stage == "pretrain" else f"after {stage}")
-        if stage != recipe.stages[-1]:
-            save(output_dir / f"after_{stage}")
-
-    save(output_dir)
     if accelerator.is_main_process:
+        wise_ft = mix_with_base(model, base, recipe.wise_ft, validation) if recipe.wise_ft else None
+        if wise_ft:
+            score(f"WiSE-FT {wise_ft['share']:g}")
         results = {
             "recipe": asdict(recipe),
-            "n_train_clips": len(train_bank.clips),
-            "n_eval_clips": len(eval_bank.clips),
-            "skipped": train_bank.skipped | eval_bank.skipped,
+            "n_train_clips": len(bank.clips),
+            "n_eval_clips": len(test_bank.clips),
+            "skipped": bank.skipped | test_bank.skipped,
             "n_parameters": model.num_parameters(),
-            "stages": stages,
-            "zste": zste,
+            "stages": progress.figures,
+            "zste": progress.zste,
+            "wise_ft": wise_ft,
+            "validations": progress.validations,
             "versions": versions(),
             "wall_time_s": round(time.perf_counter() - started, 1),
         }
+        export_model(model, processor, output_dir)
         write_results(output_dir / "results.json", results)
-        plot_zste(output_dir / "zste.png", zste, f"ZSTE on held-out {recipe.source} clips")
-        print(format_table(zste))
-        logger.info("model, results.json and zste.png are in %s", output_dir)
+        plot_zste(output_dir / "zste.png", progress.zste, f"ZSTE on held-out {recipe.source} clips")
+        plot_course(output_dir / "course.png", progress)
+        write_card(output_dir, results)
+        print(format_table(progress.zste))
+        logger.info("model, results.json, zste.png and course.png are in %s", output_dir)
+        if recipe.push_to_hub:
+            try:
+                logger.info("published: %s", push_model(output_dir, recipe.hub_model_id))
+            except (ValueError, OSError) as error:
+                sys.exit(f"train_accelerate.py: error: {error}")
+    accelerator.end_training()
 
 
 if __name__ == "__main__":

@@ -1,20 +1,27 @@
-"""Clips decoded once into memory, ready to be composed."""
+"""Clips decoded once into a memory-mapped file, ready to be composed."""
 
+import hashlib
+import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from huggingface_hub import cached_assets_path
+from tqdm import tqdm
 
-from dataset_scripts.clips import Clip, read_clip
+from dataset_scripts.atomic import file_sha256, write_whole
+from dataset_scripts.clips import Clip, digest, read_clip
 from dataset_scripts.compose import EVENT_S, EVENT_SAMPLES, event_loop
 
 logger = logging.getLogger(__name__)
+FORMAT = 1  # of the file and of how clips are decoded; another one makes new files
 
 
 @dataclass
 class ClipBank:
-    """Decoded clips: `raw[i]` is clip i as recorded, `loops[i]` its event loop, both fp16 to halve the memory.
+    """Decoded clips: `raw[i]` is clip i as recorded, `loops[i]` its event loop, both (EVENT_SAMPLES,) fp16.
 
     `raw` is cut or zero-padded to 5 s. `skipped` maps a clip's name to the reason why it is not here.
     """
@@ -26,33 +33,72 @@ class ClipBank:
 
     def __post_init__(self):
         self.labels = [clip.label for clip in self.clips]
-        self.classes = sorted(set(self.labels))
+        self.classes = sorted({label for label in self.labels if label})
         self.by_class = {label: np.flatnonzero(np.array(self.labels) == label) for label in self.classes}
 
 
 def build_bank(clips: list[Clip]) -> ClipBank:
-    """Decode and prepare clips on all cores; faulty ones are skipped, named and counted."""
+    """Decode clips on all cores, or take them from the file of an earlier time; faulty ones are skipped and named.
 
-    def prepare(clip):
-        try:
-            waveform = read_clip(clip)
-        except ValueError as error:
-            return str(error)
-        raw = np.zeros(EVENT_SAMPLES, dtype=np.float16)
-        raw[: len(waveform)] = waveform[:EVENT_SAMPLES]
-        if not raw.any():
-            return f"silent in its first {EVENT_S:g} s"
-        return raw, event_loop(waveform).astype(np.float16)
+    The file, 1 MB per clip, lies in the folder that [`huggingface_hub.cached_assets_path`] gives (`HF_ASSETS_CACHE`),
+    under a hash of the clips, and is checked by its own hash: a damaged one is made again.
 
-    with ThreadPoolExecutor() as pool:
-        prepared = list(pool.map(prepare, clips))
-    skipped = {clip.name: item for clip, item in zip(clips, prepared, strict=True) if isinstance(item, str)}
+    Raises:
+        ValueError: there are not two usable clips (of different classes, where they have classes).
+        OSError: the disk is full.
+    """
+    file = cached_assets_path("teminal", namespace="banks") / f"{digest(clips)[:32]}-{FORMAT}.f16"
+    about = _read(file) or _decode(clips, file)
+    skipped = about["skipped"]
     for name, reason in skipped.items():
         logger.warning("skipped %s: %s", name, reason)
     if skipped:
         logger.warning("skipped %d of %d clips", len(skipped), len(clips))
-    kept = [i for i, item in enumerate(prepared) if not isinstance(item, str)]
-    if len({clips[i].label for i in kept}) < 2:
+    kept = [clip for clip in clips if clip.name not in skipped]
+    if len({clip.label or clip.name for clip in kept}) < 2:
         raise ValueError(f"{len(kept)} of {len(clips)} clips are usable; scenes need at least two classes")
-    raw, loops = (np.stack(arrays) for arrays in zip(*(prepared[i] for i in kept), strict=True))
-    return ClipBank([clips[i] for i in kept], raw, loops, skipped)
+    sounds = np.memmap(file, np.float16, "r", shape=(len(kept), 2, EVENT_SAMPLES))
+    return ClipBank(kept, sounds[:, 0], sounds[:, 1], skipped)
+
+
+def _read(file: Path) -> dict | None:
+    """What is known of a whole file: `skipped` and `sha256`."""
+    about = file.with_suffix(".json")
+    if not (file.is_file() and about.is_file()):
+        return None
+    known = json.loads(about.read_text())
+    return known if file_sha256(file) == known["sha256"] else None
+
+
+def _decode(clips: list[Clip], file: Path) -> dict:
+    skipped, hashed = {}, hashlib.sha256()
+
+    def write(beside: Path) -> None:
+        with ThreadPoolExecutor() as pool, open(beside, "wb") as out:
+            decoded = tqdm(pool.map(_sounds, clips), total=len(clips), desc="decode", unit="clip")
+            for clip, sounds in zip(clips, decoded, strict=True):
+                if isinstance(sounds, str):
+                    skipped[clip.name] = sounds
+                    continue
+                content = sounds.tobytes()
+                hashed.update(content)
+                out.write(content)
+
+    write_whole(file, write)
+    known = {"skipped": skipped, "sha256": hashed.hexdigest()}
+    write_whole(file.with_suffix(".json"), lambda beside: beside.write_text(json.dumps(known)))
+    return known
+
+
+def _sounds(clip: Clip) -> np.ndarray | str:
+    """(2, EVENT_SAMPLES) fp16, the clip and its loop, or the reason why it cannot be used."""
+    try:
+        waveform = read_clip(clip)
+    except ValueError as error:
+        return str(error)
+    sounds = np.zeros((2, EVENT_SAMPLES), np.float16)
+    sounds[0, : len(waveform)] = waveform[:EVENT_SAMPLES]
+    if not sounds[0].any():
+        return f"silent in its first {EVENT_S:g} s"
+    sounds[1] = event_loop(waveform)
+    return sounds

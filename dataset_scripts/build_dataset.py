@@ -15,8 +15,9 @@ from dataset_scripts.cards import check_card
 from dataset_scripts.clips import Clip, digest
 from dataset_scripts.compose import EVENT_S, OVERLAY_SNR_DB
 from dataset_scripts.groups import Mix
+from dataset_scripts.hub import check_hub_access
 from dataset_scripts.plan import plan_drawn
-from dataset_scripts.publish import check_hub_access, push_config
+from dataset_scripts.publish import push_config
 from dataset_scripts.report import command_line
 from dataset_scripts.scenes import split_pairs
 from dataset_scripts.sources import OPTIONS, load_source, source_module, source_names
@@ -123,7 +124,7 @@ def main() -> None:
             splits = {"test": list(range(len(clips)))}
         check_card(args.output_dir)
         if args.push_to_hub:
-            check_hub_access(args.hub_dataset_id, args.private)
+            check_hub_access("--hub_dataset_id", args.hub_dataset_id, "dataset", args.private)
         folder = args.output_dir / args.config_name
         mix = Mix(args.three_event_share, tuple(args.snr_db), tuple(args.gap_s))
         report = build_config(

@@ -18,7 +18,7 @@ from dataset_scripts.decode import audio_files
 from dataset_scripts.groups import SPLITS
 from dataset_scripts.plan import plan_recipes
 from dataset_scripts.report import REPORT, command_line
-from dataset_scripts.shards import file_sha256
+from dataset_scripts.atomic import file_sha256
 
 
 def read_recipes(folder: Path) -> tuple[dict, dict[str, list[dict]]]:

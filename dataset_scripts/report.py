@@ -16,7 +16,7 @@ import soundfile
 
 from dataset_scripts.atomic import write_whole
 from dataset_scripts.compose import SCENE_S
-from dataset_scripts.shards import file_sha256
+from dataset_scripts.atomic import file_sha256
 
 logger = logging.getLogger("teminal")
 REPORT = "build_report.json"

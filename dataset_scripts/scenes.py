@@ -59,18 +59,16 @@ def holds(caption: Caption, scene: Scene) -> bool:
     return scene.relation == "sequence" and onsets == sorted(onsets)
 
 
-def holds_matrix(captions: list[Caption], scenes: list[Scene]) -> np.ndarray:
-    """(len(scenes), len(captions)) bool: `holds` of each distinct combination, computed once."""
-    caption_ids = {caption: i for i, caption in enumerate(dict.fromkeys(captions))}
-    scene_ids = {scene: i for i, scene in enumerate(dict.fromkeys(scenes))}
-    containing = {}
-    for caption, i in caption_ids.items():
-        containing.setdefault(caption.labels[0], []).append((caption, i))
-    table = np.zeros((len(scene_ids), len(caption_ids)), dtype=bool)
-    for scene, row in scene_ids.items():
-        for caption, column in itertools.chain.from_iterable(containing.get(label, ()) for label in scene.labels):
-            table[row, column] = holds(caption, scene)
-    return table[np.ix_([scene_ids[scene] for scene in scenes], [caption_ids[caption] for caption in captions])]
+def true_captions(captions: list[Caption], scenes: list[Scene]) -> list[list[int]]:
+    """Which of some distinct captions (their indices, rising) are true of each of some distinct scenes."""
+    starting = {}
+    for index, caption in enumerate(captions):
+        starting.setdefault(caption.labels[0], []).append(index)
+    candidates = ([index for label in scene.labels for index in starting.get(label, ())] for scene in scenes)
+    return [
+        sorted(index for index in known if holds(captions[index], scene))
+        for scene, known in zip(scenes, candidates, strict=True)
+    ]
 
 
 def variant_scene(variant: str, x: str, y: str) -> Scene:

@@ -3,7 +3,6 @@
 Clips are decoded once into a file of event loops, which the workers read from: memory does not grow with the data.
 """
 
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -126,8 +125,3 @@ def _compose(group: Group, loops_file: Path) -> list[dict]:
         {"audio": {"bytes": encode_flac(waveform), "path": f"{group.group_id}-{variant}.flac"}}
         for variant, waveform in waveforms.items()
     ]
-
-
-def file_sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,7 +6,8 @@ import pytest
 from huggingface_hub import constants
 from huggingface_hub.utils import disable_progress_bars
 
-from dataset_scripts.publish import check_hub_access, push_config
+from dataset_scripts.hub import check_hub_access
+from dataset_scripts.publish import push_config
 
 from .built import ID, make_build
 from .hub import Hub
@@ -33,7 +34,7 @@ def push(hub, tmp_path, monkeypatch):
 
     def push(*configs: str, private: bool = False, hub_dataset_id: str = ID) -> str:
         try:
-            check_hub_access(hub_dataset_id, private)
+            check_hub_access("--hub_dataset_id", hub_dataset_id, "dataset", private)
             return [push_config(tmp_path / "sounds", config, hub_dataset_id) for config in configs][-1]
         except (ValueError, OSError) as error:
             return f"error: {error}"

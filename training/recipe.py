@@ -3,7 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-STAGES = ("pretrain", "A", "B")
+STAGES = ("pretrain", "A", "B", "joint")
+
+
+def option(default, help: str | None = None):
+    return field(default=default, metadata={"help": help} if help else {})
+
+
+def options(*default, help: str | None = None):
+    return field(default_factory=lambda: list(default), metadata={"help": help} if help else {})
 
 
 @dataclass
@@ -25,45 +33,77 @@ class StageSettings:
 class StageFlags:
     """The same as flags; one that is given holds for every stage that runs."""
 
-    max_train_steps: int | None = field(default=None, metadata={"help": "optimizer steps of each stage"})
-    per_device_train_batch_size: int | None = field(
-        default=None, metadata={"help": "clips (pretrain) or composition groups (A, B) per step and process"}
+    max_train_steps: int | None = option(None, "optimizer steps of each stage")
+    per_device_train_batch_size: int | None = option(
+        None, "clips (pretrain) or composition groups (A, B, joint) per step and process"
     )
-    learning_rate: float | None = field(default=None, metadata={"help": "peak learning rate of AdamW"})
-    text_warmup_steps: int | None = field(default=None, metadata={"help": "steps of the text tower alone, first"})
-    text_warmup_learning_rate: float | None = field(default=None)
-    text_warmup_hold_weight: float | None = field(
-        default=None, metadata={"help": "how firmly the class captions' embeddings are held in the text warm-up"}
+    learning_rate: float | None = option(None, "peak learning rate of AdamW")
+    text_warmup_steps: int | None = option(None, "steps of the text tower alone, first")
+    text_warmup_learning_rate: float | None = None
+    text_warmup_hold_weight: float | None = option(
+        None, "how firmly the class captions' embeddings are held in the text warm-up"
     )
-    in_group_weight: float | None = field(default=None, metadata={"help": "weight of the in-group loss"})
-    replay_batch_size: int | None = field(default=None, metadata={"help": "single clips per step and process"})
-    replay_weight: float | None = field(default=None, metadata={"help": "weight of the replay loss"})
+    in_group_weight: float | None = option(None, "weight of the in-group loss")
+    replay_batch_size: int | None = option(None, "single clips per step and process")
+    replay_weight: float | None = option(None, "weight of the replay loss")
 
 
 @dataclass
 class Recipe:
     """What is trained on what. Flags have the names that transformers and accelerate users know."""
 
-    config: str | None = field(default=None, metadata={"help": "YAML file with any of these options"})
-    output_dir: str = field(default="runs/teminal", metadata={"help": "where model, results and picture go"})
-    model_name_or_path: str | None = field(
-        default=None, metadata={"help": "CLAP checkpoint to start from, local folder or Hub id; none: from scratch"}
+    config: str | None = option(None, "YAML file with any of these options")
+    output_dir: str = option("runs/teminal", "where model, checkpoints, results and pictures go")
+    model_name_or_path: str | None = option(
+        None, "CLAP checkpoint to start from, local folder or Hub id; none: from scratch"
     )
-    stages: list[str] = field(default_factory=lambda: ["A", "B"], metadata={"help": "of pretrain, A, B, in order"})
-    source: str = field(default="esc50", metadata={"help": "esc50 or synthetic"})
-    esc50_dir: str | None = field(default=None, metadata={"help": "official ESC-50 folder"})
-    dataset_name: str | None = field(default=None, metadata={"help": "Hub dataset id with ESC-50's columns"})
-    train_folds: list[int] = field(default_factory=lambda: [1, 2, 3, 4])
-    eval_folds: list[int] = field(default_factory=lambda: [5])
-    n_scenes: int = field(default=1000, metadata={"help": "composition groups of each ZSTE evaluation"})
-    temporal_head: bool = field(default=False, metadata={"help": "add the residual temporal head to the model"})
-    weight_decay: float = field(default=0.01, metadata={"help": "AdamW weight decay of matrices"})
-    warmup_ratio: float = field(default=0.05, metadata={"help": "share of a stage's steps with rising learning rate"})
-    max_grad_norm: float = field(default=1.0)
-    alpha_same: float = field(default=1.0, metadata={"help": "TNCE weight of other variants of the same group"})
-    alpha_cross: float = field(default=1.0, metadata={"help": "TNCE weight of other variants of other groups"})
-    beta: float = field(default=1.0, metadata={"help": "TNCE weight of reversed and overlay rows"})
+    stages: list[str] = options("A", "B", help="of pretrain, A, B, joint (A and B mixed), in order")
+
+    source: str = option("esc50", "clips to train on: esc50, synthetic, audiocaps, or another source")
+    esc50_dir: str | None = option(None, "official ESC-50 folder")
+    dataset_name: str | None = option(None, "Hub dataset id with the source's columns")
+    captions_dir: str | None = option(None, "folder of official caption tables (audiocaps, clotho)")
+    audio_dir: str | None = option(None, "folder of audio (audiocaps, clotho, urbansound8k)")
+    train_folds: list[int] = options(1, 2, 3, 4, help="of a source that has folds; else its training split")
+    eval_source: str | None = option(None, "clips that ZSTE is made of: esc50 or synthetic; default: --source")
+    eval_folds: list[int] = options(5, help="folds to test on")
+    validation_folds: list[int] = options(help="folds to validate on, for --eval_steps and --wise_ft")
+    n_scenes: int = option(1000, "composition groups of each ZSTE evaluation")
+    validation_scenes: int = option(200, "composition groups of each validation")
+    eval_steps: int = option(0, "validate every so many steps; a stage ends with its best weights by `zste`; 0: never")
+
+    temporal_head: bool = option(False, "add the residual temporal head to the model")
+    lora: Literal["none", "audio", "text", "both"] = option("none", "train low-rank adapters of these towers alone")
+    lora_rank: int = 16
+    lora_alpha: int = 16
+    freeze_layers: int = option(0, "input embeddings and so many first layers of both towers stay as they are")
+    learn_temperature: bool = option(True, "--no_learn_temperature keeps both logit scales")
+    wise_ft: list[float] = options(
+        help="share of the trained weights in the final model, the rest being the base's; of several, the best by "
+        "`zste` on validation"
+    )
+
+    weight_decay: float = option(0.01, "AdamW weight decay of matrices")
+    warmup_ratio: float = option(0.05, "share of a stage's steps with rising learning rate")
+    max_grad_norm: float = 1.0
+    ema_decay: float = option(0.0, "of the running mean of weights that a stage ends with; 0: none")
+    alpha_same: float = option(1.0, "TNCE weight of other variants of the same group")
+    alpha_cross: float = option(1.0, "TNCE weight of other variants of other groups")
+    beta: float = option(1.0, "TNCE weight of reversed and overlay rows")
+    mini_batch_size: int = option(0, "audios that the towers take at a time (gradient caching); 0: all")
+    loss_chunk_size: int = option(4096, "rows of the TNCE loss that are computed at a time")
     mixed_precision: Literal["no", "bf16"] = "no"
+    dataloader_num_workers: int | None = option(None, "processes that compose batches; default: one less than cores")
     seed: int = 0
+
+    save_steps: int = option(500, "optimizer steps between checkpoints, which are saved between stages too")
+    save_total_limit: int = option(2, "the newest checkpoints that are kept")
+    resume_from_checkpoint: str | None = option(None, "`latest`, or a checkpoint folder")
+    logging_steps: int = option(10, "optimizer steps between reports to --report_to")
+    report_to: list[str] = options(help="tensorboard, trackio or wandb")
+    push_to_hub: bool = False
+    hub_model_id: str | None = option(None, "such as me/clap-teminal")
+    hub_private_repo: bool = False
+
     scratch: dict = field(default_factory=dict, init=False)
     stage: dict[str, StageSettings] = field(default_factory=dict, init=False)

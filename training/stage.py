@@ -1,155 +1,188 @@
-"""Train one stage: compose, embed, gather, contrast."""
+"""Train one stage: compose, embed, contrast, step; report, validate, save, and stop when asked to."""
 
 import logging
-import math
+import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast
-from torch.nn import functional as F
+from accelerate.utils import broadcast, broadcast_object_list
 from tqdm.auto import tqdm
-from transformers import ClapProcessor, get_cosine_schedule_with_warmup
+from transformers import ClapProcessor
 
 from dataset_scripts.bank import ClipBank
-from dataset_scripts.captions import say
-from dataset_scripts.scenes import Caption
-from modeling_teminal import TeminalModel, in_group_loss, tnce_loss
-from training.batches import Batch, BatchComposer
-from training.distributed import gather_rows
-from training.prefetch import prefetch
+from modeling_teminal import TeminalModel
+from training.averages import weights_of
+from training.batches import Batch, BatchComposer, load_batches
+from training.checkpoints import Progress, list_checkpoints, save_checkpoint
+from training.draw import Drawer
+from training.interrupts import Interrupts
+from training.optimization import make_optimizer
 from training.recipe import Recipe, StageSettings
+from training.state import StageState
+from training.step import TrainingStep
 from training.text_warmup import warm_up_text
 
-logger = logging.getLogger(__name__)
-
-MAX_LOGIT_SCALE = 100.0
+logger = logging.getLogger("teminal")
+MEANS = ("recognition", "temporal", "zste")
 
 
 @dataclass
 class StageTrainer:
-    """Everything the stages share. `model` is trained in place, on every process alike."""
+    """Everything the stages share. `model` is trained in place, on every process alike.
+
+    Attributes:
+        model: with its adapters and frozen layers.
+        progress: where the run is; kept up to date.
+        run: what its checkpoints belong to, see [`training.checkpoints.identity`].
+        base: the trained weights as they were before, which checkpoints carry along.
+        validate: ZSTE figures of `model` on validation clips, for the main process alone; `None`: no validation.
+    """
 
     accelerator: Accelerator
     model: TeminalModel
     processor: ClapProcessor
     bank: ClipBank
     recipe: Recipe
+    progress: Progress
+    run: dict
+    base: dict[str, torch.Tensor]
+    validate: Callable[[], dict] | None = None
 
     def __post_init__(self):
-        if self.model.config.audio_config.enable_fusion:  # scenes fit one window: what fuses longer audio is not used
-            patch_embed = self.model.audio_model.audio_encoder.patch_embed
-            patch_embed.fusion_model.requires_grad_(False)
-            patch_embed.mel_conv2d.requires_grad_(False)
-        self.prepared_model = self.accelerator.prepare(self.model)
+        self.drawer = Drawer(self.bank)
+        prepared_model = self.accelerator.prepare(self.model)
+        tokenizer = self.processor.tokenizer
+        self.step = TrainingStep(self.accelerator, prepared_model, self.model, tokenizer, self.recipe)
+        cores = os.cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        workers = self.recipe.dataloader_num_workers
+        self.num_workers = max(1, cores - 1) if workers is None else workers
 
-    def train(self, stage: str) -> dict[str, float]:
-        """Run one stage in place and return its figures: loss, pairs/s, share of the time spent waiting for data."""
-        settings, accelerator = self.recipe.stage[stage], self.accelerator
-        composer = BatchComposer(
-            self.bank,
-            self.processor.feature_extractor,
-            stage,
-            settings,
-            self.recipe.seed,
-            accelerator.process_index,
-            accelerator.num_processes,
-        )
-        figures = {}
+    def train(self, stage: str, interrupts: Interrupts, resumed: dict | None = None) -> None:
+        """Run one stage from its start, or from a checkpoint within it, to its end.
+
+        Args:
+            resumed: tensors of the checkpoint that `progress` is of.
+
+        Raises:
+            FloatingPointError: a loss or gradient is not finite; the message has step, checkpoint and clips.
+            OSError: a checkpoint cannot be written.
+            SystemExit: after a signal, once a checkpoint is saved.
+        """
+        accelerator, recipe, progress = self.accelerator, self.recipe, self.progress
+        settings = recipe.stage[stage]
+        ranks = accelerator.process_index, accelerator.num_processes
+        extractor = self.processor.feature_extractor
+        composer = BatchComposer(self.drawer, extractor, stage, settings, recipe.seed, *ranks)
         self.model.train()
         self.model.audio_model.audio_encoder.batch_norm.eval()
+        if resumed is None:
+            self._begin(stage, composer)
+        state = StageState(accelerator, self.model, *make_optimizer(self.model, settings, recipe), recipe.ema_decay)
+        if resumed is not None:
+            state.load(resumed)
+
+        n_steps, time_before, started = settings.max_train_steps, progress.time_s, time.perf_counter()
+        shown = {"desc": f"stage {stage}", "unit": "step", "disable": not accelerator.is_main_process}
+        bar = tqdm(total=n_steps, initial=progress.step, **shown)
+        batches = iter(load_batches(composer, progress.step, self.num_workers))
+        while progress.step < n_steps:
+            asked = time.perf_counter()
+            batch = next(batches)
+            progress.waited_s += time.perf_counter() - asked
+            losses, signal_number = self._agree(self._take_step(stage, batch, settings, state), interrupts.received)
+            progress.step += 1
+            progress.global_step += 1
+            progress.n_pairs += len(batch.truth.group)
+            progress.time_s = time_before + time.perf_counter() - started
+            progress.history.append({"stage": stage, "step": progress.step, "losses": losses})
+            bar.update()
+            bar.set_postfix({name: f"{loss:.3f}" for name, loss in losses.items()}, refresh=False)
+            last = progress.step == n_steps
+            if last or progress.step % recipe.logging_steps == 0:
+                self._report(losses, state)
+            if self.validate and (last or progress.step % recipe.eval_steps == 0):
+                self._validate(stage, state)
+            if last or signal_number or progress.step % recipe.save_steps == 0:
+                self._save(state)
+            if signal_number and not last:
+                logger.info("stopped after step %d of stage %s; --resume_from_checkpoint latest", progress.step, stage)
+                raise SystemExit(128 + signal_number)
+        bar.close()
+        state.end()
+        self.model.eval()
+        self._summarise(stage)
+
+    def _begin(self, stage: str, composer: BatchComposer) -> None:
+        progress, settings, is_main = self.progress, self.recipe.stage[stage], self.accelerator.is_main_process
+        progress.step, progress.n_pairs, progress.time_s, progress.waited_s = 0, 0, 0.0, 0.0
+        progress.figures[stage] = {}
         if settings.text_warmup_steps:
-            figures["text_warmup_in_group_loss"] = warm_up_text(
-                self.model, self.encode_text, composer, settings, self.recipe.seed, accelerator.is_main_process
-            )
+            started = time.perf_counter()
+            seed = self.recipe.seed
+            in_group = warm_up_text(self.model, self.step.encode_text, composer, settings, seed, is_main)
             self.model.zero_grad()
             broadcast([parameter.data for parameter in self.model.parameters()])
+            progress.figures[stage] |= {"text_warmup_in_group_loss": in_group}
+            progress.figures[stage] |= {"text_warmup_time_s": time.perf_counter() - started}
 
-        optimizer = torch.optim.AdamW(
-            _parameter_groups(self.model, self.recipe.weight_decay), lr=settings.learning_rate
-        )
-        scheduler = get_cosine_schedule_with_warmup(
-            optimizer, round(self.recipe.warmup_ratio * settings.max_train_steps), settings.max_train_steps
-        )
-        started, waited_s, n_pairs, history = time.perf_counter(), 0.0, 0, []
-        progress = tqdm(
-            prefetch(composer, settings.max_train_steps),
-            total=settings.max_train_steps,
-            desc=f"stage {stage}",
-            unit="step",
-            disable=not accelerator.is_main_process,
-        )
-        for batch, wait_s in progress:
-            losses = self.losses(batch, settings)
-            accelerator.backward(losses["loss"])
-            accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
-            optimizer.step()
-            scheduler.step()
-            optimizer.zero_grad()
-            with torch.no_grad():
-                for scale in (self.model.logit_scale_a, self.model.logit_scale_t):
-                    scale.clamp_(0, math.log(MAX_LOGIT_SCALE))
-            history.append({name: value.item() for name, value in losses.items()})
-            waited_s += wait_s
-            n_pairs += len(batch.truth["group"])
-            progress.set_postfix({name: f"{value:.3f}" for name, value in history[-1].items()}, refresh=False)
+    def _take_step(self, stage: str, batch: Batch, settings: StageSettings, state: StageState) -> dict[str, float]:
+        try:
+            losses = self.step.backward(batch, settings)
+            norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
+            if not torch.isfinite(norm):
+                raise FloatingPointError("a gradient is not finite")
+        except FloatingPointError as error:
+            last = (list_checkpoints(Path(self.recipe.output_dir)) or ["none yet"])[-1]
+            raise FloatingPointError(
+                f"stage {stage}, step {self.progress.step + 1}: {error}; last good checkpoint: {last}; try a lower "
+                f"--learning_rate, or look at the clips of this batch: {', '.join(batch.clips)}"
+            ) from error
+        state.update()
+        self.step.clamp_temperature()
+        return {name: loss.item() for name, loss in losses.items()}
 
-        elapsed_s = time.perf_counter() - started
-        last = history[-max(1, len(history) // 10) :]
-        mean_losses = torch.tensor([sum(item[name] for item in last) / len(last) for name in last[0]])
-        mean_losses = accelerator.reduce(mean_losses.to(accelerator.device), "mean").tolist()
-        figures.update(zip(last[0], mean_losses, strict=True))
-        figures.update(pairs_per_s=n_pairs / elapsed_s, wait_share=waited_s / elapsed_s, time_s=elapsed_s)
-        logger.info("stage %s: %s", stage, ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
-        self.model.eval()
-        return figures
+    def _agree(self, losses: dict[str, float], signal_number: int) -> tuple[dict[str, float], int]:
+        """Means of the losses over all processes, and the signal that any of them has received."""
+        values = torch.tensor([[*losses.values(), signal_number]], device=self.accelerator.device)
+        values = self.accelerator.gather(values)
+        return dict(zip(losses, values[:, :-1].mean(0).tolist(), strict=True)), int(values[:, -1].max())
 
-    def losses(self, batch: Batch, settings: StageSettings) -> dict[str, torch.Tensor]:
-        """`loss` and the parts that it is the weighted sum of."""
-        device = self.accelerator.device
-        class_captions = [say(Caption("single", (label,))) for label in self.bank.classes]
-        texts = list(dict.fromkeys(batch.texts + class_captions * bool(len(batch.replay_class))))
-        row = {text: i for i, text in enumerate(texts)}
-        features = batch.features.to(device)
-        is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=device)
-        with self.accelerator.autocast():
-            output = self.prepared_model(**self.tokenize(texts), input_features=features, is_longer=is_longer)
-        audio_embeds, text_embeds = output.audio_embeds.float(), output.text_embeds.float()
-        scales = self.model.logit_scale_a.exp(), self.model.logit_scale_t.exp()
+    def _report(self, losses: dict[str, float], state: StageState) -> None:
+        progress = self.progress
+        values = {**losses, "learning_rate": state.scheduler.get_last_lr()[0], **self._speed()}
+        self.accelerator.log({f"train/{name}": value for name, value in values.items()}, progress.global_step)
 
-        pairs = (
-            gather_rows(audio_embeds[batch.audio_rows.to(device)]),
-            gather_rows(text_embeds[[row[text] for text in batch.texts]]),
-            *scales,
-        )
-        truth = {name: value.to(device) for name, value in batch.truth.items()}
-        weights = {name: getattr(self.recipe, name) for name in ("alpha_same", "alpha_cross", "beta")}
-        parts = {"tnce": tnce_loss(*pairs, **truth, **weights)}
-        loss = parts["tnce"]
-        if settings.in_group_weight:
-            parts["in_group"] = in_group_loss(*pairs, **truth)
-            loss = loss + settings.in_group_weight * parts["in_group"]
-        if len(batch.replay_class):
-            replayed = audio_embeds[-len(batch.replay_class) :]
-            logits = replayed @ text_embeds[[row[caption] for caption in class_captions]].T * scales[0]
-            parts["replay"] = F.cross_entropy(logits, batch.replay_class.to(device))
-            loss = loss + settings.replay_weight * parts["replay"]
-        return {"loss": loss, **parts}
+    def _validate(self, stage: str, state: StageState) -> None:
+        """Score the weights that the stage would end with if it ended now."""
+        progress = self.progress
+        with weights_of(self.model, state.mean):
+            found = [self.validate() if self.accelerator.is_main_process else None]
+            broadcast_object_list(found)
+            before = [item["zste"]["zste"] for item in progress.validations if item["stage"] == stage]
+            if found[0]["zste"] > max(before, default=-1.0):
+                state.keep_as_best()
+        progress.validations.append({"stage": stage, "step": progress.step, "zste": found[0]})
+        self.accelerator.log({f"validation/{name}": found[0][name] for name in MEANS}, progress.global_step)
 
-    def tokenize(self, texts: list[str]):
-        return self.processor.tokenizer(texts, padding=True, truncation=True, return_tensors="pt").to(
-            self.accelerator.device
-        )
+    def _save(self, state: StageState) -> None:
+        tensors = {**state.tensors(), "base": self.base}
+        if self.accelerator.is_main_process:
+            output_dir, limit = Path(self.recipe.output_dir), self.recipe.save_total_limit
+            save_checkpoint(output_dir, self.progress, tensors, self.run, limit)
 
-    def encode_text(self, texts: list[str]) -> torch.Tensor:
-        return self.model.get_text_features(**self.tokenize(texts)).pooler_output
+    def _speed(self) -> dict[str, float]:
+        progress = self.progress
+        return {"pairs_per_s": progress.n_pairs / progress.time_s, "wait_share": progress.waited_s / progress.time_s}
 
-
-def _parameter_groups(model, weight_decay):
-    """Weight decay for matrices alone, not for biases, norms and temperatures."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in trained if parameter.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in trained if parameter.ndim < 2], "weight_decay": 0.0},
-    ]
+    def _summarise(self, stage: str) -> None:
+        progress = self.progress
+        losses = [item["losses"] for item in progress.history if item["stage"] == stage]
+        last = losses[-max(1, len(losses) // 10) :]
+        figures = {name: sum(item[name] for item in last) / len(last) for name in last[0]}
+        progress.figures[stage] |= {**figures, **self._speed(), "time_s": progress.time_s}
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in progress.figures[stage].items())
+        logger.info("stage %s: %s", stage, shown)

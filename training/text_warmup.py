@@ -13,11 +13,11 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from dataset_scripts.captions import say, say_for_training
-from dataset_scripts.scenes import Caption
 from modeling_teminal import TeminalModel, in_group_loss, tnce_loss
-from training.batches import BatchComposer, pair_truth
+from training.batches import BatchComposer
+from training.optimization import BETAS, EPS
 from training.recipe import StageSettings
+from training.truth import Truth
 
 IN_GROUP_WEIGHT = 2.0
 
@@ -58,27 +58,29 @@ def warm_up_text(
     Returns:
         The mean in-group loss of the last 20 steps: well under 0.35 when word order has been learned.
     """
-    classes = composer.bank.classes
-    class_captions = [say(Caption("single", (label,))) for label in classes]
+    classes = composer.drawer.bank.classes
+    class_captions = composer.drawer.class_captions
     with torch.no_grad():
         known = encode_text(class_captions).detach()
     anchors = SceneAnchors(known, classes, torch.Generator().manual_seed(seed)).to(known.device)
     towers = [*model.text_model.parameters(), *model.text_projection.parameters(), *anchors.parameters()]
-    optimizer = torch.optim.AdamW(towers, lr=settings.text_warmup_learning_rate)
+    towers = [parameter for parameter in towers if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(towers, lr=settings.text_warmup_learning_rate, betas=BETAS, eps=EPS)
     scale_audio, scale_text = model.logit_scale_a.detach().exp(), model.logit_scale_t.detach().exp()
 
     in_group_history = []
     progress = tqdm(range(settings.text_warmup_steps), desc="text warm-up", unit="step", disable=not show_progress)
     for step in progress:
         rng = np.random.default_rng([seed, 13, step])
-        groups = [composer.draw_group(rng, group) for group in range(64)]
-        pairs = [pair for group in groups for pair in group]
-        texts = [say_for_training(pair.caption, rng) for pair in pairs]
+        pairs = [pair for group in composer.draw(rng, 64) for pair in group]
+        texts = [pair.text for pair in pairs]
         distinct = list(dict.fromkeys(texts + class_captions))
         embeds = encode_text(distinct)
         row = {text: i for i, text in enumerate(distinct)}
         text_embeds = embeds[[row[text] for text in texts]]
-        truth = {name: value.to(embeds.device) for name, value in pair_truth(pairs).items()}
+        truth = Truth(pairs)
+        truth = {"group": truth.group, "variant": truth.variant, "holds": truth.holds()}
+        truth = {name: value.to(embeds.device) for name, value in truth.items()}
         anchor_embeds = anchors([pair.scene for pair in pairs])
         in_group = in_group_loss(anchor_embeds, text_embeds, scale_audio, scale_text, **truth)
         moved = 1 - (embeds[[row[text] for text in class_captions]] * known).sum(-1).mean()

@@ -31,6 +31,11 @@ def source_module(source: str) -> ModuleType:
     return module
 
 
+def taken_options(source: str) -> list[str]:
+    """Those of `OPTIONS` that a source takes."""
+    return [name for name in OPTIONS if name in inspect.signature(source_module(source).load).parameters]
+
+
 def load_source(source: str, **options: str | None) -> list[Clip]:
     """All clips of a source, not yet decoded, sorted by name.
 
@@ -41,9 +46,8 @@ def load_source(source: str, **options: str | None) -> list[Clip]:
     Raises:
         ValueError, OSError: naming the option at fault and what to do.
     """
-    load = source_module(source).load
+    load, taken = source_module(source).load, taken_options(source)
     given = {name: value for name, value in options.items() if value is not None}
-    taken = [name for name in OPTIONS if name in inspect.signature(load).parameters]
     for name in given:
         if name not in taken:
             flags = " and ".join(f"--{option}" for option in taken) or "no folder"
@@ -60,11 +64,15 @@ def load_source(source: str, **options: str | None) -> list[Clip]:
 
 def load_clips(source: str, folds: list[int], *, folds_flag: str = "--folds", **options: str | None) -> list[Clip]:
     """The clips of some folds; `folds_flag` is where `folds` come from, for the error."""
-    clips = load_source(source, **options)
+    data = ", ".join(value for value in options.values() if value) or source
+    return select_folds(load_source(source, **options), folds, folds_flag, data)
+
+
+def select_folds(clips: list[Clip], folds: list[int], folds_flag: str, data: str) -> list[Clip]:
+    """The clips of some folds; `folds_flag` and `data` say in errors where folds and clips come from."""
     present = sorted({clip.fold for clip in clips if clip.fold is not None})
     for fold in folds:
         if fold not in present:
-            data = ", ".join(value for value in options.values() if value) or source
             raise ValueError(f"{folds_flag}: fold {fold} does not exist in {data}: it has {present}")
     return [clip for clip in clips if clip.fold in folds]
 

@@ -1,0 +1,97 @@
+"""The Hub: may we write there, and a commit that goes through or leaves nothing visible."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from huggingface_hub import HfApi, get_token
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
+
+ATTEMPTS = 5
+WAIT_S = 2.0  # before the second attempt; twice as long before each further one
+PASSING = (408, 412, 429)  # 412: someone else has pushed since
+
+logger = logging.getLogger("teminal")
+
+
+def check_hub_access(flag: str, repo_id: str, repo_type: str, private: bool) -> None:
+    """Create the repository if it is not there, and make sure that it can be written to.
+
+    Args:
+        flag: where `repo_id` comes from, such as "--hub_model_id", for errors.
+        repo_type: `"dataset"` or `"model"`.
+
+    Raises:
+        ValueError: the id is malformed, the token is missing or may not write, or the repository is public and
+            should be `private`.
+        OSError: the Hub is out of reach or out of order.
+    """
+    flag = f"{flag} {repo_id}"
+    if repo_id.count("/") != 1:
+        raise ValueError(f"{flag}: must be OWNER/NAME, such as me/temporal-esc50")
+    if get_token() is None:
+        raise ValueError(f"{flag}: there is no Hugging Face token; run `hf auth login` or set HF_TOKEN")
+    api = HfApi()
+    try:
+        api.create_repo(repo_id, repo_type=repo_type, private=private, exist_ok=True)
+        api.auth_check(repo_id, repo_type=repo_type, write=True)
+        is_private = api.repo_info(repo_id, repo_type=repo_type).private
+    except HFValidationError as error:
+        raise ValueError(f"{flag}: {error}") from error
+    except (HTTPError, OSError) as error:
+        if refusal := _refusal(flag, error):
+            raise refusal from error
+        raise OSError(f"{flag}: the Hub cannot be used now ({_reason(error)}); try again later") from error
+    if private and not is_private:
+        raise ValueError(f"{flag}: it exists and is public; make it private in its settings, or ask for a public one")
+
+
+def commit_with_retries(flag: str, what: str, commit: Callable[[], str]) -> str:
+    """Call `commit`, which returns its URL; what fails in passing is tried again, `ATTEMPTS` times in all.
+
+    Args:
+        flag: with its value, for errors.
+        what: is published.
+
+    Raises:
+        ValueError: the Hub refuses.
+        OSError: it did not go through; the Hub shows what it showed before.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return commit()
+        except (HTTPError, OSError, RuntimeError) as error:
+            if refusal := _refusal(flag, error):
+                raise refusal from error
+            if attempt == ATTEMPTS:
+                raise OSError(
+                    f"{flag}: nothing of {what} was published, after {ATTEMPTS} attempts ({_reason(error)}); what was "
+                    "made is whole, the same command only uploads it"
+                ) from error
+            wait_s = WAIT_S * 2 ** (attempt - 1)
+            logger.warning("upload failed (%s), again in %g s", _reason(error), wait_s)
+            time.sleep(wait_s)
+
+
+def _refusal(flag: str, error: Exception) -> ValueError | None:
+    """What to tell the user where trying again is of no use."""
+    cause = _cause(error)
+    status = cause.response.status_code if isinstance(cause, HfHubHTTPError) else None
+    if status is None or status >= 500 or status in PASSING:
+        return None
+    told = {
+        401: "the token is not valid, or sees no such repository; run `hf auth login`",
+        403: "the token may not write there; use one with write access (https://huggingface.co/settings/tokens)",
+        404: "no such repository, or the token does not see it",
+    }
+    return ValueError(f"{flag}: {told.get(status, _reason(error))} (status {status})")
+
+
+def _cause(error: Exception) -> Exception:
+    """The library wraps what went wrong with a file in a RuntimeError."""
+    return error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
+
+
+def _reason(error: Exception) -> str:
+    cause = _cause(error)
+    return (str(cause).strip().splitlines() or [type(cause).__name__])[0]

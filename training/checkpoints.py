@@ -1,0 +1,133 @@
+"""Checkpoints that are whole or not there, and that go on to the bit."""
+
+import hashlib
+import json
+import logging
+import re
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+
+from dataset_scripts.atomic import file_sha256
+
+TENSORS, ABOUT = "state.pt", "checkpoint.json"
+ROOT = Path(__file__).parents[1]
+# What a run may change when it goes on.
+FREE = (
+    *("config", "output_dir", "resume_from_checkpoint", "save_steps", "save_total_limit", "logging_steps"),
+    *("report_to", "push_to_hub", "hub_model_id", "hub_private_repo", "dataloader_num_workers"),
+)
+logger = logging.getLogger("teminal")
+
+
+@dataclass
+class Progress:
+    """Where a run is and what it has found; all of it goes into JSON.
+
+    Attributes:
+        stage, step: index of the stage, and how many of its steps are done.
+        global_step: steps done in all stages.
+        history: losses of every step.
+        validations: ZSTE on validation clips, with `stage` and `step`.
+        figures: stage -> its figures, of finished stages.
+        zste: ZSTE of the base and after each finished stage.
+        time_s, waited_s, n_pairs: of the stage so far.
+    """
+
+    stage: int = 0
+    step: int = 0
+    global_step: int = 0
+    history: list[dict] = field(default_factory=list)
+    validations: list[dict] = field(default_factory=list)
+    figures: dict[str, dict] = field(default_factory=dict)
+    zste: dict[str, dict] = field(default_factory=dict)
+    time_s: float = 0.0
+    waited_s: float = 0.0
+    n_pairs: int = 0
+
+
+def identity(recipe: dict, clips: str, n_processes: int) -> dict:
+    """What a checkpoint belongs to: a run with anything else cannot go on from it."""
+    kept = {name: value for name, value in recipe.items() if name not in FREE}
+    return json.loads(json.dumps({**kept, "clips": clips, "number of processes": n_processes}))
+
+
+def code_version() -> str:
+    """A hash of the code that decides the course of a training."""
+    hashed = hashlib.sha256()
+    for folder in ("dataset_scripts", "modeling_teminal", "training"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            hashed.update(path.read_bytes())
+    return hashed.hexdigest()[:16]
+
+
+def list_checkpoints(output_dir: Path) -> list[Path]:
+    """Oldest first."""
+    found = [path for path in output_dir.glob("checkpoint-*") if re.fullmatch(r"checkpoint-\d+", path.name)]
+    return sorted(found, key=lambda path: int(path.name.split("-")[1]))
+
+
+def save_checkpoint(output_dir: Path, progress: Progress, tensors: dict, about: dict, save_total_limit: int) -> Path:
+    """Write `output_dir/checkpoint-<global step>` beside, then rename it, then drop the oldest beyond the limit.
+
+    Raises:
+        OSError: it cannot be written; earlier checkpoints are as they were.
+    """
+    folder = output_dir / f"checkpoint-{progress.global_step}"
+    beside = folder.with_name(f".{folder.name}")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir(parents=True)
+        torch.save(tensors, beside / TENSORS)
+        about = {**about, "code": code_version(), "sha256": file_sha256(beside / TENSORS)}
+        (beside / ABOUT).write_text(json.dumps({**about, "progress": asdict(progress)}))
+        shutil.rmtree(folder, ignore_errors=True)
+        beside.rename(folder)
+    except (OSError, RuntimeError) as error:  # torch says RuntimeError of a full disk
+        shutil.rmtree(beside, ignore_errors=True)
+        last = list_checkpoints(output_dir)
+        go_on = f"go on with --resume_from_checkpoint {last[-1]}" if last else "there is no earlier one"
+        raise OSError(f"{folder} cannot be written ({str(error).splitlines()[0]}): free some space; {go_on}") from error
+    for old in list_checkpoints(output_dir)[:-save_total_limit]:
+        shutil.rmtree(old)
+    return folder
+
+
+def find_checkpoint(output_dir: Path, resume_from_checkpoint: str) -> Path | None:
+    """The folder that `--resume_from_checkpoint` means; `None` where "latest" finds none yet.
+
+    Raises:
+        OSError: no such folder.
+    """
+    if resume_from_checkpoint == "latest":
+        return (list_checkpoints(output_dir) or [None])[-1]
+    folder = Path(resume_from_checkpoint)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"--resume_from_checkpoint {folder}: no such folder; it takes one, or `latest`")
+    return folder
+
+
+def load_checkpoint(folder: Path, run: dict) -> tuple[Progress, dict]:
+    """Progress and tensors of a checkpoint that belongs to `run`, its [`identity`].
+
+    Raises:
+        ValueError: it is damaged, or of another run.
+    """
+    flag = f"--resume_from_checkpoint {folder}"
+    others = [path for path in list_checkpoints(folder.parent) if path.name != folder.name]
+    cure = f"go on with --resume_from_checkpoint {others[-1]}" if others else "start again without it"
+    try:
+        about = json.loads((folder / ABOUT).read_text())
+        whole = about["sha256"] == file_sha256(folder / TENSORS)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{flag}: not a whole checkpoint ({error}); {cure}") from error
+    if not whole:
+        raise ValueError(f"{flag}: {TENSORS} is truncated or damaged; {cure}")
+    changed = sorted(name for name in run.keys() | about["run"].keys() if run.get(name) != about["run"].get(name))
+    if changed:
+        raise ValueError(f"{flag}: made by a run with another {', '.join(changed)}; use the same, or start again")
+    if about["code"] != code_version():
+        logger.warning("%s was made by other code: the run goes on, but not to the bit", folder)
+    return Progress(**about["progress"]), torch.load(folder / TENSORS, map_location="cpu", weights_only=True)

@@ -1,0 +1,139 @@
+"""What is drawn for training: groups of audio-caption pairs of a stage, and single clips for replay."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dataset_scripts.bank import ClipBank
+from dataset_scripts.captions import say
+from dataset_scripts.compose import EVENT_SAMPLES, OVERLAY_SNR_DB
+from dataset_scripts.natural_captions import as_clause, as_sentence
+from dataset_scripts.pools import CaptionedPool, LabelledPool
+from dataset_scripts.scenes import VARIANTS, Caption, Scene, variant_scene
+from dataset_scripts.swaps import swap_order
+
+BACKGROUND_SNR_DB = (3.0, 30.0)
+
+
+@dataclass(frozen=True)
+class Audio:
+    """What to render: a variant of two clips' composition group, or (`variant` None) the first clip as recorded with
+    the second as background; `snr_db` is the level of the first over the second."""
+
+    clips: tuple[int, int]
+    variant: str | None
+    offsets: tuple[int, int]
+    snr_db: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One row of the loss: an audio and something true of it, with its wording."""
+
+    audio: Audio
+    scene: Scene
+    caption: Caption
+    text: str
+    group: int
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A single clip as recorded, what is said of it, and a false statement where its caption can be swapped."""
+
+    audio: Audio
+    text: str
+    swapped: str | None
+
+
+class Drawer:
+    """Draws from the clips of a bank; class pairs held out for evaluation never meet.
+
+    What is true is decided by the class of a labelled clip, by the first caption of a captioned one.
+    """
+
+    def __init__(self, bank: ClipBank):
+        self.bank = bank
+        indices = list(range(len(bank.clips)))
+        if bank.classes:  # in training, the events of a scene may come from different folds
+            clips = [replace(clip, fold=None) for clip in bank.clips]
+            self.pool = LabelledPool(clips, indices, bank.classes, "train")
+            self.keys = bank.labels
+            self.class_captions = [say(Caption("single", (label,))) for label in bank.classes]
+        else:
+            self.pool = CaptionedPool(bank.clips, indices, "train")
+            self.keys = [as_clause(clip.captions[0]) for clip in bank.clips]
+            self.class_captions = []
+
+    def group(self, stage: str, rng: np.random.Generator, number: int) -> list[Pair]:
+        """The pairs of one composition group (A, B, joint) or clip (pretrain)."""
+        if stage == "pretrain":
+            return self._one_clip(rng, number)
+        if stage == "A" or (stage == "joint" and number % 2):
+            return self._one_against_several(rng, number)
+        return self._before_after_while(rng, number)
+
+    def replay(self, rng: np.random.Generator) -> Replay:
+        audio = self._clip(rng)
+        clip = self.bank.clips[audio.clips[0]]
+        if clip.label:
+            return Replay(audio, say(Caption("single", (clip.label,))), None)
+        caption = clip.captions[rng.integers(len(clip.captions))]
+        return Replay(audio, as_sentence(as_clause(caption)), swap_order(caption))
+
+    def _one_clip(self, rng, number):
+        audio = self._clip(rng)
+        clip = audio.clips[0]
+        caption = self.bank.clips[clip].label or self.bank.clips[clip].captions[0]
+        key = self.keys[clip]
+        text = self.pool.say(rng, "single", (caption,))
+        return [Pair(audio, Scene("single", (key,)), Caption("single", (key,)), text, number)]
+
+    def _one_against_several(self, rng, number):
+        """Stage A: one sound, and one composition of two with all that stage A says of it."""
+        (x, y), audio, say_of = self._two(rng)
+        several = str(rng.choice(VARIANTS[1:]))
+        scene = variant_scene(several, x, y)
+        both = (x, y) if rng.random() < 0.5 else (y, x)
+        captions = [Caption("and", both), Caption("single", (x,)), Caption("single", (y,))]
+        one, said = Caption("single", (x,)), [(several, scene, caption) for caption in captions]
+        said = [("single", variant_scene("single", x, y), one), *said]
+        return [Pair(audio(variant), of, caption, say_of(caption), number) for variant, of, caption in said]
+
+    def _before_after_while(self, rng, number):
+        """Stage B: all four variants; `after` in both argument orders, for it is said of forward and of reversed."""
+        (x, y), audio, say_of = self._two(rng)
+        captions = {
+            "single": Caption("single", (x,)),
+            "forward": Caption("before", (x, y)) if rng.random() < 0.5 else Caption("after", (y, x)),
+            "reversed": Caption("before", (y, x)) if rng.random() < 0.5 else Caption("after", (x, y)),
+            "overlay": Caption("while", (x, y) if rng.random() < 0.5 else (y, x)),
+        }
+        return [
+            Pair(audio(variant), variant_scene(variant, x, y), caption, say_of(caption), number)
+            for variant, caption in captions.items()
+        ]
+
+    def _two(self, rng):
+        """Two events in random order: their keys, the audio of each variant, and the wording of a caption."""
+        _, clips, said, _ = self.pool.draw(rng, 2)
+        keys = [self.keys[clip] for clip in clips]
+        said = dict(zip(keys, said, strict=True))
+        offsets = tuple(rng.integers(0, EVENT_SAMPLES, 2).tolist())
+        snr_db = float(rng.uniform(*OVERLAY_SNR_DB))
+
+        def audio(variant: str) -> Audio:
+            return Audio(tuple(clips), variant, offsets, snr_db)
+
+        def say_of(caption: Caption) -> str:
+            return self.pool.say(rng, caption.relation, tuple(said[key] for key in caption.labels))
+
+        return keys, audio, say_of
+
+    def _clip(self, rng):
+        """A random clip as recorded over another of its class (or itself), so that nothing unsaid can be heard."""
+        clip = int(rng.integers(len(self.bank.clips)))
+        label = self.bank.labels[clip]
+        background = int(rng.choice(self.bank.by_class[label])) if label else clip
+        offsets = tuple(rng.integers(0, EVENT_SAMPLES, 2).tolist())
+        return Audio((clip, background), None, offsets, float(rng.uniform(*BACKGROUND_SNR_DB)))
