@@ -26,6 +26,7 @@ from eval.run_zste import versions
 from eval.score import audio_features, format_table, score_examples
 from eval.zste_scenes import build_examples
 from training.arguments import parse_recipe
+from training.pretrained_text import load_text_encoder
 from training.report import plot_zste, write_results
 from training.scratch import build_scratch_clap
 from training.stage import StageTrainer
@@ -51,6 +52,9 @@ def prepare(recipe):
     train_clips = drop_recordings_of(eval_clips, train_clips)
     if recipe.model_name_or_path and "pretrain" in recipe.stages:
         raise ValueError("--stages pretrain starts from scratch: drop it, or --model_name_or_path")
+    if recipe.model_name_or_path and recipe.text_model_name_or_path:
+        raise ValueError("--text_model_name_or_path is for a CLAP from scratch: drop it, or --model_name_or_path")
+    text_encoder = load_text_encoder(recipe.text_model_name_or_path) if recipe.text_model_name_or_path else None
     if recipe.model_name_or_path:
         head = {"temporal_head": True} if recipe.temporal_head else {}
         model, processor = load_clap(recipe.model_name_or_path, **head)
@@ -62,7 +66,9 @@ def prepare(recipe):
             f"--train_folds and --eval_folds differ in classes: {set(train_bank.classes) ^ set(eval_bank.classes)}"
         )
     if not recipe.model_name_or_path:
-        model, processor = build_scratch_clap(train_bank, recipe.temporal_head, **recipe.scratch)
+        model, processor = build_scratch_clap(
+            train_bank, recipe.temporal_head, text_encoder=text_encoder, **recipe.scratch
+        )
     return model, processor, train_bank, eval_bank
 
 

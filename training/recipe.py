@@ -49,6 +49,13 @@ class Recipe:
     model_name_or_path: str | None = field(
         default=None, metadata={"help": "CLAP checkpoint to start from, local folder or Hub id; none: from scratch"}
     )
+    text_model_name_or_path: str | None = field(
+        default=None,
+        metadata={
+            "help": "BERT or RoBERTa encoder, local folder or Hub id, whose weights, sizes and tokenizer a CLAP from "
+            "scratch takes for its text tower; the YAML's scratch.text_config and scratch.vocab_size are then not used"
+        },
+    )
     stages: list[str] = field(default_factory=lambda: ["A", "B"], metadata={"help": "of pretrain, A, B, in order"})
     source: str = field(default="esc50", metadata={"help": "esc50 or synthetic"})
     esc50_dir: str | None = field(default=None, metadata={"help": "official ESC-50 folder"})
