@@ -30,6 +30,7 @@ from training.export import export_model, push_model, write_card
 from training.interrupts import Interrupts
 from training.lora import add_adapters
 from training.optimization import freeze
+from training.pretrained_text import load_text_encoder
 from training.report import plot_course, plot_zste, write_results
 from training.scratch import build_scratch_clap
 from training.stage import StageTrainer
@@ -53,12 +54,14 @@ def start(recipe):
     return accelerator
 
 
-def load_model(recipe, bank):
-    """The model that the run starts from, and its processor."""
+def prepare_model(recipe):
+    """What gives the model to start from, and its processor, once the bank is there; all else is loaded now."""
     if recipe.model_name_or_path:
-        head = {"temporal_head": True} if recipe.temporal_head else {}
-        return load_clap(recipe.model_name_or_path, **head)
-    return build_scratch_clap(bank, recipe.temporal_head, **recipe.scratch)
+        loaded = load_clap(recipe.model_name_or_path, **({"temporal_head": True} if recipe.temporal_head else {}))
+        return lambda bank: loaded
+    text_encoder = load_text_encoder(recipe.text_model_name_or_path) if recipe.text_model_name_or_path else None
+    settings = {"temporal_head": recipe.temporal_head, "text_encoder": text_encoder, **recipe.scratch}
+    return lambda bank: build_scratch_clap(bank, **settings)
 
 
 def adapt(model, recipe):
@@ -92,9 +95,10 @@ def main() -> None:
         if recipe.resume_from_checkpoint:
             checkpoint = find_checkpoint(output_dir, recipe.resume_from_checkpoint)
             progress, tensors = load_checkpoint(checkpoint, run) if checkpoint else (progress, None)
+        make_model = prepare_model(recipe)
         with accelerator.local_main_process_first():
             bank, validation_bank, test_bank = clips.banks()
-        model, processor = load_model(recipe, bank)
+        model, processor = make_model(bank)
         model.to(accelerator.device)
         test = Scorer(test_bank, processor, recipe.n_scenes, recipe.seed)
         validation = validation_bank and Scorer(validation_bank, processor, recipe.validation_scenes, recipe.seed)

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from tqdm import tqdm
-from transformers import ClapProcessor, RobertaTokenizer
+from transformers import AutoTokenizer, ClapConfig, ClapProcessor
 
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
 from modeling_teminal.modeling_teminal import average_windows
 
 NEEDED_FILES = [
     ("config.json",),
-    ("tokenizer.json", "vocab.json"),
+    ("tokenizer.json", "vocab.json", "vocab.txt"),
     ("processor_config.json", "preprocessor_config.json"),
 ]
 
@@ -49,7 +49,12 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
             model_name_or_path, config=config, dtype=torch.float32, output_loading_info=True
         )
         extractor = TeminalFeatureExtractor.from_pretrained(model_name_or_path)
-        tokenizer = RobertaTokenizer.from_pretrained(model_name_or_path)
+        tokenizer = AutoTokenizer.from_pretrained(
+            model_name_or_path,
+            config=ClapConfig(),  # RoBERTa's where tokenizer_config.json names none, and no question of trust
+            trust_remote_code=False,
+            model_input_names=["input_ids", "attention_mask"],  # the model takes no token types
+        )
     except OSError as error:
         raise OSError(f"{flag}: {error}") from error
     except (SafetensorError, RuntimeError) as error:

@@ -59,6 +59,8 @@ def parse_recipe(argv: list[str] | None = None) -> Recipe:
         if stage not in STAGES:
             raise ValueError(f"--stages {stage}: choose of {', '.join(STAGES)}")
         recipe.stage[stage] = _stage_settings(config, stage, {**in_yaml[stage], **from_flags})
+    if scratch:
+        _check_scratch(config, scratch, needs_text_config=not recipe.text_model_name_or_path)
     recipe.scratch = scratch
     return recipe
 
@@ -100,16 +102,16 @@ def _read_yaml(path: str) -> dict:
     for stage in STAGES:
         if settings.get(stage) is not None:
             _check_keys(path, f"{stage}.", settings[stage], {item.name for item in fields(StageSettings)})
-    if settings.get("scratch") is not None:
-        _check_scratch(path, settings["scratch"])
     return settings
 
 
-def _check_scratch(path, scratch):
-    """Every part there, and accepted by its transformers class, which would swallow an unknown key."""
+def _check_scratch(path, scratch, needs_text_config):
+    """Every needed part there, and accepted by its transformers class, which would swallow an unknown key."""
     _check_keys(path, "scratch.", scratch, {"projection_dim", "vocab_size", *SCRATCH_PARTS})
     for part, cls in SCRATCH_PARTS.items():
         if part not in scratch:
+            if part == "text_config" and not needs_text_config:
+                continue
             raise ValueError(f"--config {path}: scratch.{part} is missing")
         _check_keys(path, f"scratch.{part}.", scratch[part], set(inspect.signature(cls).parameters) - SET_BY_SCRATCH)
         try:

@@ -6,7 +6,14 @@ import json
 import numpy as np
 import torch
 from tokenizers import ByteLevelBPETokenizer
-from transformers import ClapAudioConfig, ClapProcessor, ClapTextConfig, RobertaTokenizer
+from transformers import (
+    ClapAudioConfig,
+    ClapProcessor,
+    ClapTextConfig,
+    ClapTextModel,
+    PreTrainedTokenizerBase,
+    RobertaTokenizer,
+)
 
 from dataset_scripts.bank import ClipBank
 from dataset_scripts.captions import DEFAULT, TRAINING
@@ -21,32 +28,42 @@ def build_scratch_clap(
     bank: ClipBank,
     temporal_head: bool,
     *,
+    text_encoder: tuple[ClapTextModel, PreTrainedTokenizerBase] | None = None,
     projection_dim=128,
     vocab_size=800,
     audio_config,
-    text_config,
+    text_config=None,
     feature_extractor,
 ) -> tuple[TeminalModel, ClapProcessor]:
-    """A randomly initialised model and its processor.
+    """A randomly initialised model, but for a pretrained text encoder if there is one, and its processor.
 
     Args:
         bank: training clips: their labels feed the tokenizer, their features the input normalisation.
         temporal_head: whether the model has one.
+        text_encoder: pretrained text tower and tokenizer, of [`load_text_encoder`]; `vocab_size` and `text_config`
+            are then not used.
         projection_dim: size of the joint space.
         vocab_size: of the byte-level BPE tokenizer, trained on the captions; bytes cover every other word.
         audio_config, text_config, feature_extractor: arguments of the transformers classes.
     """
-    tokenizer = _train_tokenizer(bank.classes, vocab_size)
+    if text_encoder:
+        text_model, tokenizer = text_encoder
+        full_text_config = text_model.config
+    else:
+        tokenizer = _train_tokenizer(bank.classes, vocab_size)
+        full_text_config = ClapTextConfig(
+            vocab_size=len(tokenizer), max_position_embeddings=MAX_TOKENS + 2, **text_config
+        )
     config = TeminalConfig(
         audio_config=ClapAudioConfig(**audio_config).to_dict(),
-        text_config=ClapTextConfig(
-            vocab_size=len(tokenizer), max_position_embeddings=MAX_TOKENS + 2, **text_config
-        ).to_dict(),
+        text_config=full_text_config.to_dict(),
         projection_dim=projection_dim,
         temporal_head=temporal_head,
     )
     extractor = TeminalFeatureExtractor(truncation="rand_trunc", frequency_min=50, **feature_extractor)
     model = TeminalModel(config)
+    if text_encoder:
+        model.text_model.load_state_dict(text_model.state_dict())
     _calibrate_batch_norm(model, extractor, bank)
     return model, ClapProcessor(extractor, tokenizer)
 
