@@ -2,7 +2,6 @@
 
 import difflib
 import inspect
-import math
 import sys
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -11,6 +10,7 @@ import yaml
 from huggingface_hub.errors import StrictDataclassError
 from transformers import ClapAudioConfig, ClapFeatureExtractor, ClapTextConfig, HfArgumentParser
 
+from training.checks import check_recipe, check_stage
 from training.recipe import STAGES, Recipe, StageFlags, StageSettings
 
 SCRATCH_PARTS = {
@@ -19,16 +19,6 @@ SCRATCH_PARTS = {
     "feature_extractor": ClapFeatureExtractor,
 }
 SET_BY_SCRATCH = {"vocab_size", "max_position_embeddings", "truncation", "frequency_min"}
-RANGES = {
-    "n_scenes": (1, math.inf),
-    "weight_decay": (0, math.inf),
-    "warmup_ratio": (0, 1),
-    "max_grad_norm": (1e-9, math.inf),
-    "alpha_same": (0, math.inf),
-    "alpha_cross": (0, math.inf),
-    "beta": (0, math.inf),
-    "seed": (0, 2**32 - 1),
-}
 
 
 def parse_recipe(argv: list[str] | None = None) -> Recipe:
@@ -47,21 +37,15 @@ def parse_recipe(argv: list[str] | None = None) -> Recipe:
         [*_as_flags(settings), *(sys.argv[1:] if argv is None else argv)]
     )
 
-    if not recipe.stages or "pretrain" in recipe.stages[1:]:
-        raise ValueError(f"--stages {' '.join(recipe.stages)}: at least one, and pretrain comes first")
-    if len(set(recipe.stages)) < len(recipe.stages):
-        raise ValueError(f"--stages {' '.join(recipe.stages)}: each at most once")
-    for name, (least, most) in RANGES.items():
-        if not least <= getattr(recipe, name) <= most:
-            raise ValueError(f"--{name} {getattr(recipe, name)}: must be from {least:g} to {most:g}")
+    recipe.stages = [stage for item in recipe.stages for stage in item.split(",")]
+    recipe.scratch = scratch
+    check_recipe(recipe)
     from_flags = {name: value for name, value in asdict(flags).items() if value is not None}
     for stage in recipe.stages:
-        if stage not in STAGES:
-            raise ValueError(f"--stages {stage}: choose of {', '.join(STAGES)}")
         recipe.stage[stage] = _stage_settings(config, stage, {**in_yaml[stage], **from_flags})
     if scratch:
         _check_scratch(config, scratch, needs_text_config=not recipe.text_model_name_or_path)
-    recipe.scratch = scratch
+        check_stage(recipe, stage)
     return recipe
 
 

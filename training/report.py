@@ -41,3 +41,32 @@ def plot_zste(path: Path, zste: dict[str, dict], title: str) -> None:
     axes.legend(ncols=len(zste) + 1, loc="upper center", bbox_to_anchor=(0.5, -0.15), frameon=False)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
+
+
+def plot_course(path: Path, progress: Progress) -> None:
+    """Losses over optimizer steps, and below it ZSTE on validation clips and after each stage."""
+    figure, (above, below) = pyplot.subplots(2, figsize=(10, 6), sharex=True, layout="constrained")
+    steps = range(1, len(progress.history) + 1)
+    for name in dict.fromkeys(name for item in progress.history for name in item["losses"]):
+        losses = [item["losses"].get(name, float("nan")) for item in progress.history]
+        above.plot(steps, losses, label=name, linewidth=0.8)
+    above.set_yscale("log")
+    above.set_ylabel("loss")
+    above.legend(frameon=False, loc="upper right")
+    starts = [i for i, item in enumerate(progress.history) if item["step"] == 1]
+    for start in starts:
+        label = progress.history[start]["stage"]
+        above.annotate(label, (start, 1), xycoords=("data", "axes fraction"), va="bottom")
+        for axes in (above, below):
+            axes.axvline(start, color="grey", linestyle="dotted", linewidth=0.8)
+    offset = {progress.history[start]["stage"]: start for start in starts}
+    at = [offset[item["stage"]] + item["step"] for item in progress.validations]
+    for name in MEANS:
+        values = [100 * item["zste"][name] for item in progress.validations]
+        below.plot(at, values, marker=".", label=f"{name}, validation")
+    below.set_ylabel("ZSTE (%)")
+    below.set_xlabel("optimizer step")
+    if progress.validations:
+        below.legend(frameon=False)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)

@@ -1,0 +1,85 @@
+"""Whether a recipe makes sense, before any work."""
+
+import math
+
+from accelerate.tracking import get_available_trackers
+
+from training.recipe import STAGES, Recipe
+
+RANGES = {
+    "n_scenes": (1, math.inf),
+    "validation_scenes": (1, math.inf),
+    "eval_steps": (0, math.inf),
+    "lora_rank": (1, math.inf),
+    "lora_alpha": (1, math.inf),
+    "freeze_layers": (0, math.inf),
+    "weight_decay": (0, math.inf),
+    "warmup_ratio": (0, 1),
+    "max_grad_norm": (1e-9, math.inf),
+    "ema_decay": (0, 1 - 1e-9),
+    "alpha_same": (0, math.inf),
+    "alpha_cross": (0, math.inf),
+    "beta": (0, math.inf),
+    "mini_batch_size": (0, math.inf),
+    "loss_chunk_size": (1, math.inf),
+    "dataloader_num_workers": (0, math.inf),
+    "save_steps": (1, math.inf),
+    "save_total_limit": (1, math.inf),
+    "logging_steps": (1, math.inf),
+    "seed": (0, 2**32 - 1),
+}
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """
+    Raises:
+        ValueError: naming the option at fault.
+    """
+    for stage in recipe.stages:
+        if stage not in STAGES:
+            raise ValueError(f"--stages {stage}: choose of {', '.join(STAGES)}")
+    if not recipe.stages or "pretrain" in recipe.stages[1:]:
+        raise ValueError(f"--stages {' '.join(recipe.stages)}: at least one, and pretrain comes first")
+    if len(set(recipe.stages)) < len(recipe.stages):
+        raise ValueError(f"--stages {' '.join(recipe.stages)}: each at most once")
+    for name, (least, most) in RANGES.items():
+        value = getattr(recipe, name)
+        if value is not None and not least <= value <= most:
+            raise ValueError(f"--{name} {value}: must be from {least:g} to {most:g}")
+    if not all(0 <= share <= 1 for share in recipe.wise_ft):
+        raise ValueError(f"--wise_ft {' '.join(map(str, recipe.wise_ft))}: shares must be from 0 to 1")
+    _check_model(recipe)
+    if recipe.eval_steps and not recipe.validation_folds:
+        raise ValueError("--eval_steps needs --validation_folds")
+    if len(recipe.wise_ft) > 1 and not recipe.validation_folds:
+        raise ValueError("--wise_ft with several shares needs --validation_folds to choose by")
+    if recipe.push_to_hub != bool(recipe.hub_model_id):
+        raise ValueError("--push_to_hub and --hub_model_id, such as me/clap-teminal, go together")
+    trackers = {str(tracker.value) for tracker in get_available_trackers()}
+    for tracker in recipe.report_to:
+        if tracker not in trackers:
+            raise ValueError(f"--report_to {tracker}: not installed; pip install {tracker}")
+
+
+def _check_model(recipe):
+    if recipe.model_name_or_path:
+        if "pretrain" in recipe.stages:
+            raise ValueError("--stages pretrain starts from scratch: drop it, or --model_name_or_path")
+        if recipe.text_model_name_or_path:
+            raise ValueError("--text_model_name_or_path is for a CLAP from scratch: drop it, or --model_name_or_path")
+    elif "pretrain" not in recipe.stages or not recipe.scratch:
+        raise ValueError("without --model_name_or_path, --stages must start with pretrain and the YAML have scratch:")
+    if recipe.lora != "none" and (recipe.freeze_layers or recipe.stages == ["pretrain"]):
+        raise ValueError(f"--lora {recipe.lora} is for stages after pretrain, and leaves no layers to --freeze_layers")
+
+
+def check_stage(recipe: Recipe, stage: str) -> None:
+    """
+    Raises:
+        ValueError: naming the option of a stage at fault.
+    """
+    settings = recipe.stage[stage]
+    if settings.text_warmup_steps and recipe.lora == "audio" and stage != "pretrain":
+        raise ValueError(f"{stage}.text_warmup_steps: --lora audio leaves the text tower as it is; set it to 0")
+    if settings.replay_weight and not settings.replay_batch_size:
+        raise ValueError(f"{stage}.replay_weight: {settings.replay_weight} needs a replay_batch_size of at least 1")
