@@ -1,8 +1,16 @@
 """TeminAL model code: a CLAP checkpoint that also knows the order of sounds."""
 
+from .chunked_loss_teminal import chunked_tnce_loss
 from .configuration_teminal import TeminalConfig
 from .feature_extraction_teminal import TeminalFeatureExtractor
 from .loss_teminal import in_group_loss, tnce_loss
 from .modeling_teminal import TeminalModel
 
-__all__ = ["TeminalConfig", "TeminalFeatureExtractor", "TeminalModel", "in_group_loss", "tnce_loss"]
+__all__ = [
+    "TeminalConfig",
+    "TeminalFeatureExtractor",
+    "TeminalModel",
+    "chunked_tnce_loss",
+    "in_group_loss",
+    "tnce_loss",
+]

@@ -5,6 +5,8 @@ TNCE is the loss of TeminAL stage B (arXiv 2408.09269), after the temporal contr
 the batch, and a caption that is true of an audio is never its negative.
 """
 
+import math
+
 import torch
 
 
@@ -51,23 +53,16 @@ def tnce_loss(
         >>> tnce_loss(eye, eye, 1.0, 1.0, group=index, variant=index, holds=eye.bool())
         tensor(0.3133)
     """
-    audio_embeds, text_embeds, scales = _check_embeddings(
+    audio_embeds, text_embeds, scales = check_embeddings(
         audio_embeds, text_embeds, logit_scale_audio, logit_scale_text
     )
-    _check_rows(len(audio_embeds), group, variant, holds)
-    for name, value in (("alpha_same", alpha_same), ("alpha_cross", alpha_cross), ("beta", beta)):
-        if not 0 <= value < float("inf"):
-            raise ValueError(f"{name} must be finite and not negative, got {value}")
-
-    same_group = group[:, None] == group[None, :]
-    weight = torch.full_like(same_group, alpha_cross, dtype=audio_embeds.dtype).masked_fill(same_group, alpha_same)
-    weight = weight.masked_fill(variant[:, None] == variant[None, :], 1.0)
-    row_loss = _row_losses(audio_embeds, text_embeds, scales, weight, holds)
-
-    row_weight = torch.ones_like(row_loss).masked_fill(variant >= 2, beta)
-    if not row_weight.any():
-        raise ValueError(f"beta={beta} leaves no row with a weight: every variant is 2 or 3")
-    return (row_weight * row_loss).sum() / row_weight.sum()
+    n_pairs = len(audio_embeds)
+    check_rows(n_pairs, group, variant)
+    check_weights(alpha_same, alpha_cross, beta)
+    check_holds(holds, slice(0, n_pairs), n_pairs)
+    log_weight = log_negative_weights(slice(0, n_pairs), group, variant, alpha_same, alpha_cross, audio_embeds.dtype)
+    row_loss = _row_losses(audio_embeds, text_embeds, scales, without_true(log_weight, holds))
+    return weighted_mean(row_loss, variant, beta)
 
 
 def in_group_loss(
@@ -85,25 +80,48 @@ def in_group_loss(
     Arguments, result and errors are those of [`tnce_loss`]; every row weighs the same. A model that tells everything
     but the order of forward and reversed scores ln 2 in half of the rows of a group of four: 0.35.
     """
-    audio_embeds, text_embeds, scales = _check_embeddings(
+    audio_embeds, text_embeds, scales = check_embeddings(
         audio_embeds, text_embeds, logit_scale_audio, logit_scale_text
     )
-    _check_rows(len(audio_embeds), group, variant, holds)
-    weight = (group[:, None] == group[None, :]).to(audio_embeds.dtype)
-    return _row_losses(audio_embeds, text_embeds, scales, weight, holds).mean()
+    n_pairs = len(audio_embeds)
+    check_rows(n_pairs, group, variant)
+    check_holds(holds, slice(0, n_pairs), n_pairs)
+    other_group = group[:, None] != group
+    log_weight = torch.zeros_like(other_group, dtype=audio_embeds.dtype).masked_fill_(other_group, -math.inf)
+    return _row_losses(audio_embeds, text_embeds, scales, without_true(log_weight, holds)).mean()
 
 
-def _row_losses(audio_embeds, text_embeds, scales, weight, holds):
-    """(N,) mean of both directions' weighted cross-entropy; `weight` (N, N) is symmetric and ignores truth."""
-    own = torch.eye(len(weight), dtype=torch.bool, device=weight.device)
+def _row_losses(audio_embeds, text_embeds, scales, log_weight):
+    """(N,) mean of both directions' weighted cross-entropy; the (N, N) weight of pair n, m is that of both."""
     with torch.autocast(audio_embeds.device.type, enabled=False):
         cosine = audio_embeds @ text_embeds.T
-    audio_to_text = cosine * scales[0] + weight.masked_fill(holds, 0.0).masked_fill(own, 1.0).log()
-    text_to_audio = cosine.T * scales[1] + weight.masked_fill(holds.T, 0.0).masked_fill(own, 1.0).log()
-    return -(audio_to_text.log_softmax(1).diagonal() + text_to_audio.log_softmax(1).diagonal()) / 2
+    audio_to_text = cosine * scales[0] + log_weight
+    text_to_audio = cosine * scales[1] + log_weight
+    return -(audio_to_text.log_softmax(1).diagonal() + text_to_audio.log_softmax(0).diagonal()) / 2
 
 
-def _check_embeddings(audio_embeds, text_embeds, logit_scale_audio, logit_scale_text):
+def log_negative_weights(rows, group, variant, alpha_same, alpha_cross, dtype):
+    """(len(rows), N) logarithm of `w_nm` for the audios `rows` (a slice), whatever is true."""
+    log_same, log_cross = (math.log(alpha) if alpha else -math.inf for alpha in (alpha_same, alpha_cross))
+    same_group = group[rows, None] == group
+    log_weight = torch.full_like(same_group, log_cross, dtype=dtype).masked_fill_(same_group, log_same)
+    return log_weight.masked_fill_(variant[rows, None] == variant, 0.0)
+
+
+def without_true(log_weight, holds, first_row=0):
+    """Removes, in place, the pairs that hold; the own pair, on the diagonal from `first_row`, has weight 1."""
+    log_weight.masked_fill_(holds, -math.inf).diagonal(first_row).zero_()
+    return log_weight
+
+
+def weighted_mean(row_loss, variant, beta):
+    row_weight = torch.ones_like(row_loss).masked_fill(variant >= 2, beta)
+    if not row_weight.any():
+        raise ValueError(f"beta={beta} leaves no row with a weight: every variant is 2 or 3")
+    return (row_weight * row_loss).sum() / row_weight.sum()
+
+
+def check_embeddings(audio_embeds, text_embeds, logit_scale_audio, logit_scale_text):
     if audio_embeds.ndim != 2 or len(audio_embeds) == 0:
         raise ValueError(f"audio_embeds must be (N, D) with N >= 1, got {tuple(audio_embeds.shape)}")
     if text_embeds.shape != audio_embeds.shape:
@@ -121,13 +139,26 @@ def _check_embeddings(audio_embeds, text_embeds, logit_scale_audio, logit_scale_
     return audio_embeds.to(dtype), text_embeds.to(dtype), scales
 
 
-def _check_rows(n_rows, group, variant, holds):
+def check_rows(n_pairs, group, variant):
     for name, value in (("group", group), ("variant", variant)):
-        if value.shape != (n_rows,):
-            raise ValueError(f"{name} must be ({n_rows},) like the embeddings, got {tuple(value.shape)}")
+        if value.shape != (n_pairs,):
+            raise ValueError(f"{name} must be ({n_pairs},) like the embeddings, got {tuple(value.shape)}")
     if not ((variant >= 0) & (variant <= 3)).all():
         raise ValueError("variant must be 0 (single), 1 (forward), 2 (reversed) or 3 (overlay)")
-    if holds.shape != (n_rows, n_rows) or holds.dtype != torch.bool:
-        raise ValueError(f"holds must be ({n_rows}, {n_rows}) bool, got {tuple(holds.shape)} {holds.dtype}")
-    if not holds.diagonal().all():
+
+
+def check_weights(alpha_same, alpha_cross, beta):
+    for name, value in (("alpha_same", alpha_same), ("alpha_cross", alpha_cross), ("beta", beta)):
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name} must be finite and not negative, got {value}")
+
+
+def check_holds(holds, rows, n_pairs):
+    shape = (rows.stop - rows.start, n_pairs)
+    if holds.shape != shape or holds.dtype != torch.bool:
+        raise ValueError(
+            f"holds must be {shape} bool for rows {rows.start} to {rows.stop - 1}, "
+            f"got {tuple(holds.shape)} {holds.dtype}"
+        )
+    if not holds.diagonal(rows.start).all():
         raise ValueError("holds must be True on its diagonal: each caption is true of its own audio")

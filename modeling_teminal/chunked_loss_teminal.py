@@ -1,0 +1,121 @@
+"""The TNCE loss in memory linear in the number of pairs: scores exist a block of rows at a time, forward and backward.
+
+As in "Breaking the Memory Barrier: Near Infinite Batch Size Scaling for Contrastive Loss" (arXiv 2410.17243), the
+logarithms of the softmax denominators are kept and the scores computed again for the gradient.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from .loss_teminal import (
+    check_embeddings,
+    check_holds,
+    check_rows,
+    check_weights,
+    log_negative_weights,
+    weighted_mean,
+    without_true,
+)
+
+
+def chunked_tnce_loss(
+    audio_embeds: torch.Tensor,
+    text_embeds: torch.Tensor,
+    logit_scale_audio: torch.Tensor | float,
+    logit_scale_text: torch.Tensor | float,
+    *,
+    group: torch.Tensor,
+    variant: torch.Tensor,
+    holds: torch.Tensor | Callable[[slice], torch.Tensor],
+    alpha_same: float = 1.0,
+    alpha_cross: float = 1.0,
+    beta: float = 1.0,
+    chunk_size: int = 512,
+) -> torch.Tensor:
+    """[`tnce_loss`], value and first gradients, with `chunk_size` x N scores at a time instead of N x N.
+
+    Args:
+        holds: (N, N) bool as for [`tnce_loss`], or a function that takes a slice of rows and returns those rows,
+            (len(rows), N) bool, the same ones whenever it is asked: it is called in the backward pass again.
+        chunk_size: rows >= 1 of a block; beside the gradients, fp32 takes about 32 x `chunk_size` x N bytes at a time.
+
+    The other arguments, the result and the errors are those of [`tnce_loss`]; the gradient has no gradient itself.
+
+    Example:
+        >>> eye = torch.eye(2)
+        >>> index = torch.arange(2)
+        >>> chunked_tnce_loss(eye, eye, 1.0, 1.0, group=index, variant=index, holds=lambda rows: eye[rows].bool())
+        tensor(0.3133)
+    """
+    audio_embeds, text_embeds, scales = check_embeddings(
+        audio_embeds, text_embeds, logit_scale_audio, logit_scale_text
+    )
+    n_pairs = len(audio_embeds)
+    check_rows(n_pairs, group, variant)
+    check_weights(alpha_same, alpha_cross, beta)
+    if not isinstance(chunk_size, int) or chunk_size < 1:
+        raise ValueError(f"chunk_size must be a whole number of at least 1, got {chunk_size}")
+    if not callable(holds):
+        check_holds(holds, slice(0, n_pairs), n_pairs)
+
+    def log_weight_of(rows: slice) -> torch.Tensor:
+        true = holds(rows) if callable(holds) else holds[rows]
+        check_holds(true, rows, n_pairs)
+        log_weight = log_negative_weights(rows, group, variant, alpha_same, alpha_cross, audio_embeds.dtype)
+        return without_true(log_weight, true, rows.start)
+
+    row_loss = _ChunkedRowLosses.apply(audio_embeds, text_embeds, *scales, log_weight_of, chunk_size)
+    return weighted_mean(row_loss, variant, beta)
+
+
+class _ChunkedRowLosses(torch.autograd.Function):
+    """(N,) mean of both directions' weighted cross-entropy, as the unchunked `_row_losses`."""
+
+    @staticmethod
+    def forward(ctx, audio, text, scale_audio, scale_text, log_weight_of, chunk_size):
+        own = audio.new_empty(len(audio))
+        log_sum_audio = torch.empty_like(own)
+        log_sum_text = torch.full_like(own, -math.inf)
+        with torch.autocast(audio.device.type, enabled=False):
+            for rows in _blocks(len(audio), chunk_size):
+                cosine = audio[rows] @ text.T
+                log_weight = log_weight_of(rows)
+                own[rows] = cosine.diagonal(rows.start)
+                log_sum_audio[rows] = torch.addcmul(log_weight, cosine, scale_audio).logsumexp(1)
+                score = log_weight.addcmul_(cosine, scale_text)
+                log_sum_text = torch.logaddexp(log_sum_text, score.logsumexp(0))
+        ctx.save_for_backward(audio, text, scale_audio, scale_text, log_sum_audio, log_sum_text)
+        ctx.log_weight_of, ctx.chunk_size = log_weight_of, chunk_size
+        return (log_sum_audio - own * scale_audio + (log_sum_text - own * scale_text)) / 2
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        audio, text, scale_audio, scale_text, log_sum_audio, log_sum_text = ctx.saved_tensors
+        grad_audio, grad_text = torch.empty_like(audio), torch.zeros_like(text)
+        grad_scale_audio, grad_scale_text = torch.zeros_like(scale_audio), torch.zeros_like(scale_text)
+        grad = grad / 2
+        with torch.autocast(audio.device.type, enabled=False):
+            for rows in _blocks(len(audio), ctx.chunk_size):
+                cosine = audio[rows] @ text.T
+                log_weight = ctx.log_weight_of(rows)
+                score = torch.addcmul(log_weight, cosine, scale_audio)
+                residual_audio = score.sub_(log_sum_audio[rows, None]).exp_().mul_(grad[rows, None])
+                score = log_weight.addcmul_(cosine, scale_text)
+                residual_text = score.sub_(log_sum_text).exp_().mul_(grad)
+                for residual in (residual_audio, residual_text):
+                    residual.diagonal(rows.start).sub_(grad[rows])
+                grad_scale_audio += torch.dot(residual_audio.flatten(), cosine.flatten())
+                grad_scale_text += torch.dot(residual_text.flatten(), cosine.flatten())
+                grad_cosine = residual_audio.mul_(scale_audio).addcmul_(residual_text, scale_text)
+                grad_audio[rows] = grad_cosine @ text
+                grad_text.addmm_(grad_cosine.T, audio[rows])
+        return grad_audio, grad_text, grad_scale_audio, grad_scale_text, None, None
+
+
+def _blocks(n_rows: int, chunk_size: int) -> Iterator[slice]:
+    for start in range(0, n_rows, chunk_size):
+        yield slice(start, min(start + chunk_size, n_rows))
