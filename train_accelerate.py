@@ -21,7 +21,7 @@ from accelerate.utils import set_seed
 from dataset_scripts.hub import check_hub_access
 from eval.encoder import load_clap
 from eval.run_zste import versions
-from eval.score import Scorer, format_table
+from eval.score import format_table
 from training.arguments import parse_recipe
 from training.averages import copy_weights, interpolate, set_weights, trained_weights
 from training.checkpoints import Progress, find_checkpoint, identity, load_checkpoint
@@ -32,6 +32,7 @@ from training.lora import add_adapters
 from training.optimization import freeze
 from training.pretrained_text import load_text_encoder
 from training.report import plot_course, plot_zste, write_results
+from training.scoring import Scorer
 from training.scratch import build_scratch_clap
 from training.stage import StageTrainer
 

@@ -18,9 +18,9 @@ import soundfile
 from tqdm import tqdm
 
 from dataset_scripts import checks
+from dataset_scripts.atomic import file_sha256
 from dataset_scripts.report import REPORT
 from dataset_scripts.rows import row_features
-from dataset_scripts.atomic import file_sha256
 
 SHOWN = 5  # findings of one check
 MIN_GROUPS = 10

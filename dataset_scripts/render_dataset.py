@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from dataset_scripts.atomic import file_sha256
 from dataset_scripts.build import build_config
 from dataset_scripts.cards import check_card
 from dataset_scripts.clips import Clip, digest
@@ -18,7 +19,6 @@ from dataset_scripts.decode import audio_files
 from dataset_scripts.groups import SPLITS
 from dataset_scripts.plan import plan_recipes
 from dataset_scripts.report import REPORT, command_line
-from dataset_scripts.atomic import file_sha256
 
 
 def read_recipes(folder: Path) -> tuple[dict, dict[str, list[dict]]]:

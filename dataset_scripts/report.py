@@ -14,9 +14,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import soundfile
 
-from dataset_scripts.atomic import write_whole
+from dataset_scripts.atomic import file_sha256, write_whole
 from dataset_scripts.compose import SCENE_S
-from dataset_scripts.atomic import file_sha256
 
 logger = logging.getLogger("teminal")
 REPORT = "build_report.json"

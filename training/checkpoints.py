@@ -89,7 +89,9 @@ def save_checkpoint(output_dir: Path, progress: Progress, tensors: dict, about: 
         shutil.rmtree(beside, ignore_errors=True)
         last = list_checkpoints(output_dir)
         go_on = f"go on with --resume_from_checkpoint {last[-1]}" if last else "there is no earlier one"
-        raise OSError(f"{folder} cannot be written ({str(error).splitlines()[0]}): free some space; {go_on}") from error
+        raise OSError(
+            f"{folder} cannot be written ({str(error).splitlines()[0]}): free some space; {go_on}"
+        ) from error
     for old in list_checkpoints(output_dir)[:-save_total_limit]:
         shutil.rmtree(old)
     return folder

@@ -47,11 +47,14 @@ def batch_losses(embeds: Embeddings, batch: Batch, settings: StageSettings, reci
     truth, weights = batch.truth, {name: getattr(recipe, name) for name in ("alpha_same", "alpha_cross", "beta")}
     weights |= {"group": truth.group.to(device), "variant": truth.variant.to(device)}
     pairs = gather_rows(audio), gather_rows(text), *scales
+
+    def holds(rows: slice = slice(None)) -> torch.Tensor:
+        return truth.holds(rows).to(device)
+
     if len(truth.group) <= recipe.loss_chunk_size:
-        parts = {"tnce": tnce_loss(*pairs, holds=truth.holds().to(device), **weights)}
+        parts = {"tnce": tnce_loss(*pairs, holds=holds(), **weights)}
     else:
-        chunk_size = recipe.loss_chunk_size
-        parts = {"tnce": chunked_tnce_loss(*pairs, holds=truth.holds, chunk_size=chunk_size, **weights)}
+        parts = {"tnce": chunked_tnce_loss(*pairs, holds=holds, chunk_size=recipe.loss_chunk_size, **weights)}
     loss = parts["tnce"]
     if settings.in_group_weight:
         parts["in_group"] = _own_in_group_loss(audio, text, scales, batch)

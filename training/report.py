@@ -8,6 +8,9 @@ import matplotlib
 matplotlib.use("agg")
 from matplotlib import pyplot
 
+from training.checkpoints import Progress
+from training.stage import MEANS
+
 SHOWN = ("1A", "1B", "2A", "2B", "2C", "2D", "3A", "3B", "3C", "3D")
 
 
