@@ -1,5 +1,6 @@
 """Scorers that know everything, nothing, or all but the order."""
 
+import itertools
 import re
 
 import numpy as np
@@ -93,6 +94,12 @@ def test_features_and_embeddings_are_in_the_order_of_the_scores(tiny_clap, bank,
     assert torch.equal(embedded["audio"], features.flatten(1))
     assert len(embedded["text"]) == len(distinct_captions(examples))
     assert result == score_cosines(examples, (embedded["audio"] @ embedded["text"].T).numpy())
+
+
+def test_audios_of_one_group_are_side_by_side(examples):
+    specs = distinct_audios(examples)
+    runs = [key for key, _ in itertools.groupby(specs, key=lambda spec: (spec.clips, spec.snr_db))]
+    assert len(runs) == len(set(runs)) < len(specs) == len(set(specs))
 
 
 def test_table_and_picture_show_every_figure(oracle_result, tmp_path):
