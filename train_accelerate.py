@@ -131,7 +131,7 @@ def main() -> None:
                     progress,
                     run,
                     base if recipe.wise_ft else {},
-                    (lambda: validation(model)) if recipe.eval_steps else None,
+                    validation if recipe.eval_steps else None,
                 )
             try:
                 trainer.train(stage, interrupts, tensors)

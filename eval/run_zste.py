@@ -1,4 +1,4 @@
-"""Score a CLAP checkpoint, stock or TeminAL, on ZSTE.
+"""Score a CLAP checkpoint, stock or TeminAL, on all five tasks of ZSTE.
 
     python eval/run_zste.py --model_name_or_path runs/quickstart --source synthetic --folds 5
     python eval/run_zste.py --model_name_or_path laion/clap-htsat-unfused --esc50_dir ESC-50 --folds 5 \
@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--esc50_dir", help="official ESC-50 folder")
     parser.add_argument("--dataset_name", help="Hub dataset id with ESC-50's columns, instead of a folder")
     parser.add_argument("--folds", type=int, nargs="+", default=[5], help="test folds")
-    parser.add_argument("--n_scenes", type=int, default=1000, help="composition groups")
+    parser.add_argument("--n_scenes", type=int, default=1000, help="composition groups, one question each a sub-task")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output_json", type=Path, help="where every figure is written")
     args = parser.parse_args()

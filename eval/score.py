@@ -1,5 +1,7 @@
 """Score a model on ZSTE examples."""
 
+import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import evaluate
@@ -9,90 +11,117 @@ from tqdm.auto import tqdm
 from transformers import ClapProcessor
 
 from dataset_scripts.bank import ClipBank
-from dataset_scripts.compose import EVENT_S, SAMPLING_RATE
+from dataset_scripts.compose import SAMPLING_RATE, SCENE_S
 from eval.encoder import embed_audio, embed_text
-from eval.zste_scenes import Example, render
+from eval.zste.zste import MEANS, TASKS
+from eval.zste_audio import AudioSpec, render
+from eval.zste_questions import Example
 from modeling_teminal import TeminalFeatureExtractor, TeminalModel
 
 CONTROL_TASKS = ("3A", "3B", "3C")
-SCENE_S = 2 * EVENT_S
+
+
+def distinct_audios(examples: list[Example]) -> list[AudioSpec]:
+    """Every audio once, those of one composition group side by side."""
+    return sorted({audio for example in examples for audio in example.audios})
+
+
+def distinct_captions(examples: list[Example]) -> list[str]:
+    """Every candidate once, in order of first appearance."""
+    return list(
+        dict.fromkeys(itertools.chain.from_iterable(dict.fromkeys(example.candidates for example in examples)))
+    )
 
 
 def audio_features(
     bank: ClipBank, examples: list[Example], extractor: TeminalFeatureExtractor, batch_size: int = 32
 ) -> torch.Tensor:
-    """Features of every distinct audio, (audios, channels, frames, mel bins), in order of first appearance.
+    """Features of the audios of [`distinct_audios`], (audios, channels, frames, mel bins).
 
     Raises:
         ValueError: the checkpoint hears less than a scene at once.
     """
     if extractor.nb_max_samples < SCENE_S * extractor.sampling_rate:
         raise ValueError(f"the checkpoint's max_length_s is {extractor.max_length_s}; scenes last {SCENE_S:g} s")
-    specs = list(dict.fromkeys(example.audio for example in examples))
+    specs = distinct_audios(examples)
+    waveforms = render(bank, specs)
     features = []
-    for start in tqdm(range(0, len(specs), batch_size), desc="ZSTE scenes", unit="batch", leave=False):
-        waveforms = [render(bank, spec) for spec in specs[start : start + batch_size]]
-        features.append(extractor(waveforms, sampling_rate=SAMPLING_RATE)["input_features"])
+    for _ in tqdm(range(0, len(specs), batch_size), desc="ZSTE scenes", unit="batch", leave=False):
+        batch = list(itertools.islice(waveforms, batch_size))
+        features.append(extractor(batch, sampling_rate=SAMPLING_RATE)["input_features"])
     return torch.cat(features)
 
 
 def score_examples(
     model: TeminalModel, processor: ClapProcessor, examples: list[Example], features: torch.Tensor, seed: int = 0
 ) -> dict:
-    """Every ZSTE figure of a model, plus `control_3A` to `control_3C` with the audios permuted among scenes.
+    """Every ZSTE figure of a model, as from [`score_cosines`]; each audio and caption is embedded once.
 
-    `features` are those of [`audio_features`] for the same examples; each audio and caption is embedded once.
+    `features` are those of [`audio_features`] for the same examples.
     """
-    audio_rows = {spec: row for row, spec in enumerate(dict.fromkeys(example.audio for example in examples))}
-    captions = list(dict.fromkeys(caption for example in examples for caption in example.candidates))
-    caption_rows = {caption: row for row, caption in enumerate(captions)}
     was_training = model.training
     model.eval()
-    cosine = embed_audio(model, features) @ embed_text(model, processor, captions).T
+    cosines = embed_audio(model, features) @ embed_text(model, processor, distinct_captions(examples)).T
     model.train(was_training)
+    return score_cosines(examples, cosines.numpy(), seed)
 
+
+def score_cosines(examples: list[Example], cosines: np.ndarray, seed: int = 0) -> dict:
+    """Every ZSTE figure, plus `control_3A` to `control_3C` with the audios permuted among scenes.
+
+    Args:
+        examples: those of each sub-task in order of their scenes.
+        cosines: (audios, captions), rows in order of [`distinct_audios`], columns of [`distinct_captions`].
+        seed: of the bootstrap and the permutation.
+    """
+    row_of = {audio: row for row, audio in enumerate(distinct_audios(examples))}
+    column_of = {caption: column for column, caption in enumerate(distinct_captions(examples))}
+    columns = {
+        candidates: np.array([column_of[caption] for caption in candidates])
+        for candidates in {example.candidates for example in examples}
+    }
     metric = evaluate.load(str(Path(__file__).parent / "zste"))
-    own_audio = [audio_rows[example.audio] for example in examples]
-    result = _compute(metric, examples, own_audio, cosine, caption_rows, seed)
 
-    rng = np.random.default_rng([seed, 11])
-    controls = [i for i, example in enumerate(examples) if example.task in CONTROL_TASKS]
-    permuted = list(own_audio)
-    for task in CONTROL_TASKS:
-        places = [i for i in controls if examples[i].task == task]
-        for place, other in zip(places, rng.permutation(places).tolist(), strict=True):
-            permuted[place] = own_audio[other]
-    control = _compute(
-        metric, [examples[i] for i in controls], [permuted[i] for i in controls], cosine, caption_rows, seed
-    )
+    def compute(asked):
+        rows = [[row_of[audio] for audio in example.audios] for example in asked]
+        return metric.compute(
+            predictions=[
+                cosines[np.ix_(r, columns[example.candidates])].ravel() for r, example in zip(rows, asked, strict=True)
+            ],
+            references=[list(example.right) for example in asked],
+            tasks=[example.task for example in asked],
+            groups=[example.group for example in asked],
+            seed=seed,
+        )
+
+    result = compute(examples)
+    control = compute(permute_audios(examples, seed))
     for task in CONTROL_TASKS:
         for figure in ("", "_ci95", "_chance", "_n"):
             result[f"control_{task}{figure}"] = control[f"{task}{figure}"]
     return result
 
 
-def _compute(metric, examples, audio, cosine, caption_rows, seed):
-    scores = [
-        cosine[row, [caption_rows[caption] for caption in example.candidates]].tolist()
-        for row, example in zip(audio, examples, strict=True)
-    ]
-    return metric.compute(
-        predictions=scores,
-        references=[list(example.right) for example in examples],
-        tasks=[example.task for example in examples],
-        groups=[example.group for example in examples],
-        seed=seed,
-    )
+def permute_audios(examples: list[Example], seed: int) -> list[Example]:
+    """The examples of the control tasks, each with the audio of a random scene."""
+    rng = np.random.default_rng([seed, 11])
+    permuted = []
+    for task in CONTROL_TASKS:
+        own = [example for example in examples if example.task == task]
+        others = [own[i] for i in rng.permutation(len(own))]
+        permuted += [replace(example, audios=other.audios) for example, other in zip(own, others, strict=True)]
+    return permuted
 
 
 def format_table(results: dict[str, dict]) -> str:
     """A plain table of accuracies in percent: one row per sub-task and mean, one column per model."""
     first = next(iter(results.values()))
-    rows = [key for key in first if f"{key}_ci95" in first]
+    blocks = [[*subtasks, mean] for mean, subtasks in TASKS.items()]
+    blocks += [[mean for mean in MEANS if mean not in TASKS], [f"control_{task}" for task in CONTROL_TASKS]]
     lines = [f"{'ZSTE':>12} {'chance':>7} " + " ".join(f"{name:>9}" for name in results)]
-    for key in rows:
-        chance = 100 * first[f"{key}_chance"]
-        lines.append(
-            f"{key:>12} {chance:>7.1f} " + " ".join(f"{100 * result[key]:9.1f}" for result in results.values())
-        )
+    for block in blocks:
+        lines.append("")
+        for key in block:
+            accuracies = " ".join(f"{100 * result[key]:9.1f}" for result in results.values())
+            lines.append(f"{key:>12} {100 * first[f'{key}_chance']:7.2f} {accuracies}")
     return "\n".join(lines)

@@ -1,13 +1,17 @@
+import itertools
 from collections import Counter
 
 import numpy as np
 import pytest
-import torch
 
+from dataset_scripts.captions import DEFAULT, HELD_OUT, TRAINING
 from dataset_scripts.compose import EVENT_SAMPLES
 from dataset_scripts.scenes import split_pairs
-from eval import score
-from eval.zste_scenes import build_examples, render
+from eval.zste.zste import SUBTASKS
+from eval.zste_audio import render
+from eval.zste_scenes import build_examples
+
+from .zste_truth import labels_of, true_captions
 
 N_SCENES = 30
 
@@ -17,49 +21,109 @@ def examples(bank):
     return build_examples(bank, N_SCENES, seed=0)
 
 
-def test_each_subtask_asks_the_right_question_of_the_right_audio(bank, examples):
-    singles = tuple(f"This is a sound of {label}." for label in bank.classes)
-    kinds = {"1A": "clip", "1B": "onset", "2A": "overlay", "2B": "overlay"}
-    assert Counter(example.task for example in examples) == dict.fromkeys(
-        ["1A", "1B", "2A", "2B", "2C", "2D", "3A", "3B", "3C", "3D"], N_SCENES
-    )
+def of_task(examples, *tasks):
+    return [example for example in examples if example.task in tasks]
+
+
+def test_every_subtask_is_asked_of_every_scene_and_the_right_audio(examples):
+    assert Counter(example.task for example in examples) == dict.fromkeys(SUBTASKS, N_SCENES)
+    both_orders, mixed = ("forward", "reversed"), ("forward", "reversed", "overlay")
+    kinds = {"1A": ("clip",), "1B": ("onset",), "2A": ("overlay",), "2B": ("overlay",)}
     for example in examples:
-        labels = [bank.labels[clip] for clip in example.audio.clips]
-        if example.task != "3C":
-            assert example.audio.kind == kinds.get(example.task, "forward")
+        asked_of = tuple(audio.kind for audio in example.audios)
+        if example.task in ("3C", "4D", "5B"):
+            assert len(asked_of) == 1
+            assert asked_of[0] in mixed
+        else:
+            expected = both_orders if example.task in ("4A", "4B", "4C") else kinds.get(example.task, ("forward",))
+            assert asked_of == expected
+        n_sounds = 1 if example.task[0] == "1" else 3 if example.task == "5D" else 2
+        assert all(len(audio.clips) == n_sounds for audio in example.audios)
+
+
+def test_right_are_the_true_candidates(bank, examples):
+    for example in examples:
+        asked = list(itertools.product(example.audios, example.candidates))
+        true = [i for i, (audio, caption) in enumerate(asked) if caption in true_captions(bank, audio)]
+        assert list(example.right) == true
+        n_right = 2 if example.task in ("2A", "2B", "2C", "2D", "3D", "4A", "4B", "4C") else 1
+        assert len(true) == n_right
+
+
+def test_candidates_are_those_of_the_definition(bank, examples):
+    singles = {f"This is a sound of {label}." for label in bank.classes}
+    befores = {f"This is a sound of {x} before {y}." for x, y in itertools.permutations(bank.classes, 2)}
+    whiles = {f"This is a sound of {x} while {y}." for x, y in itertools.combinations(bank.classes, 2)}
+    for example in examples:
+        said = set(example.candidates)
+        assert len(said) == len(example.candidates)
+        labels = labels_of(bank, example.audios[0])
+        orders = list(itertools.permutations(labels))
         if example.task[0] in "12":
-            assert example.candidates == singles
-            assert {bank.classes[i] for i in example.right} == set(labels)
-            continue
-        x, y = labels
-        before, reverse = f"This is a sound of {x} before {y}.", f"This is a sound of {y} before {x}."
-        after, wrong_after = f"This is a sound of {y} after {x}.", f"This is a sound of {x} after {y}."
-        both = f"This is a sound of {x} while {y}."
-        candidates = {
-            "3A": {before, reverse},
-            "3B": {after, wrong_after},
-            "3C": {before, reverse, both},
-            "3D": {before, reverse, after, wrong_after},
-        }
-        true = {"forward": {before, after}, "reversed": {reverse, wrong_after}, "overlay": {both}}
-        assert set(example.candidates) == candidates[example.task]
-        right = {example.candidates[i] for i in example.right}
-        assert right == true[example.audio.kind] & candidates[example.task]
+            assert said == singles
+        elif example.task == "4D":
+            assert said == befores | whiles
+        elif example.task == "5D":
+            assert said == {f"This is a sound of {x} then {y} then {z}." for x, y, z in orders}
+        else:
+            before = {f"This is a sound of {x} before {y}." for x, y in orders}
+            after = {f"This is a sound of {x} after {y}." for x, y in orders}
+            known = {"3A": before, "3B": after, "3D": before | after, **dict.fromkeys(("4A", "4B", "4C"), before)}
+            assert said >= known.get(example.task, set())
+            n_candidates = {"3C": 3, "3D": 4, "5B": 3}.get(example.task, 2)
+            assert len(said) == n_candidates
 
 
-def test_three_variants_are_asked_for_evenly_and_pairs_are_split(bank, examples):
-    asked = [example for example in examples if example.task == "3C"]
-    assert Counter(example.audio.kind for example in asked) == dict.fromkeys(["forward", "reversed", "overlay"], 10)
-    seen, unseen = split_pairs(bank.classes)
-    for example in asked:
-        pair = tuple(sorted(bank.labels[clip] for clip in example.audio.clips))
-        assert pair in {"seen": seen, "unseen": unseen}[example.group]
-    assert {example.group for example in asked} == {"seen", "unseen"}
+def test_held_out_questions_swap_the_labels_in_one_wording_never_trained_on(bank, examples):
+    trained = {template for templates in TRAINING.values() for template in templates} | set(DEFAULT.values())
+    for task, templates in (("5A", HELD_OUT["before"]), ("5B", HELD_OUT["before"]), ("5C", HELD_OUT["sentence"])):
+        used = Counter()
+        for example in of_task(examples, task):
+            x, y = (bank.labels[clip] for clip in example.audios[0].clips)
+            ways = [t for t in templates if {t.format(x, y), t.format(y, x)} <= set(example.candidates)]
+            assert len(ways) == 1
+            used.update(ways)
+        assert set(used) == set(templates)
+        assert not set(used) & trained
+    wordings = {
+        example.candidates[2].split(bank.labels[example.audios[0].clips[0]])[1] for example in of_task(examples, "5B")
+    }
+    assert {wording.split()[0] for wording in wordings} == {"at", "amid", "simultaneously"}
+
+
+def test_three_variants_are_asked_for_evenly(examples):
+    asked = [of_task(examples, task) for task in ("3C", "4D", "5B")]
+    assert Counter(example.audios[0].kind for example in asked[0]) == {"forward": 10, "reversed": 10, "overlay": 10}
+    assert len({tuple(example.audios for example in of_one) for of_one in asked}) == 1
+
+
+def test_a_scene_is_unseen_if_any_of_its_pairs_is(bank, examples):
+    _, unseen = split_pairs(bank.classes)
+    for example in examples:
+        labels = sorted(labels_of(bank, example.audios[0]))
+        pairs = list(itertools.combinations(labels, 2))
+        assert example.group == ("" if not pairs else "unseen" if set(pairs) & set(unseen) else "seen")
+    pair_groups, three_groups = ([e.group for e in of_task(examples, task)] for task in ("3A", "5D"))
+    assert {"seen", "unseen"} == set(pair_groups) == set(three_groups)
+    assert ("seen", "unseen") in set(zip(pair_groups, three_groups, strict=True))
+
+
+def test_examples_depend_on_the_seed_alone(bank, examples):
+    assert build_examples(bank, N_SCENES, seed=0) == examples
+    assert build_examples(bank, N_SCENES, seed=1) != examples
+
+
+def test_two_classes_are_too_few(bank):
+    class TwoClasses:
+        classes = bank.classes[:2]
+
+    with pytest.raises(ValueError, match="needs three classes"):
+        build_examples(TwoClasses(), N_SCENES, seed=0)
 
 
 def test_an_onset_lies_in_silence(bank, examples):
-    spec = next(example.audio for example in examples if example.task == "1B")
-    audio = render(bank, spec)
+    spec = of_task(examples, "1B")[0].audios[0]
+    [audio] = render(bank, [spec])
     start = int(spec.onset_s / 5 * EVENT_SAMPLES)
     assert len(audio) == 2 * EVENT_SAMPLES
     assert np.array_equal(audio[start : start + EVENT_SAMPLES], bank.raw[spec.clips[0]])
@@ -67,15 +131,10 @@ def test_an_onset_lies_in_silence(bank, examples):
     assert not audio[start + EVENT_SAMPLES :].any()
 
 
-def test_an_oracle_is_right_but_not_with_permuted_audios(tiny_clap, examples, monkeypatch):
-    audios = list(dict.fromkeys(example.audio for example in examples))
-    captions = list(dict.fromkeys(caption for example in examples for caption in example.candidates))
-    truth = 1e-3 * torch.rand(len(audios), len(captions), generator=torch.Generator().manual_seed(0))
-    for example in examples:
-        for i in example.right:
-            truth[audios.index(example.audio), captions.index(example.candidates[i])] = 1
-    monkeypatch.setattr(score, "embed_audio", lambda *_: truth)
-    monkeypatch.setattr(score, "embed_text", lambda *_: torch.eye(len(captions)))
-    result = score.score_examples(*tiny_clap, examples, features=None)
-    assert all(result[task] == 1 for task in ("task1", "task2", "task3"))
-    assert all(result[f"control_{task}"] < 0.8 for task in ("3A", "3B", "3C"))
+def test_audios_are_the_same_alone_and_side_by_side(bank, examples):
+    clips = of_task(examples, "3C")[0].audios[0].clips
+    specs = sorted({audio for e in examples for audio in e.audios if audio.clips[:2] in (clips, clips[:1])})
+    assert {"forward", "reversed", "overlay"} <= {spec.kind for spec in specs}
+    assert {2, 3} <= {len(spec.clips) for spec in specs}
+    for spec, waveform in zip(specs, render(bank, specs), strict=True):
+        assert np.array_equal(next(render(bank, [spec])), waveform)

@@ -116,7 +116,7 @@ class BatchComposer(Dataset):
 
 
 def load_batches(composer: BatchComposer, first_step: int, num_workers: int) -> DataLoader:
-    """The batches from `first_step` on, composed in worker processes ahead of their use; 0: when they are asked for."""
+    """The batches from `first_step` on, composed ahead in worker processes; without any, when they are asked for."""
     return DataLoader(
         composer,
         batch_size=None,

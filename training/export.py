@@ -29,7 +29,7 @@ def export_model(model: TeminalModel | PeftModel, processor: ClapProcessor, fold
 def write_card(folder: Path, results: dict) -> None:
     """The model card, with the figures of the last model of `results`."""
     recipe, zste = results["recipe"], results["zste"]
-    name, figures = list(zste.items())[-1]
+    figures = list(zste.values())[-1]
     shown = [task for task in SHOWN if task in figures]
     header = {
         "library_name": "transformers",

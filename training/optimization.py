@@ -1,5 +1,7 @@
 """What is trained, and how: frozen layers, parameter groups, optimizer and schedule."""
 
+import itertools
+
 import torch
 from torch import nn
 from transformers import get_cosine_schedule_with_warmup
@@ -32,7 +34,7 @@ def freeze(model: TeminalModel, n_layers: int, learn_temperature: bool) -> None:
     if not n_layers:
         return
     blocks = [[*stage.blocks[:-1], nn.ModuleList([stage.blocks[-1], stage.downsample])] for stage in encoder.layers]
-    layers = {"audio": sum(blocks, []), "text": list(text_model.encoder.layer)}
+    layers = {"audio": list(itertools.chain.from_iterable(blocks)), "text": list(text_model.encoder.layer)}
     for tower, parts in layers.items():
         if n_layers >= len(parts):
             raise ValueError(f"--freeze_layers {n_layers}: the {tower} tower has {len(parts)} layers; freeze fewer")

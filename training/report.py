@@ -8,10 +8,22 @@ import matplotlib
 matplotlib.use("agg")
 from matplotlib import pyplot
 
+from eval.zste.zste import TASKS
 from training.checkpoints import Progress
 from training.stage import MEANS
 
-SHOWN = ("1A", "1B", "2A", "2B", "2C", "2D", "3A", "3B", "3C", "3D")
+TASK_NAMES = (
+    "one sound",
+    "two sounds",
+    "before / after / while",
+    "pairings, all statements",
+    "held-out wordings, three sounds",
+)
+SHOWN = {
+    **{f"{i} {name}": [*TASKS[f"task{i}"], f"task{i}"] for i, name in enumerate(TASK_NAMES, start=1)},
+    "means of tasks": ["recognition", "temporal", "zste"],
+}
+TICKS = {**dict.fromkeys(TASKS, "mean"), "recognition": "1, 2", "temporal": "3 to 5", "zste": "all"}
 
 
 def write_results(path: Path, results: dict) -> None:
@@ -19,27 +31,31 @@ def write_results(path: Path, results: dict) -> None:
 
 
 def plot_zste(path: Path, zste: dict[str, dict], title: str) -> None:
-    """Bars of each sub-task per model, with 95 % intervals and chance levels, in percent."""
-    figure, axes = pyplot.subplots(figsize=(10, 4), layout="constrained")
+    """Bars of each sub-task and mean per model, with 95 % intervals and chance levels, in percent."""
+    figure, axes = pyplot.subplots(figsize=(16, 4.5), layout="constrained")
+    place, start = {}, 0.0
+    for name, keys in SHOWN.items():
+        place |= {key: start + j for j, key in enumerate(keys)}
+        axes.text(start + (len(keys) - 1) / 2, -14, name, ha="center")
+        start += len(keys) + 0.7
+
     width = 0.8 / len(zste)
     for i, (name, result) in enumerate(zste.items()):
-        place = [j + (i - (len(zste) - 1) / 2) * width for j in range(len(SHOWN))]
-        height = [100 * result[task] for task in SHOWN]
+        left = [x + (i - (len(zste) - 1) / 2) * width for x in place.values()]
+        height = [100 * result[key] for key in place]
         spread = [
-            [abs(100 * result[f"{task}_ci95"][side] - value) for task, value in zip(SHOWN, height, strict=True)]
+            [abs(100 * result[f"{key}_ci95"][side] - value) for key, value in zip(place, height, strict=True)]
             for side in (0, 1)
         ]
-        axes.bar(place, height, width, yerr=spread, label=name, error_kw={"elinewidth": 0.8})
+        axes.bar(left, height, width, yerr=spread, label=name, error_kw={"elinewidth": 0.8})
     first = next(iter(zste.values()))
-    for j, task in enumerate(SHOWN):
-        chance = 100 * first[f"{task}_chance"]
-        axes.hlines(
-            chance, j - 0.45, j + 0.45, colors="black", linestyles="dotted", label="chance" if j == 0 else None
-        )
-    axes.set_xticks(range(len(SHOWN)), SHOWN)
+    chance = [100 * first[f"{key}_chance"] for key in place]
+    ends = [x - 0.45 for x in place.values()], [x + 0.45 for x in place.values()]
+    axes.hlines(chance, *ends, colors="black", linestyles="dotted", label="chance")
+    axes.set_xticks(list(place.values()), [TICKS.get(key, key) for key in place])
+    axes.set_xlim(-0.8, start - 0.9)
     axes.set_ylim(0, 103)
     axes.set_ylabel("accuracy (%)")
-    axes.set_xlabel("ZSTE sub-task (1 one sound, 2 two sounds, 3 before / after / while)")
     axes.set_title(title)
     axes.legend(ncols=len(zste) + 1, loc="upper center", bbox_to_anchor=(0.5, -0.15), frameon=False)
     figure.savefig(path, dpi=150)
@@ -67,9 +83,13 @@ def plot_course(path: Path, progress: Progress) -> None:
     for name in MEANS:
         values = [100 * item["zste"][name] for item in progress.validations]
         below.plot(at, values, marker=".", label=f"{name}, validation")
+    ends = [start for start in starts if progress.history[start]["stage"] != "pretrain"]
+    ends += [len(progress.history)] * (len(progress.zste) - len(ends))
+    for name in MEANS:
+        values = [100 * result[name] for result in progress.zste.values()]
+        below.plot(ends[: len(values)], values, marker="o", linestyle="none", label=f"{name}, test")
     below.set_ylabel("ZSTE (%)")
     below.set_xlabel("optimizer step")
-    if progress.validations:
-        below.legend(frameon=False)
+    below.legend(frameon=False)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)

@@ -39,7 +39,7 @@ class StageTrainer:
         progress: where the run is; kept up to date.
         run: what its checkpoints belong to, see [`training.checkpoints.identity`].
         base: the trained weights as they were before, which checkpoints carry along.
-        validate: ZSTE figures of `model` on validation clips, for the main process alone; `None`: no validation.
+        validate: model -> its ZSTE figures on validation clips, for the main process alone; `None`: no validation.
     """
 
     accelerator: Accelerator
@@ -50,7 +50,7 @@ class StageTrainer:
     progress: Progress
     run: dict
     base: dict[str, torch.Tensor]
-    validate: Callable[[], dict] | None = None
+    validate: Callable[[TeminalModel], dict] | None = None
 
     def __post_init__(self):
         self.drawer = Drawer(self.bank)
@@ -77,8 +77,7 @@ class StageTrainer:
         ranks = accelerator.process_index, accelerator.num_processes
         extractor = self.processor.feature_extractor
         composer = BatchComposer(self.drawer, extractor, stage, settings, recipe.seed, *ranks)
-        self.model.train()
-        self.model.audio_model.audio_encoder.batch_norm.eval()
+        self._train_mode()
         if resumed is None:
             self._begin(stage, composer)
         state = StageState(accelerator, self.model, *make_optimizer(self.model, settings, recipe), recipe.ema_decay)
@@ -115,6 +114,11 @@ class StageTrainer:
         state.end()
         self.model.eval()
         self._summarise(stage)
+
+    def _train_mode(self) -> None:
+        """Batch norm keeps its running statistics."""
+        self.model.train()
+        self.model.audio_model.audio_encoder.batch_norm.eval()
 
     def _begin(self, stage: str, composer: BatchComposer) -> None:
         progress, settings, is_main = self.progress, self.recipe.stage[stage], self.accelerator.is_main_process
@@ -160,11 +164,12 @@ class StageTrainer:
         """Score the weights that the stage would end with if it ended now."""
         progress = self.progress
         with weights_of(self.model, state.mean):
-            found = [self.validate() if self.accelerator.is_main_process else None]
+            found = [self.validate(self.model) if self.accelerator.is_main_process else None]
             broadcast_object_list(found)
             before = [item["zste"]["zste"] for item in progress.validations if item["stage"] == stage]
             if found[0]["zste"] > max(before, default=-1.0):
                 state.keep_as_best()
+        self._train_mode()
         progress.validations.append({"stage": stage, "step": progress.step, "zste": found[0]})
         self.accelerator.log({f"validation/{name}": found[0][name] for name in MEANS}, progress.global_step)
 

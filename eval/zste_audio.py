@@ -1,0 +1,42 @@
+"""The audios that ZSTE asks about, rendered from the clips of a bank."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataset_scripts.bank import ClipBank
+from dataset_scripts.compose import EVENT_S, EVENT_SAMPLES, render_group
+
+
+@dataclass(frozen=True, order=True)
+class AudioSpec:
+    """What to render: `clips` index the bank, `kind` is "clip" (as recorded), "onset" (in silence) or a variant.
+
+    Sorted, the audios of one composition group are side by side.
+    """
+
+    clips: tuple[int, ...]
+    snr_db: float = 0.0
+    kind: str = "clip"
+    onset_s: float = 0.0
+
+
+def render(bank: ClipBank, specs: list[AudioSpec]) -> Iterator[np.ndarray]:
+    """Waveform (samples,) fp32 of each audio: 5 s as recorded for "clip", 10 s else.
+
+    Variants of one composition group that are side by side are composed once.
+    """
+    for (clips, snr_db), group in itertools.groupby(specs, key=lambda spec: (spec.clips, spec.snr_db)):
+        if len(clips) == 1:
+            clip = bank.raw[clips[0]].astype(np.float32)
+            yield from (clip if spec.kind == "clip" else _in_silence(clip, spec.onset_s) for spec in group)
+        else:
+            variants = render_group(*(bank.loops[clip].astype(np.float32) for clip in clips), snr_db=snr_db)
+            yield from (variants[spec.kind] for spec in group)
+
+
+def _in_silence(clip, onset_s):
+    onset = int(onset_s / EVENT_S * EVENT_SAMPLES)
+    return np.pad(clip, (onset, EVENT_SAMPLES - onset))

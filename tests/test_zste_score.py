@@ -1,0 +1,114 @@
+"""Scorers that know everything, nothing, or all but the order."""
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from dataset_scripts.compose import SAMPLING_RATE
+from eval.score import audio_features, distinct_audios, distinct_captions, format_table, score_cosines, score_examples
+from eval.zste.zste import MEANS, SUBTASKS
+from eval.zste_audio import render
+from eval.zste_scenes import build_examples
+from training.report import plot_zste
+
+from .zste_truth import true_captions
+
+N_SCENES = 30
+BLIND = ("3A", "3B", "3D", "4A", "4B", "4C", "5A", "5C", "5D")  # where candidates differ in word order alone
+
+
+@pytest.fixture(scope="module")
+def examples(bank):
+    return build_examples(bank, N_SCENES, seed=0)
+
+
+@pytest.fixture(scope="module")
+def truth(bank, examples):
+    """(audios, captions): which caption is true of which audio."""
+    true = [true_captions(bank, audio) for audio in distinct_audios(examples)]
+    return np.array([[caption in of_audio for caption in distinct_captions(examples)] for of_audio in true])
+
+
+@pytest.fixture(scope="module")
+def oracle_result(examples, truth):
+    noise = np.random.default_rng(0).random(truth.shape)
+    return score_cosines(examples, truth + 0.1 * noise)
+
+
+def test_an_oracle_is_always_right_but_not_with_permuted_audios(oracle_result):
+    assert all(oracle_result[name] == 1 for name in (*SUBTASKS, *MEANS))
+    assert all(oracle_result[f"control_{task}"] < 0.8 for task in ("3A", "3B", "3C"))
+
+
+def test_equal_scores_are_never_right(examples, truth):
+    result = score_cosines(examples, np.full(truth.shape, 0.5))
+    assert all(result[name] == 0 for name in (*SUBTASKS, *MEANS))
+
+
+def test_a_bag_of_words_knows_the_sounds_and_not_their_order(examples, truth):
+    bags = [tuple(sorted(re.findall(r"\w+", caption))) for caption in distinct_captions(examples)]
+    bag_of = {bag: column for column, bag in enumerate(dict.fromkeys(bags))}
+    members = np.zeros((len(bags), len(bag_of)))
+    members[np.arange(len(bags)), [bag_of[bag] for bag in bags]] = 1
+    result = score_cosines(examples, np.minimum(truth @ members, 1) @ members.T)
+    assert all(result[task] == 1 for task in SUBTASKS if task[0] in "12")
+    assert all(result[task] == 0 for task in BLIND)
+    assert [result[task] for task in ("3C", "4D", "5B")] == pytest.approx([1 / 3] * 3)  # all overlays
+
+
+def test_random_scores_are_at_chance_and_chance_is_that_of_the_definition(bank, examples, truth):
+    n = len(bank.classes)
+    chance = {
+        **{"1A": 1 / n, "1B": 1 / n, "2A": 2 / (n * (n - 1)), "2B": 2 / n, "2C": 2 / (n * (n - 1)), "2D": 2 / n},
+        **{"3A": 1 / 2, "3B": 1 / 2, "3C": 1 / 3, "3D": 1 / 6},
+        **{"4A": 1 / 4, "4B": 1 / 4, "4C": 1 / 6, "4D": 2 / (3 * n * (n - 1))},
+        **{"5A": 1 / 2, "5B": 1 / 3, "5C": 1 / 2, "5D": 1 / 6},
+    }
+    many = build_examples(bank, 400, seed=1)
+    shape = len(distinct_audios(many)), len(distinct_captions(many))
+    result = score_cosines(many, np.random.default_rng(0).random(shape))
+    for task in SUBTASKS:
+        assert result[f"{task}_chance"] == pytest.approx(chance[task])
+        spread = (chance[task] * (1 - chance[task]) / result[f"{task}_n"]) ** 0.5
+        assert abs(result[task] - chance[task]) <= 4 * spread
+
+
+def test_features_and_embeddings_are_in_the_order_of_the_scores(tiny_clap, bank, monkeypatch):
+    model, processor = tiny_clap
+    examples = build_examples(bank, 2, seed=0)
+    features = audio_features(bank, examples, processor.feature_extractor, batch_size=3)
+    for spec, row in zip(distinct_audios(examples), features, strict=True):
+        alone = processor.feature_extractor(list(render(bank, [spec])), sampling_rate=SAMPLING_RATE)
+        assert torch.equal(alone["input_features"][0], row)
+    embedded = {}
+    monkeypatch.setattr(
+        "eval.score.embed_audio", lambda _, features: embedded.setdefault("audio", features.flatten(1))
+    )
+    monkeypatch.setattr(
+        "eval.score.embed_text", lambda *_: embedded.setdefault("text", torch.rand(len(_[2]), features[0].numel()))
+    )
+    result = score_examples(model, processor, examples, features)
+    assert torch.equal(embedded["audio"], features.flatten(1))
+    assert len(embedded["text"]) == len(distinct_captions(examples))
+    assert result == score_cosines(examples, (embedded["audio"] @ embedded["text"].T).numpy())
+
+
+def test_audios_of_one_group_are_side_by_side(examples):
+    specs = distinct_audios(examples)
+    runs = [key for key, _ in itertools.groupby(specs, key=lambda spec: (spec.clips, spec.snr_db))]
+    assert len(runs) == len(set(runs)) < len(specs) == len(set(specs))
+
+
+def test_table_and_picture_show_every_figure(oracle_result, tmp_path):
+    shown = [line.split() for line in format_table({"base": oracle_result}).splitlines() if line]
+    assert [row[0] for row in shown[1:]] == [
+        *("1A", "1B", "task1", "2A", "2B", "2C", "2D", "task2", "3A", "3B", "3C", "3D", "task3"),
+        *("4A", "4B", "4C", "4D", "task4", "5A", "5B", "5C", "5D", "task5"),
+        *("recognition", "temporal", "zste", "control_3A", "control_3B", "control_3C"),
+    ]
+    assert ["3C", "33.33", "100.0"] in shown
+    plot_zste(tmp_path / "zste.png", {"base": oracle_result, "after": oracle_result}, "ZSTE")
+    assert (tmp_path / "zste.png").stat().st_size > 10_000
