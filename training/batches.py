@@ -128,6 +128,6 @@ def load_batches(composer: BatchComposer, first_step: int, num_workers: int) -> 
 
 
 def _ignore_interrupts(worker: int) -> None:
-    """What Ctrl-C means is for the trainer to say."""
+    """What they mean is for the trainer to say; a worker ends when it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

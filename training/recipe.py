@@ -59,8 +59,8 @@ class Recipe:
     )
     text_model_name_or_path: str | None = option(
         None,
-        "BERT or RoBERTa encoder, local folder or Hub id, whose weights, sizes and tokenizer a CLAP from scratch takes "
-        "for its text tower; the YAML's scratch.text_config and scratch.vocab_size are then not used",
+        "BERT or RoBERTa encoder, local folder or Hub id, whose weights, sizes and tokenizer a CLAP from scratch "
+        "takes for its text tower; the YAML's scratch.text_config and scratch.vocab_size are then not used",
     )
     stages: list[str] = options("A", "B", help="of pretrain, A, B, joint (A and B mixed), in order")
 
