@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
+from huggingface_hub import constants
 
 from dataset_scripts.bank import ClipBank, build_bank
 from dataset_scripts.sources import load_clips
@@ -42,6 +43,16 @@ TINY_SCRATCH = {
     },
     "feature_extractor": {"feature_size": 32, "hop_length": 4096, "fft_window_size": 4096},
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def banks_of_its_own(tmp_path_factory):
+    """Decoded clips go where pytest cleans up, for this process and those it starts."""
+    folder = str(tmp_path_factory.mktemp("assets"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_ASSETS_CACHE", folder)
+        patch.setattr(constants, "HF_ASSETS_CACHE", folder)
+        yield
 
 
 def run_cli(*args: object, cwd: Path = ROOT) -> subprocess.CompletedProcess:
@@ -98,8 +109,8 @@ def inputs(tiny_clap, bank):
     return {**text, **features}
 
 
-@pytest.fixture
-def tiny_recipe(tmp_path) -> Path:
+@pytest.fixture(scope="session")
+def tiny_recipe_text() -> str:
     """A YAML that trains the tiny model for a few steps per stage."""
     steps = {"max_train_steps": 2, "per_device_train_batch_size": 4, "learning_rate": 1e-3}
     several = {**steps, "replay_batch_size": 2, "replay_weight": 1.0, "in_group_weight": 1.0, "text_warmup_steps": 2}
@@ -115,8 +126,13 @@ def tiny_recipe(tmp_path) -> Path:
         "B": several,
         "scratch": TINY_SCRATCH,
     }
+    return yaml.safe_dump(recipe)
+
+
+@pytest.fixture
+def tiny_recipe(tiny_recipe_text, tmp_path) -> Path:
     path = tmp_path / "tiny.yaml"
-    path.write_text(yaml.safe_dump(recipe))
+    path.write_text(tiny_recipe_text)
     return path
 
 

@@ -74,8 +74,31 @@ def test_yaml_is_read_as_people_write_it(tmp_path):
     path = tmp_path / "plain.yaml"
     path.write_text(
         "A:\n  learning_rate: 1e-3\ntrain_folds: 1\nmixed_precision: no\ntemporal_head: true\nesc50_dir:\n"
+        "model_name_or_path: clap\nstages: ['A,B']\nwise_ft: 0.5\n"
     )
     recipe = parse_recipe(["--config", str(path)])
     assert recipe.stage["A"].learning_rate == 1e-3
     assert recipe.train_folds == [1]
+    assert (recipe.stages, recipe.wise_ft) == (["A", "B"], [0.5])
     assert (recipe.mixed_precision, recipe.temporal_head, recipe.esc50_dir) == ("no", True, None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--eval_steps", "5"), "--eval_steps needs --validation_folds"),
+        (("--wise_ft", "0.5", "1"), "--wise_ft with several shares needs --validation_folds"),
+        (("--wise_ft", "2"), "--wise_ft 2.0: shares must be from 0 to 1"),
+        (("--lora", "both", "--freeze_layers", "2"), "--lora both is for stages after pretrain"),
+        (("--stages", "A", "--lora", "audio", "--text_warmup_steps", "5"), r"A\.text_warmup_steps: --lora audio"),
+        (("--stages", "A", "--replay_weight", "1"), r"A\.replay_weight: 1.0 needs a replay_batch_size"),
+        (("--push_to_hub",), "--push_to_hub and --hub_model_id"),
+        (("--report_to", "nothing"), "--report_to nothing: not installed"),
+        (("--save_total_limit", "0"), "--save_total_limit 0: must be from 1"),
+        (("--ema_decay", "1"), "--ema_decay 1.0"),
+        (("--stages", "pretrain"), "--stages pretrain starts from scratch"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(flags, message):
+    with pytest.raises(ValueError, match=message):
+        parse_recipe(["--model_name_or_path", "clap", *flags])

@@ -1,10 +1,14 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
 from dataset_scripts.scenes import holds, split_pairs
-from training.batches import BatchComposer
+from training.batches import BatchComposer, load_batches
+from training.draw import Drawer
 from training.recipe import StageSettings
+from training.truth import Truth
 
 SETTINGS = StageSettings(per_device_train_batch_size=6, replay_batch_size=4)
 
@@ -13,17 +17,16 @@ SETTINGS = StageSettings(per_device_train_batch_size=6, replay_batch_size=4)
 def composer(bank, tiny_clap):
     def build(stage, settings=SETTINGS, rank=0, n_ranks=1):
         extractor = tiny_clap[1].feature_extractor
-        return BatchComposer(bank, extractor, stage, settings, seed=3, rank=rank, n_ranks=n_ranks)
+        return BatchComposer(Drawer(bank), extractor, stage, settings, seed=3, rank=rank, n_ranks=n_ranks)
 
     return build
 
 
-@pytest.mark.parametrize("stage", ["pretrain", "A", "B"])
+@pytest.mark.parametrize("stage", ["pretrain", "A", "B", "joint"])
 def test_every_pair_is_true_and_of_seen_classes(composer, bank, stage):
     seen, _ = split_pairs(bank.classes)
-    batch_composer = composer(stage)
     for i in range(40):
-        for pair in batch_composer.draw_group(np.random.default_rng(i), 0):
+        for pair in itertools.chain.from_iterable(composer(stage).draw(np.random.default_rng(i), 2)):
             assert holds(pair.caption, pair.scene)
             heard = {bank.labels[clip] for clip in pair.audio.clips}
             if pair.audio.variant == "single":
@@ -35,12 +38,8 @@ def test_every_pair_is_true_and_of_seen_classes(composer, bank, stage):
 
 
 def test_stage_b_says_after_of_forward_and_of_reversed(composer):
-    batch_composer = composer("B")
-    said = {
-        (pair.audio.variant, pair.caption.relation)
-        for i in range(40)
-        for pair in batch_composer.draw_group(np.random.default_rng(i), 0)
-    }
+    groups = composer("B").draw(np.random.default_rng(0), 40)
+    said = {(pair.audio.variant, pair.caption.relation) for group in groups for pair in group}
     assert said == {
         ("single", "single"),
         ("forward", "before"),
@@ -51,15 +50,17 @@ def test_stage_b_says_after_of_forward_and_of_reversed(composer):
     }
 
 
-@pytest.mark.parametrize("stage", ["pretrain", "A", "B"])
+@pytest.mark.parametrize("stage", ["pretrain", "A", "B", "joint"])
 def test_two_processes_get_the_halves_of_the_one_process_batch(composer, stage):
-    whole = composer(stage)(5)
+    whole = composer(stage)[5]
     halved = StageSettings(per_device_train_batch_size=3, replay_batch_size=2)
-    halves = [composer(stage, halved, rank, 2)(5) for rank in range(2)]
+    halves = [composer(stage, halved, rank, 2)[5] for rank in range(2)]
     assert halves[0].texts + halves[1].texts == whole.texts
-    assert torch.equal(torch.cat([half.replay_class for half in halves]), whole.replay_class)
+    assert torch.equal(torch.cat([half.replay_targets for half in halves]), whole.replay_targets)
+    assert [half.first_pair for half in halves] == [0, len(halves[0].texts)]
     for half in halves:
-        assert all(torch.equal(half.truth[name], whole.truth[name]) for name in whole.truth)
+        assert torch.equal(half.truth.group, whole.truth.group)
+        assert torch.equal(half.truth.holds(), whole.truth.holds())
     n_own = [int(half.audio_rows.max()) + 1 for half in halves]
     pieces = [halves[0].features[: n_own[0]], halves[1].features[: n_own[1]]]
     pieces += [halves[0].features[n_own[0] :], halves[1].features[n_own[1] :]]
@@ -67,7 +68,30 @@ def test_two_processes_get_the_halves_of_the_one_process_batch(composer, stage):
 
 
 def test_a_batch_depends_on_seed_stage_and_step_alone(composer):
-    first, again, other = composer("B")(2), composer("B")(2), composer("B")(3)
+    first, again, other = composer("B")[2], composer("B")[2], composer("B")[3]
     assert torch.equal(first.features, again.features)
     assert first.texts == again.texts
     assert not torch.equal(first.features, other.features)
+
+
+def test_joint_mixes_both_stages(composer):
+    groups = composer("joint").draw(np.random.default_rng(0), 4)
+    assert [any(pair.caption.relation == "and" for pair in group) for group in groups] == [False, True, False, True]
+
+
+def test_truth_of_a_block_is_that_of_its_rows(composer):
+    pairs = list(itertools.chain.from_iterable(composer("joint").draw(np.random.default_rng(0), 30)))
+    truth = Truth(pairs)
+    expected = [[holds(other.caption, pair.scene) for other in pairs] for pair in pairs]
+    assert truth.holds().tolist() == expected
+    assert truth.holds(slice(7, 20)).tolist() == expected[7:20]
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_workers_give_the_batches_of_the_composer_from_any_step(composer, num_workers):
+    settings = StageSettings(max_train_steps=4, per_device_train_batch_size=2)
+    before = torch.get_rng_state()
+    loaded = list(load_batches(composer("B", settings), 2, num_workers))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert [batch.texts for batch in loaded] == [composer("B", settings)[step].texts for step in (2, 3)]
+    assert torch.equal(loaded[1].features, composer("B", settings)[3].features)

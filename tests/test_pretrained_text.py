@@ -123,7 +123,7 @@ def test_the_yaml_needs_no_text_config(tiny_recipe, tmp_path):
     text = tiny_recipe.read_text()
     lines = text.split("  text_config:\n")[0] + "  vocab_size: 400\n"
     tiny_recipe.write_text(lines)
-    flags = ["--config", str(tiny_recipe)]
+    flags = ["--config", str(tiny_recipe), "--stages", "pretrain"]
     with pytest.raises(ValueError, match=r"scratch\.text_config is missing"):
         parse_recipe(flags)
     recipe = parse_recipe([*flags, "--text_model_name_or_path", "bert"])

@@ -10,7 +10,7 @@ import yaml
 from huggingface_hub.errors import StrictDataclassError
 from transformers import ClapAudioConfig, ClapFeatureExtractor, ClapTextConfig, HfArgumentParser
 
-from training.checks import check_recipe, check_stage
+from training.checks import check_recipe, check_values
 from training.recipe import STAGES, Recipe, StageFlags, StageSettings
 
 SCRATCH_PARTS = {
@@ -39,13 +39,13 @@ def parse_recipe(argv: list[str] | None = None) -> Recipe:
 
     recipe.stages = [stage for item in recipe.stages for stage in item.split(",")]
     recipe.scratch = scratch
-    check_recipe(recipe)
+    check_values(recipe)
     from_flags = {name: value for name, value in asdict(flags).items() if value is not None}
     for stage in recipe.stages:
         recipe.stage[stage] = _stage_settings(config, stage, {**in_yaml[stage], **from_flags})
     if scratch:
         _check_scratch(config, scratch, needs_text_config=not recipe.text_model_name_or_path)
-        check_stage(recipe, stage)
+    check_recipe(recipe)
     return recipe
 
 

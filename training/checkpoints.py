@@ -69,8 +69,12 @@ def list_checkpoints(output_dir: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name.split("-")[1]))
 
 
-def save_checkpoint(output_dir: Path, progress: Progress, tensors: dict, about: dict, save_total_limit: int) -> Path:
+def save_checkpoint(output_dir: Path, progress: Progress, tensors: dict, run: dict, save_total_limit: int) -> Path:
     """Write `output_dir/checkpoint-<global step>` beside, then rename it, then drop the oldest beyond the limit.
+
+    Args:
+        tensors: all that `torch.load(weights_only=True)` takes.
+        run: what the checkpoint belongs to, see [`identity`].
 
     Raises:
         OSError: it cannot be written; earlier checkpoints are as they were.
@@ -81,7 +85,7 @@ def save_checkpoint(output_dir: Path, progress: Progress, tensors: dict, about: 
     try:
         beside.mkdir(parents=True)
         torch.save(tensors, beside / TENSORS)
-        about = {**about, "code": code_version(), "sha256": file_sha256(beside / TENSORS)}
+        about = {"run": run, "code": code_version(), "sha256": file_sha256(beside / TENSORS)}
         (beside / ABOUT).write_text(json.dumps({**about, "progress": asdict(progress)}))
         shutil.rmtree(folder, ignore_errors=True)
         beside.rename(folder)

@@ -30,8 +30,9 @@ RANGES = {
 }
 
 
-def check_recipe(recipe: Recipe) -> None:
-    """
+def check_values(recipe: Recipe) -> None:
+    """Whether stages and numbers are among those that exist.
+
     Raises:
         ValueError: naming the option at fault.
     """
@@ -48,7 +49,17 @@ def check_recipe(recipe: Recipe) -> None:
             raise ValueError(f"--{name} {value}: must be from {least:g} to {most:g}")
     if not all(0 <= share <= 1 for share in recipe.wise_ft):
         raise ValueError(f"--wise_ft {' '.join(map(str, recipe.wise_ft))}: shares must be from 0 to 1")
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Whether the options go together.
+
+    Raises:
+        ValueError: naming the options at fault.
+    """
     _check_model(recipe)
+    for stage in recipe.stages:
+        _check_stage(recipe, stage)
     if recipe.eval_steps and not recipe.validation_folds:
         raise ValueError("--eval_steps needs --validation_folds")
     if len(recipe.wise_ft) > 1 and not recipe.validation_folds:
@@ -73,11 +84,7 @@ def _check_model(recipe):
         raise ValueError(f"--lora {recipe.lora} is for stages after pretrain, and leaves no layers to --freeze_layers")
 
 
-def check_stage(recipe: Recipe, stage: str) -> None:
-    """
-    Raises:
-        ValueError: naming the option of a stage at fault.
-    """
+def _check_stage(recipe, stage):
     settings = recipe.stage[stage]
     if settings.text_warmup_steps and recipe.lora == "audio" and stage != "pretrain":
         raise ValueError(f"{stage}.text_warmup_steps: --lora audio leaves the text tower as it is; set it to 0")

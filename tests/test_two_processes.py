@@ -1,0 +1,72 @@
+"""Two processes train as one does, whatever the towers see at a time."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from training.checkpoints import list_checkpoints
+
+from .conftest import ROOT, run_cli
+
+
+@pytest.fixture(scope="module")
+def base(tiny_recipe_text, esc50_dir, tmp_path_factory):
+    """A tiny model after pretrain and A, and the recipe that made it."""
+    folder = tmp_path_factory.mktemp("base")
+    (folder / "tiny.yaml").write_text(tiny_recipe_text)
+    flags = ["--config", folder / "tiny.yaml", "--esc50_dir", esc50_dir, "--output_dir", folder / "run"]
+    result = run_cli("train_accelerate.py", *flags, "--stages", "pretrain", "A", "--max_train_steps", 10)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def train_b(base, esc50_dir, output_dir, n_processes, *flags):
+    """Stage B, 20 steps of 8 groups and 4 replayed clips."""
+    each = [*("--per_device_train_batch_size", 8 // n_processes), *("--replay_batch_size", 4 // n_processes)]
+    command = [sys.executable]
+    if n_processes > 1:
+        command += ["-m", "torch.distributed.run", "--nproc_per_node", n_processes, "--master_port", "29541"]
+    command += ["train_accelerate.py", "--config", base / "tiny.yaml", "--esc50_dir", esc50_dir, "--stages", "B"]
+    command += ["--model_name_or_path", base / "run", "--output_dir", output_dir, "--max_train_steps", 20]
+    command += ["--n_scenes", 2, "--learning_rate", "1e-3", *each, *flags]
+    result = subprocess.run(
+        list(map(str, command)),
+        cwd=ROOT,
+        env={**os.environ, "ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    checkpoint = json.loads((list_checkpoints(output_dir)[-1] / "checkpoint.json").read_text())
+    assert checkpoint["run"]["number of processes"] == n_processes
+    return checkpoint["progress"]["history"], load_file(output_dir / "model.safetensors")
+
+
+def assert_same_course(one, two):
+    for step_of_one, step_of_two in zip(one[0], two[0], strict=True):
+        assert step_of_one["losses"] == pytest.approx(step_of_two["losses"], abs=1e-6, rel=2e-7)
+    for name, weight in one[1].items():
+        assert torch.allclose(weight, two[1][name], rtol=0, atol=1e-5), name
+
+
+def test_two_processes_chunks_and_mini_batches_change_nothing(base, esc50_dir, tmp_path):
+    in_parts = ("--mini_batch_size", 7, "--loss_chunk_size", 5)
+    one = train_b(base, esc50_dir, tmp_path / "one", 1)
+    assert len(one[0]) == 20
+    assert_same_course(one, train_b(base, esc50_dir, tmp_path / "two", 2))
+    assert_same_course(one, train_b(base, esc50_dir, tmp_path / "parts", 2, *in_parts))
+
+
+def test_nor_with_adapters(base, esc50_dir, tmp_path):
+    lora = ("--lora", "both", "--text_warmup_steps", 0)
+    one = train_b(base, esc50_dir, tmp_path / "one", 1, *lora)
+    two = train_b(base, esc50_dir, tmp_path / "two", 2, *lora, "--mini_batch_size", 7, "--loss_chunk_size", 5)
+    assert_same_course(one, two)
+    assert (tmp_path / "two" / "adapter" / "adapter_model.safetensors").is_file()
