@@ -40,7 +40,7 @@ def chunked_tnce_loss(
     Args:
         holds: (N, N) bool as for [`tnce_loss`], or a function that takes a slice of rows and returns those rows,
             (len(rows), N) bool, the same ones whenever it is asked: it is called in the backward pass again.
-        chunk_size: rows >= 1 of a block; beside the gradients, fp32 takes about 32 x `chunk_size` x N bytes at a time.
+        chunk_size: rows >= 1 of a block; beside the gradients, fp32 takes 20 to 32 x `chunk_size` x N bytes at a time.
 
     The other arguments, the result and the errors are those of [`tnce_loss`]; the gradient has no gradient itself.
 
