@@ -22,7 +22,7 @@ from modeling_teminal import chunked_tnce_loss, tnce_loss
 DIM, N_CLASSES = 512, 50
 N_PAIRS = [1024, 2048, 4096, 8192, 16384, 32768]
 LOSSES = ("chunked", "plain", "open_clip")
-CHUNK_SIZES = {4096: [128, 256, 512, 1024, 2048], 16384: [256, 512, 1024]}
+CHUNK_SIZES = {4096: [128, 256, 512, 1024, 2048], 16384: [512, 1024, 2048]}
 PRODUCTS = {"chunked": 4, "plain": 3, "open_clip": 6}  # of N x N x DIM, forward and backward
 # the losses whose scores are N x N are left out above this N: six to seven such matrices of fp32 at their peak
 MOST_PLAIN = {"cpu": 8192, "cuda": 16384}
@@ -126,7 +126,7 @@ def main():
     parser.add_argument("--output_json", type=Path)
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--turns", type=int, default=3, help="above 8192 pairs on a CPU it is one")
-    parser.add_argument("--chunk_size", type=int, default=512)
+    parser.add_argument("--chunk_size", type=int, default=1024)
     parser.add_argument("--case", type=int, help="measure this number of pairs alone and print it")
     parser.add_argument("--memory_of", choices=LOSSES, help="with --case: the memory that one loss adds")
     args = parser.parse_args()
@@ -147,7 +147,6 @@ def main():
         "skipped": f"plain and open_clip above {most} pairs: six to seven N x N matrices of fp32 at their peak",
         "differences": differences(args.device),
     }
-    results["chunk_sizes_s"] = {n_pairs: measure_chunk_sizes(n_pairs, args) for n_pairs in CHUNK_SIZES}
     print(json.dumps(results), flush=True)
     for n_pairs in N_PAIRS:
         load = os.getloadavg()[0]
@@ -157,10 +156,12 @@ def main():
             row[whose]["added_mb"] = memory
         if n_pairs == 4096 and args.device.type == "cpu":
             row["kept_heap"] = in_own_process("--case", str(n_pairs), *options, **KEPT_HEAP)
+        if n_pairs in CHUNK_SIZES:
+            row["chunk_sizes_s"] = measure_chunk_sizes(n_pairs, args)
         results[n_pairs] = {"load_before": load, **row}
-        print(n_pairs, json.dumps(row), flush=True)
-    if args.output_json:
-        args.output_json.write_text(json.dumps(results, indent=1) + "\n")
+        print(n_pairs, json.dumps(results[n_pairs]), flush=True)
+        if args.output_json:
+            args.output_json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -33,14 +33,14 @@ def chunked_tnce_loss(
     alpha_same: float = 1.0,
     alpha_cross: float = 1.0,
     beta: float = 1.0,
-    chunk_size: int = 512,
+    chunk_size: int = 1024,
 ) -> torch.Tensor:
     """[`tnce_loss`], value and first gradients, with `chunk_size` x N scores at a time instead of N x N.
 
     Args:
         holds: (N, N) bool as for [`tnce_loss`], or a function that takes a slice of rows and returns those rows,
             (len(rows), N) bool, the same ones whenever it is asked: it is called in the backward pass again.
-        chunk_size: rows >= 1 of a block; beside the gradients, fp32 takes about 32 x `chunk_size` x N bytes at a time.
+        chunk_size: rows >= 1 of a block; beside the gradients, fp32 takes 20 to 32 x `chunk_size` x N bytes at a time.
 
     The other arguments, the result and the errors are those of [`tnce_loss`]; the gradient has no gradient itself.
 
@@ -53,7 +53,7 @@ def chunked_tnce_loss(
     audio_embeds, text_embeds, scales = check_embeddings(
         audio_embeds, text_embeds, logit_scale_audio, logit_scale_text
     )
-    n_pairs = len(audio_embeds)
+    n_pairs, dtype = audio_embeds.shape[0], audio_embeds.dtype
     check_rows(n_pairs, group, variant)
     check_weights(alpha_same, alpha_cross, beta)
     if not isinstance(chunk_size, int) or chunk_size < 1:
@@ -64,7 +64,7 @@ def chunked_tnce_loss(
     def log_weight_of(rows: slice) -> torch.Tensor:
         true = holds(rows) if callable(holds) else holds[rows]
         check_holds(true, rows, n_pairs)
-        log_weight = log_negative_weights(rows, group, variant, alpha_same, alpha_cross, audio_embeds.dtype)
+        log_weight = log_negative_weights(rows, group, variant, alpha_same, alpha_cross, dtype)
         return without_true(log_weight, true, rows.start)
 
     row_loss = _ChunkedRowLosses.apply(audio_embeds, text_embeds, *scales, log_weight_of, chunk_size)
