@@ -24,13 +24,14 @@ from eval.run_zste import versions
 from eval.score import format_table
 from training.arguments import parse_recipe
 from training.averages import copy_weights, interpolate, set_weights, trained_weights
-from training.checkpoints import Progress, find_checkpoint, identity, load_checkpoint
+from training.checkpoints import find_checkpoint, identity, load_checkpoint
 from training.data import find_clips
 from training.export import export_model, push_model, write_card
 from training.interrupts import Interrupts
 from training.lora import add_adapters
 from training.optimization import freeze
 from training.pretrained_text import load_text_encoder
+from training.progress import Progress
 from training.report import plot_course, plot_zste, write_results
 from training.scoring import Scorer
 from training.scratch import build_scratch_clap

@@ -5,12 +5,13 @@ import json
 import logging
 import re
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from dataset_scripts.atomic import file_sha256
+from training.progress import Progress
 
 TENSORS, ABOUT = "state.pt", "checkpoint.json"
 ROOT = Path(__file__).parents[1]
@@ -20,32 +21,6 @@ FREE = (
     *("report_to", "push_to_hub", "hub_model_id", "hub_private_repo", "dataloader_num_workers"),
 )
 logger = logging.getLogger("teminal")
-
-
-@dataclass
-class Progress:
-    """Where a run is and what it has found; all of it goes into JSON.
-
-    Attributes:
-        stage, step: index of the stage, and how many of its steps are done.
-        global_step: steps done in all stages.
-        history: losses of every step.
-        validations: ZSTE on validation clips, with `stage` and `step`.
-        figures: stage -> its figures, of finished stages.
-        zste: ZSTE of the base and after each finished stage.
-        time_s, waited_s, n_pairs: of the stage so far.
-    """
-
-    stage: int = 0
-    step: int = 0
-    global_step: int = 0
-    history: list[dict] = field(default_factory=list)
-    validations: list[dict] = field(default_factory=list)
-    figures: dict[str, dict] = field(default_factory=dict)
-    zste: dict[str, dict] = field(default_factory=dict)
-    time_s: float = 0.0
-    waited_s: float = 0.0
-    n_pairs: int = 0
 
 
 def identity(recipe: dict, clips: str, n_processes: int) -> dict:

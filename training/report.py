@@ -9,7 +9,7 @@ matplotlib.use("agg")
 from matplotlib import pyplot
 
 from eval.zste.zste import TASKS
-from training.checkpoints import Progress
+from training.progress import Progress
 from training.stage import MEANS
 
 TASK_NAMES = (

@@ -17,10 +17,11 @@ from dataset_scripts.bank import ClipBank
 from modeling_teminal import TeminalModel
 from training.averages import weights_of
 from training.batches import Batch, BatchComposer, load_batches
-from training.checkpoints import Progress, list_checkpoints, save_checkpoint
+from training.checkpoints import list_checkpoints, save_checkpoint
 from training.draw import Drawer
 from training.interrupts import Interrupts
 from training.optimization import make_optimizer
+from training.progress import Progress
 from training.recipe import Recipe, StageSettings
 from training.state import StageState
 from training.step import TrainingStep
@@ -91,13 +92,10 @@ class StageTrainer:
         while progress.step < n_steps:
             asked = time.perf_counter()
             batch = next(batches)
-            progress.waited_s += time.perf_counter() - asked
+            waited_s = time.perf_counter() - asked
             losses, signal_number = self._agree(self._take_step(stage, batch, settings, state), interrupts.received)
-            progress.step += 1
-            progress.global_step += 1
-            progress.n_pairs += len(batch.truth.group)
-            progress.time_s = time_before + time.perf_counter() - started
-            progress.history.append({"stage": stage, "step": progress.step, "losses": losses})
+            time_s = time_before + time.perf_counter() - started
+            progress.add_step(stage, losses, len(batch.truth.group), waited_s, time_s)
             bar.update()
             bar.set_postfix({name: f"{loss:.3f}" for name, loss in losses.items()}, refresh=False)
             last = progress.step == n_steps
@@ -113,7 +111,8 @@ class StageTrainer:
         bar.close()
         state.end()
         self.model.eval()
-        self._summarise(stage)
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in progress.end(stage).items())
+        logger.info("stage %s: %s", stage, figures)
 
     def _train_mode(self) -> None:
         """Batch norm keeps its running statistics."""
@@ -122,8 +121,7 @@ class StageTrainer:
 
     def _begin(self, stage: str, composer: BatchComposer) -> None:
         progress, settings, is_main = self.progress, self.recipe.stage[stage], self.accelerator.is_main_process
-        progress.step, progress.n_pairs, progress.time_s, progress.waited_s = 0, 0, 0.0, 0.0
-        progress.figures[stage] = {}
+        progress.begin(stage)
         if settings.text_warmup_steps:
             started = time.perf_counter()
             seed = self.recipe.seed
@@ -157,7 +155,7 @@ class StageTrainer:
 
     def _report(self, losses: dict[str, float], state: StageState) -> None:
         progress = self.progress
-        values = {**losses, "learning_rate": state.scheduler.get_last_lr()[0], **self._speed()}
+        values = {**losses, "learning_rate": state.scheduler.get_last_lr()[0], **progress.speed()}
         self.accelerator.log({f"train/{name}": value for name, value in values.items()}, progress.global_step)
 
     def _validate(self, stage: str, state: StageState) -> None:
@@ -178,16 +176,3 @@ class StageTrainer:
         if self.accelerator.is_main_process:
             output_dir, limit = Path(self.recipe.output_dir), self.recipe.save_total_limit
             save_checkpoint(output_dir, self.progress, tensors, self.run, limit)
-
-    def _speed(self) -> dict[str, float]:
-        progress = self.progress
-        return {"pairs_per_s": progress.n_pairs / progress.time_s, "wait_share": progress.waited_s / progress.time_s}
-
-    def _summarise(self, stage: str) -> None:
-        progress = self.progress
-        losses = [item["losses"] for item in progress.history if item["stage"] == stage]
-        last = losses[-max(1, len(losses) // 10) :]
-        figures = {name: sum(item[name] for item in last) / len(last) for name in last[0]}
-        progress.figures[stage] |= {**figures, **self._speed(), "time_s": progress.time_s}
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in progress.figures[stage].items())
-        logger.info("stage %s: %s", stage, shown)
