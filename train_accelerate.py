@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import DistributedType, set_seed
 
 from dataset_scripts.hub import check_hub_access
 from eval.encoder import load_clap
@@ -45,6 +45,11 @@ def start(recipe):
     accelerator = Accelerator(
         mixed_precision=recipe.mixed_precision, log_with=recipe.report_to or None, project_dir=recipe.output_dir
     )
+    if accelerator.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
+        raise ValueError(
+            f"accelerate launch: {accelerator.distributed_type.value} is not supported; a CLAP fits one device, so "
+            "launch with --multi_gpu, and with --mini_batch_size where memory is short"
+        )
     logging.basicConfig(format="%(message)s", level=logging.INFO if accelerator.is_main_process else logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     if accelerator.device.type == "cpu":
