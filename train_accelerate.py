@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 # Batches are composed beside the model: idle OpenMP threads must sleep, not spin, or they take the composers' cores.
@@ -16,7 +17,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedType, set_seed
+from accelerate.utils import DistributedType, InitProcessGroupKwargs, set_seed
 
 from dataset_scripts.hub import check_hub_access
 from eval.encoder import load_clap
@@ -43,7 +44,10 @@ logger = logging.getLogger("teminal")
 def start(recipe):
     """Accelerator, trackers and random state; what can be refused before any work is."""
     accelerator = Accelerator(
-        mixed_precision=recipe.mixed_precision, log_with=recipe.report_to or None, project_dir=recipe.output_dir
+        mixed_precision=recipe.mixed_precision,
+        log_with=recipe.report_to or None,
+        project_dir=recipe.output_dir,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=1))],  # others wait while one decodes or scores
     )
     if accelerator.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
         raise ValueError(
