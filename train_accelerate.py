@@ -20,22 +20,19 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedType, InitProcessGroupKwargs, set_seed
 
 from dataset_scripts.hub import check_hub_access
-from eval.encoder import load_clap
 from eval.run_zste import versions
 from eval.score import format_table
 from training.arguments import parse_recipe
-from training.averages import copy_weights, interpolate, set_weights, trained_weights
+from training.averages import copy_weights, trained_weights
 from training.checkpoints import find_checkpoint, identity, load_checkpoint
 from training.data import find_clips
 from training.export import export_model, push_model, write_card
 from training.interrupts import Interrupts
-from training.lora import add_adapters
-from training.optimization import freeze
-from training.pretrained_text import load_text_encoder
+from training.models import adapt, mix_with_base, prepare_model
+from training.optimization import require_layers
 from training.progress import Progress
 from training.report import plot_course, plot_zste, write_results
 from training.scoring import Scorer
-from training.scratch import build_scratch_clap
 from training.stage import StageTrainer
 
 logger = logging.getLogger("teminal")
@@ -65,35 +62,6 @@ def start(recipe):
     return accelerator
 
 
-def prepare_model(recipe):
-    """What gives the model to start from, and its processor, once the bank is there; all else is loaded now."""
-    if recipe.model_name_or_path:
-        loaded = load_clap(recipe.model_name_or_path, **({"temporal_head": True} if recipe.temporal_head else {}))
-        return lambda bank: loaded
-    text_encoder = load_text_encoder(recipe.text_model_name_or_path) if recipe.text_model_name_or_path else None
-    settings = {"temporal_head": recipe.temporal_head, "text_encoder": text_encoder, **recipe.scratch}
-    return lambda bank: build_scratch_clap(bank, **settings)
-
-
-def adapt(model, recipe):
-    """The model with adapters, or with layers frozen."""
-    if recipe.lora != "none":
-        return add_adapters(model, recipe.lora, recipe.lora_rank, recipe.lora_alpha)
-    freeze(model, recipe.freeze_layers, recipe.learn_temperature)
-    return model
-
-
-def mix_with_base(model, base, shares, validate):
-    """WiSE-FT: of several shares of the trained weights, the one that is best on validation clips."""
-    tuned, found = copy_weights(trained_weights(model)), {}
-    for share in shares:
-        set_weights(model, interpolate(base, tuned, share))
-        found[share] = validate(model)["zste"] if len(shares) > 1 else None
-    best = max(shares, key=found.get) if len(shares) > 1 else shares[0]
-    set_weights(model, interpolate(base, tuned, best))
-    return {"share": best, "validation_zste": found}
-
-
 def main() -> None:
     started = time.perf_counter()
     try:
@@ -110,6 +78,7 @@ def main() -> None:
         with accelerator.local_main_process_first():
             bank, validation_bank, test_bank = clips.banks()
         model, processor = make_model(bank)
+        require_layers(model, recipe.freeze_layers)
         model.to(accelerator.device)
         test = Scorer(test_bank, processor, recipe.n_scenes, recipe.seed)
         validation = validation_bank and Scorer(validation_bank, processor, recipe.validation_scenes, recipe.seed)
@@ -130,7 +99,8 @@ def main() -> None:
                 score("base")
             if trainer is None or recipe.stages[number - 1] == "pretrain":
                 model = model if stage == "pretrain" else adapt(model, recipe)
-                base = tensors["base"] if tensors else copy_weights(trained_weights(model))
+                base = copy_weights(trained_weights(model)) if recipe.wise_ft else {}
+                base = tensors["base"] if tensors else base
                 accelerator.free_memory()
                 trainer = StageTrainer(
                     accelerator,
@@ -140,7 +110,7 @@ def main() -> None:
                     recipe,
                     progress,
                     run,
-                    base if recipe.wise_ft else {},
+                    base,
                     validation if recipe.eval_steps else None,
                 )
             try:
