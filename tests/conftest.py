@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 import yaml
 from huggingface_hub import constants
 
@@ -95,6 +96,7 @@ def bank() -> ClipBank:
 @pytest.fixture(scope="session")
 def tiny_clap(bank):
     """A randomly initialised model without temporal head, and its processor."""
+    torch.manual_seed(0)
     model, processor = build_scratch_clap(bank, temporal_head=False, **TINY_SCRATCH)
     return model.eval(), processor
 
