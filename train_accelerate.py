@@ -24,9 +24,11 @@ from eval.run_zste import versions
 from eval.score import format_table
 from training.arguments import parse_recipe
 from training.averages import copy_weights, interpolate, set_weights, trained_weights
+from training.card import write_card
 from training.checkpoints import find_checkpoint, identity, load_checkpoint
 from training.data import find_clips
-from training.export import export_model, push_model, write_card
+from training.draw import Drawer
+from training.export import export_model, push_model
 from training.interrupts import Interrupts
 from training.lora import add_adapters
 from training.optimization import freeze
@@ -100,6 +102,7 @@ def main() -> None:
         make_model = prepare_model(recipe)
         with accelerator.local_main_process_first():
             bank, validation_bank, test_bank = clips.banks()
+        drawer = Drawer(bank)
         model, processor = make_model(bank)
         model.to(accelerator.device)
         test = Scorer(test_bank, processor, recipe.n_scenes, recipe.seed)
@@ -127,7 +130,7 @@ def main() -> None:
                     accelerator,
                     model,
                     processor,
-                    bank,
+                    drawer,
                     recipe,
                     progress,
                     run,
@@ -151,6 +154,7 @@ def main() -> None:
         results = {
             "recipe": asdict(recipe),
             "n_train_clips": len(bank.clips),
+            "captioned": not bank.classes,
             "n_eval_clips": len(test_bank.clips),
             "skipped": bank.skipped | test_bank.skipped,
             "n_parameters": model.num_parameters(),

@@ -13,7 +13,6 @@ from accelerate.utils import broadcast, broadcast_object_list
 from tqdm.auto import tqdm
 from transformers import ClapProcessor
 
-from dataset_scripts.bank import ClipBank
 from modeling_teminal import TeminalModel
 from training.averages import weights_of
 from training.batches import Batch, BatchComposer, load_batches
@@ -46,7 +45,7 @@ class StageTrainer:
     accelerator: Accelerator
     model: TeminalModel
     processor: ClapProcessor
-    bank: ClipBank
+    drawer: Drawer
     recipe: Recipe
     progress: Progress
     run: dict
@@ -54,7 +53,6 @@ class StageTrainer:
     validate: Callable[[TeminalModel], dict] | None = None
 
     def __post_init__(self):
-        self.drawer = Drawer(self.bank)
         prepared_model = self.accelerator.prepare(self.model)
         tokenizer = self.processor.tokenizer
         self.step = TrainingStep(self.accelerator, prepared_model, self.model, tokenizer, self.recipe)
