@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 # Batches are composed beside the model: idle OpenMP threads must sleep, not spin, or they take the composers' cores.
@@ -16,27 +17,24 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import DistributedType, InitProcessGroupKwargs, set_seed
 
 from dataset_scripts.hub import check_hub_access
-from eval.encoder import load_clap
 from eval.run_zste import versions
 from eval.score import format_table
 from training.arguments import parse_recipe
-from training.averages import copy_weights, interpolate, set_weights, trained_weights
+from training.averages import copy_weights, trained_weights
 from training.card import write_card
 from training.checkpoints import find_checkpoint, identity, load_checkpoint
 from training.data import find_clips
 from training.draw import Drawer
 from training.export import export_model, push_model
 from training.interrupts import Interrupts
-from training.lora import add_adapters
-from training.optimization import freeze
-from training.pretrained_text import load_text_encoder
+from training.models import adapt, mix_with_base, prepare_model
+from training.optimization import require_layers
 from training.progress import Progress
 from training.report import plot_course, plot_zste, write_results
 from training.scoring import Scorer
-from training.scratch import build_scratch_clap
 from training.stage import StageTrainer
 
 logger = logging.getLogger("teminal")
@@ -45,8 +43,16 @@ logger = logging.getLogger("teminal")
 def start(recipe):
     """Accelerator, trackers and random state; what can be refused before any work is."""
     accelerator = Accelerator(
-        mixed_precision=recipe.mixed_precision, log_with=recipe.report_to or None, project_dir=recipe.output_dir
+        mixed_precision=recipe.mixed_precision,
+        log_with=recipe.report_to or None,
+        project_dir=recipe.output_dir,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=1))],  # others wait while one decodes or scores
     )
+    if accelerator.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
+        raise ValueError(
+            f"accelerate launch: {accelerator.distributed_type.value} is not supported; a CLAP fits one device, so "
+            "launch with --multi_gpu, and with --mini_batch_size where memory is short"
+        )
     logging.basicConfig(format="%(message)s", level=logging.INFO if accelerator.is_main_process else logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     if accelerator.device.type == "cpu":
@@ -56,35 +62,6 @@ def start(recipe):
     if recipe.push_to_hub and accelerator.is_main_process:
         check_hub_access("--hub_model_id", recipe.hub_model_id, "model", recipe.hub_private_repo)
     return accelerator
-
-
-def prepare_model(recipe):
-    """What gives the model to start from, and its processor, once the bank is there; all else is loaded now."""
-    if recipe.model_name_or_path:
-        loaded = load_clap(recipe.model_name_or_path, **({"temporal_head": True} if recipe.temporal_head else {}))
-        return lambda bank: loaded
-    text_encoder = load_text_encoder(recipe.text_model_name_or_path) if recipe.text_model_name_or_path else None
-    settings = {"temporal_head": recipe.temporal_head, "text_encoder": text_encoder, **recipe.scratch}
-    return lambda bank: build_scratch_clap(bank, **settings)
-
-
-def adapt(model, recipe):
-    """The model with adapters, or with layers frozen."""
-    if recipe.lora != "none":
-        return add_adapters(model, recipe.lora, recipe.lora_rank, recipe.lora_alpha)
-    freeze(model, recipe.freeze_layers, recipe.learn_temperature)
-    return model
-
-
-def mix_with_base(model, base, shares, validate):
-    """WiSE-FT: of several shares of the trained weights, the one that is best on validation clips."""
-    tuned, found = copy_weights(trained_weights(model)), {}
-    for share in shares:
-        set_weights(model, interpolate(base, tuned, share))
-        found[share] = validate(model)["zste"] if len(shares) > 1 else None
-    best = max(shares, key=found.get) if len(shares) > 1 else shares[0]
-    set_weights(model, interpolate(base, tuned, best))
-    return {"share": best, "validation_zste": found}
 
 
 def main() -> None:
@@ -104,6 +81,7 @@ def main() -> None:
             bank, validation_bank, test_bank = clips.banks()
         drawer = Drawer(bank)
         model, processor = make_model(bank)
+        require_layers(model, recipe.freeze_layers)
         model.to(accelerator.device)
         test = Scorer(test_bank, processor, recipe.n_scenes, recipe.seed)
         validation = validation_bank and Scorer(validation_bank, processor, recipe.validation_scenes, recipe.seed)
@@ -124,7 +102,8 @@ def main() -> None:
                 score("base")
             if trainer is None or recipe.stages[number - 1] == "pretrain":
                 model = model if stage == "pretrain" else adapt(model, recipe)
-                base = tensors["base"] if tensors else copy_weights(trained_weights(model))
+                base = copy_weights(trained_weights(model)) if recipe.wise_ft else {}
+                base = tensors["base"] if tensors else base
                 accelerator.free_memory()
                 trainer = StageTrainer(
                     accelerator,
@@ -134,7 +113,7 @@ def main() -> None:
                     recipe,
                     progress,
                     run,
-                    base if recipe.wise_ft else {},
+                    base,
                     validation if recipe.eval_steps else None,
                 )
             try:
@@ -155,6 +134,7 @@ def main() -> None:
             "recipe": asdict(recipe),
             "n_train_clips": len(bank.clips),
             "captioned": not bank.classes,
+            "temporal_head": model.config.temporal_head,
             "n_eval_clips": len(test_bank.clips),
             "skipped": bank.skipped | test_bank.skipped,
             "n_parameters": model.num_parameters(),

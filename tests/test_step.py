@@ -11,7 +11,7 @@ from training.averages import copy_weights, interpolate, trained_weights, update
 from training.batches import BatchComposer
 from training.draw import Drawer
 from training.lora import add_adapters
-from training.optimization import freeze, make_optimizer
+from training.optimization import freeze, make_optimizer, require_layers
 from training.recipe import Recipe, StageSettings
 from training.step import TrainingStep
 
@@ -89,7 +89,7 @@ def test_frozen_layers_are_the_inputs_and_the_first_layers(tiny_clap):
     assert {"text_model.encoder.layer.1.output.dense.weight", "audio_projection.linear1.weight"} <= trained
     assert "audio_model.audio_encoder.layers.0.blocks.1.output.dense.weight" in trained
     with pytest.raises(ValueError, match="--freeze_layers 2: the text tower has 2 layers"):
-        freeze(model, 2, learn_temperature=True)
+        require_layers(model, 2)
 
 
 def test_matrices_alone_decay(tiny_clap):

@@ -81,7 +81,10 @@ def _eval_results(evaluated: str, figures: dict) -> list[EvalResult]:
 def _table(zste: dict[str, dict]) -> str:
     """A row per sub-task and mean, a column per model, with 95 % intervals, in percent."""
     first = next(iter(zste.values()))
-    lines = [f"| | what is asked | n | chance |{''.join(f' {name} |' for name in zste)}", "|---" * (4 + len(zste)) + "|"]
+    lines = [
+        f"| | what is asked | n | chance |{''.join(f' {name} |' for name in zste)}",
+        "|---" * (4 + len(zste)) + "|",
+    ]
     for task, asked in SHOWN.items():
         cells = [task.removeprefix("control_"), asked, first[f"{task}_n"], f"{100 * first[f'{task}_chance']:.1f}"]
         for figures in zste.values():

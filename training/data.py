@@ -12,6 +12,7 @@ from training.recipe import Recipe
 
 logger = logging.getLogger("teminal")
 
+
 @dataclass
 class Clips:
     """Clips that are not decoded yet."""

@@ -20,27 +20,35 @@ def freeze(model: TeminalModel, n_layers: int, learn_temperature: bool) -> None:
             its stages) are frozen, after TACT (arXiv 2301.02074), which freezes word embeddings and first layers;
             0: nothing.
         learn_temperature: else both logit scales are frozen.
-
-    Raises:
-        ValueError: a tower has no more than `n_layers` layers.
     """
-    encoder, text_model = model.audio_model.audio_encoder, model.text_model
+    encoder = model.audio_model.audio_encoder
     if model.config.audio_config.enable_fusion:  # scenes fit one window: what fuses longer audio is not used
         encoder.patch_embed.fusion_model.requires_grad_(False)
         encoder.patch_embed.mel_conv2d.requires_grad_(False)
     if not learn_temperature:
         model.logit_scale_a.requires_grad_(False)
         model.logit_scale_t.requires_grad_(False)
-    if not n_layers:
-        return
-    blocks = [[*stage.blocks[:-1], nn.ModuleList([stage.blocks[-1], stage.downsample])] for stage in encoder.layers]
-    layers = {"audio": list(itertools.chain.from_iterable(blocks)), "text": list(text_model.encoder.layer)}
-    for tower, parts in layers.items():
-        if n_layers >= len(parts):
-            raise ValueError(f"--freeze_layers {n_layers}: the {tower} tower has {len(parts)} layers; freeze fewer")
-    inputs = [encoder.patch_embed, encoder.batch_norm, text_model.embeddings]
-    for part in [*inputs, *layers["audio"][:n_layers], *layers["text"][:n_layers]]:
-        part.requires_grad_(False)
+    if n_layers:
+        inputs = [encoder.patch_embed, encoder.batch_norm, model.text_model.embeddings]
+        for part in [*inputs, *itertools.chain.from_iterable(layers[:n_layers] for layers in _layers(model).values())]:
+            part.requires_grad_(False)
+
+
+def require_layers(model: TeminalModel, n_layers: int) -> None:
+    """
+    Raises:
+        ValueError: a tower has no more than `n_layers` layers to freeze.
+    """
+    for tower, layers in _layers(model).items():
+        if n_layers >= len(layers):
+            raise ValueError(f"--freeze_layers {n_layers}: the {tower} tower has {len(layers)} layers; freeze fewer")
+
+
+def _layers(model: TeminalModel) -> dict[str, list[nn.Module]]:
+    """Tower -> its layers, the last block of a stage together with what makes its output coarser."""
+    stages = model.audio_model.audio_encoder.layers
+    blocks = [[*stage.blocks[:-1], nn.ModuleList([stage.blocks[-1], stage.downsample])] for stage in stages]
+    return {"audio": list(itertools.chain.from_iterable(blocks)), "text": list(model.text_model.encoder.layer)}
 
 
 def make_optimizer(

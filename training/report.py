@@ -71,7 +71,7 @@ def plot_course(path: Path, progress: Progress) -> None:
         above.plot(steps, losses, label=name, linewidth=0.8)
     above.set_yscale("log")
     above.set_ylabel("loss")
-    above.legend(frameon=False, loc="upper right")
+    above.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     starts = [i for i, item in enumerate(progress.history) if item["step"] == 1]
     for start in starts:
         label = progress.history[start]["stage"]
@@ -80,16 +80,16 @@ def plot_course(path: Path, progress: Progress) -> None:
             axes.axvline(start, color="grey", linestyle="dotted", linewidth=0.8)
     offset = {progress.history[start]["stage"]: start for start in starts}
     at = [offset[item["stage"]] + item["step"] for item in progress.validations]
-    for name in MEANS:
-        values = [100 * item["zste"][name] for item in progress.validations]
-        below.plot(at, values, marker=".", label=f"{name}, validation")
     ends = [start for start in starts if progress.history[start]["stage"] != "pretrain"]
     ends += [len(progress.history)] * (len(progress.zste) - len(ends))
-    for name in MEANS:
+    for i, name in enumerate(MEANS):
         values = [100 * result[name] for result in progress.zste.values()]
-        below.plot(ends[: len(values)], values, marker="o", linestyle="none", label=f"{name}, test")
+        below.plot(ends[: len(values)], values, f"C{i}o", label=f"{name}, test")
+        if at:
+            values = [100 * item["zste"][name] for item in progress.validations]
+            below.plot(at, values, f"C{i}.-", label=f"{name}, validation")
     below.set_ylabel("ZSTE (%)")
     below.set_xlabel("optimizer step")
-    below.legend(frameon=False)
+    below.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
