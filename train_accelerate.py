@@ -4,6 +4,7 @@ accelerate launch train_accelerate.py --config configs/quickstart.yaml
 accelerate launch train_accelerate.py --config configs/esc50_tiny.yaml --esc50_dir DIR
 """
 
+import json
 import logging
 import os
 import sys
@@ -54,7 +55,8 @@ def start(recipe):
             "launch with --multi_gpu, and with --mini_batch_size where memory is short"
         )
     logging.basicConfig(format="%(message)s", level=logging.INFO if accelerator.is_main_process else logging.ERROR)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in ("httpx", "httpx2"):  # of huggingface_hub 1 and 2
+        logging.getLogger(name).setLevel(logging.WARNING)
     if accelerator.device.type == "cpu":
         torch.set_num_threads(max(1, os.cpu_count() // accelerator.num_processes))
         torch.use_deterministic_algorithms(True)
@@ -86,7 +88,8 @@ def main() -> None:
         test = Scorer(test_bank, processor, recipe.n_scenes, recipe.seed)
         validation = validation_bank and Scorer(validation_bank, processor, recipe.validation_scenes, recipe.seed)
         output_dir.mkdir(parents=True, exist_ok=True)
-        accelerator.init_trackers("teminal", config=run)
+        scalars = {k: v if isinstance(v, int | float | str) else json.dumps(v) for k, v in run.items()}
+        accelerator.init_trackers("teminal", config=scalars)  # TensorBoard takes no others
     except (ValueError, OSError) as error:
         sys.exit(f"train_accelerate.py: error: {error}")
 

@@ -41,8 +41,9 @@ class ClipBank:
 def build_bank(clips: list[Clip]) -> ClipBank:
     """Decode clips on all cores, or take them from the file of an earlier time; faulty ones are skipped and named.
 
-    The file, 1 MB per labelled and 1.4 MB per captioned clip, lies in the folder that [`huggingface_hub.cached_assets_path`] gives (`HF_ASSETS_CACHE`),
-    under a hash of the clips, and is checked by its own hash: a damaged one is made again.
+    The file, 1 MB per labelled and 1.4 MB per captioned clip, lies in the folder that
+    [`huggingface_hub.cached_assets_path`] gives (`HF_ASSETS_CACHE`), under a hash of the clips, and is checked by its
+    own hash: a damaged one is made again.
 
     Raises:
         ValueError: there are not two usable clips (of different classes, where they have classes).

@@ -114,7 +114,8 @@ class BatchComposer(Dataset):
             for clip, offset in zip(first.clips, first.offsets, strict=True)
         )
         if first.variant is None:
-            return [x + y * np.float32(np.linalg.norm(x) / np.linalg.norm(y) * 10 ** (-first.snr_db / 20))]
+            background = y * np.float32(np.linalg.norm(x) / np.linalg.norm(y) * 10 ** (-first.snr_db / 20))
+            return [x + background] * len(audios)
         variants = render_group(x, y, snr_db=first.snr_db)
         return [variants[audio.variant] for audio in audios]
 

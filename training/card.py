@@ -19,7 +19,7 @@ SHOWN = {
     "4C": "pairing two audios and two captions",
     "5A": "which order, wording never trained on",
     "5D": "three sounds: which order",
-    "control_3A": "3A with the audios permuted: must be chance",
+    "control_3A": "the same, audios permuted: must be chance",
     "recognition": "mean of tasks 1 and 2",
     "temporal": "mean of tasks 3, 4 and 5",
     "zste": "mean of all five tasks",
@@ -81,12 +81,10 @@ def _eval_results(evaluated: str, figures: dict) -> list[EvalResult]:
 def _table(zste: dict[str, dict]) -> str:
     """A row per sub-task and mean, a column per model, with 95 % intervals, in percent."""
     first = next(iter(zste.values()))
-    lines = [
-        f"| | what is asked | n | chance |{''.join(f' {name} |' for name in zste)}",
-        "|---" * (4 + len(zste)) + "|",
-    ]
+    columns = ["", "what is asked", "n", "chance", *zste]
+    lines = [f"| {' | '.join(columns)} |", f"{'|---' * len(columns)}|"]
     for task, asked in SHOWN.items():
-        cells = [task.removeprefix("control_"), asked, first[f"{task}_n"], f"{100 * first[f'{task}_chance']:.1f}"]
+        cells = [task.replace("control_3A", "3A*"), asked, first[f"{task}_n"], f"{100 * first[f'{task}_chance']:.1f}"]
         for figures in zste.values():
             low, high = figures[f"{task}_ci95"]
             cells.append(f"{100 * figures[task]:.1f} ({100 * low:.1f} to {100 * high:.1f})")
