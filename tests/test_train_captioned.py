@@ -12,7 +12,7 @@ from dataset_scripts.bank import build_bank
 from dataset_scripts.compose import EVENT_SAMPLES, SCENE_SAMPLES
 from dataset_scripts.sources import load_source
 from dataset_scripts.synthetic import SYNTHETIC_CLASSES, synthesise
-from training.batches import BatchComposer
+from training.batches import BatchComposer, on_device
 from training.draw import Drawer
 from training.recipe import StageSettings
 from training.scratch import build_scratch_clap
@@ -31,6 +31,7 @@ CAPTIONS = [
     "A cat meows and a baby cries",
     "Waves crash",
 ]
+CUDA = torch.device("cuda")
 SOUNDS = sorted(SYNTHETIC_CLASSES)[: len(CAPTIONS)]
 
 
@@ -93,6 +94,15 @@ def test_replayed_clips_are_told_from_all_that_is_false_of_them_alone(composer):
     batch = composer[0]
     assert len(batch.replay_targets) == 16
     assert len(set(batch.replay_candidates)) == len(batch.replay_candidates)
+
+
+def test_features_made_later_are_those_of_the_workers(composer):
+    expected = composer[0]
+    later = BatchComposer(*(composer.drawer, composer.extractor, "joint", composer.settings, 0), device=CUDA)[0]
+    assert later.features is None
+    batch = on_device(later, composer.extractor, torch.device("cpu"))
+    assert batch.features.shape == expected.features.shape
+    assert (batch.features - expected.features).abs().max() <= 1e-3
 
 
 def test_a_caption_is_true_of_every_clip_that_shares_it(composer):

@@ -2,7 +2,7 @@
 
 import itertools
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,10 @@ from modeling_teminal import TeminalFeatureExtractor
 from training.augment import N_RANDOM, augment
 from training.draw import Audio, Drawer, Pair, Replay
 from training.recipe import STAGES, StageSettings
+from training.sounds import Sounds, read_sounds
 from training.truth import Truth
+
+CPU = torch.device("cpu")
 
 
 @dataclass
@@ -24,9 +27,13 @@ class Batch:
     `texts`, one per pair; `replay_candidates` (captions) with the right one of each replayed clip in
     `replay_targets`; and the names of all `clips`. Of all processes, rank after rank: `truth`, in which this
     process's pairs are those from `first_pair` on.
+
+    Of a batch for an accelerator there are `sounds` and `masks` until [`on_device`] makes its features of them.
     """
 
-    features: torch.Tensor
+    features: torch.Tensor | None
+    sounds: list[Sounds]
+    masks: torch.Tensor
     audio_rows: torch.Tensor
     texts: list[str]
     replay_candidates: list[str]
@@ -35,9 +42,15 @@ class Batch:
     truth: Truth
     first_pair: int
 
+    def pin_memory(self) -> "Batch":
+        return replace(self, sounds=[sounds.pin_memory() for sounds in self.sounds])
+
 
 class BatchComposer(Dataset):
-    """`composer[step]` is the batch of a step of one stage."""
+    """`composer[step]` is the batch of a step of one stage, for training on `device`.
+
+    For a CPU it has its features, composed in NumPy, which is faster there; for CUDA the sounds to make them of.
+    """
 
     def __init__(
         self,
@@ -48,9 +61,11 @@ class BatchComposer(Dataset):
         seed: int,
         rank: int = 0,
         n_ranks: int = 1,
+        device: torch.device = CPU,
     ):
         self.drawer, self.extractor, self.stage, self.settings, self.seed = drawer, extractor, stage, settings, seed
         self.rank, self.n_ranks = rank, n_ranks
+        self.renders = device.type != "cuda"
 
     def __len__(self) -> int:
         return self.settings.max_train_steps
@@ -72,12 +87,14 @@ class BatchComposer(Dataset):
         audios = [audio for group in group_audios[own] for audio in group]
         rows = {audio: row for row, audio in enumerate(audios)}
         audios += [replay.audio for replay in replays[own_replay]]
-        masks = np.concatenate([*group_masks[own], replay_masks[own_replay]])
+        masks = torch.from_numpy(np.concatenate([*group_masks[own], replay_masks[own_replay]]))
         candidates = self._replay_candidates(replays)
         keys = list(candidates)
         clips = self.drawer.bank.clips
         return Batch(
-            features=augment(self._features(audios), torch.from_numpy(masks)),
+            features=augment(self._features(audios), masks) if self.renders else None,
+            sounds=[] if self.renders else read_sounds(audios, self.drawer.bank),
+            masks=masks,
             audio_rows=torch.tensor([rows[pair.audio] for group in groups[own] for pair in group]),
             texts=[pair.text for group in groups[own] for pair in group],
             replay_candidates=list(candidates.values()),
@@ -127,9 +144,18 @@ def load_batches(composer: BatchComposer, first_step: int, num_workers: int) -> 
         batch_size=None,
         sampler=range(first_step, len(composer)),
         num_workers=num_workers,
+        pin_memory=not composer.renders,
         worker_init_fn=_ignore_interrupts,
         generator=torch.Generator(),  # else the workers' seed is drawn from the state that a checkpoint restores
     )
+
+
+def on_device(batch: Batch, extractor: TeminalFeatureExtractor, device: torch.device) -> Batch:
+    """The batch with its features, made on `device` where it has none yet."""
+    if batch.features is not None:
+        return batch
+    features = torch.cat([sounds.features(extractor, device) for sounds in batch.sounds])
+    return replace(batch, features=augment(features, batch.masks.to(device)), sounds=[])
 
 
 def _ignore_interrupts(worker: int) -> None:

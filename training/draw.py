@@ -19,7 +19,7 @@ BACKGROUND_SNR_DB = (3.0, 30.0)
 @dataclass(frozen=True)
 class Audio:
     """What to render: a variant of two clips' composition group, or (`variant` None) the first clip as recorded with
-    the second as background; `snr_db` is the level of the first over the second."""
+    the second as background; `snr_db` is the level of the first over the second, infinite for no second."""
 
     clips: tuple[int, int]
     variant: str | None

@@ -16,7 +16,7 @@ from transformers import ClapProcessor
 
 from modeling_teminal import TeminalModel
 from training.averages import weights_of
-from training.batches import Batch, BatchComposer, load_batches
+from training.batches import Batch, BatchComposer, load_batches, on_device
 from training.checkpoints import list_checkpoints, save_checkpoint
 from training.draw import Drawer
 from training.interrupts import Interrupts
@@ -76,7 +76,7 @@ class StageTrainer:
         settings = recipe.stage[stage]
         ranks = accelerator.process_index, accelerator.num_processes
         extractor = self.processor.feature_extractor
-        composer = BatchComposer(self.drawer, extractor, stage, settings, recipe.seed, *ranks)
+        composer = BatchComposer(self.drawer, extractor, stage, settings, recipe.seed, *ranks, accelerator.device)
         self._train_mode()
         if resumed is None:
             self._begin(stage, composer)
@@ -91,7 +91,7 @@ class StageTrainer:
         try:
             while progress.step < n_steps:
                 asked = time.perf_counter()
-                batch = next(batches)
+                batch = on_device(next(batches), extractor, accelerator.device)
                 waited_s = time.perf_counter() - asked
                 losses, signal_number = self._agree(
                     self._take_step(stage, batch, settings, state), interrupts.received
