@@ -4,6 +4,7 @@ accelerate launch train_accelerate.py --config configs/quickstart.yaml
 accelerate launch train_accelerate.py --config configs/esc50_tiny.yaml --esc50_dir DIR
 """
 
+import json
 import logging
 import os
 import sys
@@ -24,9 +25,11 @@ from eval.run_zste import versions
 from eval.score import format_table
 from training.arguments import parse_recipe
 from training.averages import copy_weights, trained_weights
+from training.card import write_card
 from training.checkpoints import find_checkpoint, identity, load_checkpoint
 from training.data import find_clips
-from training.export import export_model, push_model, write_card
+from training.draw import Drawer
+from training.export import export_model, push_model
 from training.interrupts import Interrupts
 from training.models import adapt, mix_with_base, prepare_model
 from training.optimization import require_layers
@@ -52,7 +55,8 @@ def start(recipe):
             "launch with --multi_gpu, and with --mini_batch_size where memory is short"
         )
     logging.basicConfig(format="%(message)s", level=logging.INFO if accelerator.is_main_process else logging.ERROR)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in ("httpx", "httpx2"):  # of huggingface_hub 1 and 2
+        logging.getLogger(name).setLevel(logging.WARNING)
     if accelerator.device.type == "cpu":
         torch.set_num_threads(max(1, os.cpu_count() // accelerator.num_processes))
         torch.use_deterministic_algorithms(True)
@@ -77,13 +81,15 @@ def main() -> None:
         make_model = prepare_model(recipe)
         with accelerator.local_main_process_first():
             bank, validation_bank, test_bank = clips.banks()
+        drawer = Drawer(bank)
         model, processor = make_model(bank)
         require_layers(model, recipe.freeze_layers)
         model.to(accelerator.device)
         test = Scorer(test_bank, processor, recipe.n_scenes, recipe.seed)
         validation = validation_bank and Scorer(validation_bank, processor, recipe.validation_scenes, recipe.seed)
         output_dir.mkdir(parents=True, exist_ok=True)
-        accelerator.init_trackers("teminal", config=run)
+        scalars = {k: v if isinstance(v, int | float | str) else json.dumps(v) for k, v in run.items()}
+        accelerator.init_trackers("teminal", config=scalars)  # TensorBoard takes no others
     except (ValueError, OSError) as error:
         sys.exit(f"train_accelerate.py: error: {error}")
 
@@ -106,7 +112,7 @@ def main() -> None:
                     accelerator,
                     model,
                     processor,
-                    bank,
+                    drawer,
                     recipe,
                     progress,
                     run,
@@ -130,6 +136,8 @@ def main() -> None:
         results = {
             "recipe": asdict(recipe),
             "n_train_clips": len(bank.clips),
+            "captioned": not bank.classes,
+            "temporal_head": model.config.temporal_head,
             "n_eval_clips": len(test_bank.clips),
             "skipped": bank.skipped | test_bank.skipped,
             "n_parameters": model.num_parameters(),

@@ -10,6 +10,7 @@ import numpy as np
 
 NATURAL_TRAINING = {
     "single": ["{0}."],
+    "and": ["{0} and {1}.", "{0}, and {1} as well."],
     "before": ["{0} before {1}.", "{0}, then {1}.", "{0}, and then {1}.", "First {0}, then {1}.", "Before {1}, {0}."],
     "after": ["{0} after {1}.", "After {1}, {0}.", "{0}, and before that {1}."],
     "while": ["{0} while {1}.", "{0}, and at the same time {1}.", "{0}, and meanwhile {1}."],
@@ -88,6 +89,6 @@ def say_naturally(
     if set(re.findall(r"\d", template)) != {str(number) for number in range(len(clauses))}:
         raise ValueError(f"template {template!r} does not take {len(clauses)} captions")
     if any(re.search(r",| and ", clause) for clause in clauses):
-        template = re.sub(r"\} (?=before|after|while|at the same)", "}, ", template)
+        template = re.sub(r"\} (?=and|before|after|while|at the same)", "}, ", template)
     sentence = template.format(*clauses)
     return as_sentence(sentence.rstrip("."))

@@ -6,6 +6,7 @@ import numpy as np
 
 from dataset_scripts.captions import say, say_for_training
 from dataset_scripts.clips import Clip
+from dataset_scripts.meanings import keys_of_meanings, meaning
 from dataset_scripts.natural_captions import as_clause, has_order, say_naturally
 from dataset_scripts.scenes import Caption, split_pairs
 from dataset_scripts.swaps import content
@@ -52,15 +53,20 @@ class LabelledPool:
 
 
 class CaptionedPool:
-    """Captioned clips; two events of a scene share no content word, so that order is not in doubt."""
+    """Captioned clips; two events of a scene share no content word, so that order is not in doubt.
+
+    `keys[i]` is the same for clips that share a caption, see [`keys_of_meanings`]; `key_of` is that of a meaning.
+    """
 
     def __init__(self, clips: list[Clip], indices: list[int], split: str):
         self.split = split
-        self.usable = [
-            (index, [caption for caption in clips[index].captions if as_clause(caption) and not has_order(caption)])
-            for index in indices
-        ]
-        self.usable = [(index, captions) for index, captions in self.usable if captions]
+        self.key_of = keys_of_meanings(clips)
+        self.keys = [self.key_of[meaning(clip.captions[0])] for clip in clips]
+        self.usable = []
+        for index in indices:
+            captions = [caption for caption in clips[index].captions if as_clause(caption) and not has_order(caption)]
+            if captions:
+                self.usable.append((index, [(caption, content(as_clause(caption))) for caption in captions]))
         if len(self.usable) < 2:
             raise ValueError(f"{len(self.usable)} clips have a caption without an order of its own; scenes need two")
 
@@ -68,11 +74,10 @@ class CaptionedPool:
         for attempt in range(1000):
             n_drawn = n_events if attempt < 500 else 2
             drawn = [self.usable[i] for i in rng.integers(0, len(self.usable), n_drawn)]
-            captions = [str(rng.choice(captions)) for _, captions in drawn]
-            words = [content(as_clause(caption)) for caption in captions]
-            distinct = len({index for index, _ in drawn}) == n_drawn
-            if distinct and not any(one & other for one, other in itertools.combinations(words, 2)):
-                return None, [index for index, _ in drawn], captions, None
+            chosen = [captions[rng.integers(len(captions))] for _, captions in drawn]
+            distinct = len({self.keys[index] for index, _ in drawn}) == n_drawn
+            if distinct and not any(one & other for (_, one), (_, other) in itertools.combinations(chosen, 2)):
+                return None, [index for index, _ in drawn], [caption for caption, _ in chosen], None
         raise ValueError(f"{self.split}: no two clips have captions without a word in common")
 
     def say(self, rng: np.random.Generator, relation: str, captions: tuple[str, ...]) -> str:

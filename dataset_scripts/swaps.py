@@ -30,14 +30,20 @@ SYNONYMS = {
     **{"children": "child", "baby": "child", "infant": "child"},
 }
 FUNCTION_WORDS = "a an the and of in on at with by into from to some several sound noise is are"
+BASE_FORMS = {form: verb for verb, form in PLURAL_FORMS.items()}
+BASE_FORMS |= {form: BASE_FORMS[participle] for form, participle in SINGULAR_FORMS.items()}
+
+
+def content_words(clause: str) -> list[str]:
+    """The words that carry a clause's meaning, without inflection, as they come."""
+    words = [word for word in clause.lower().replace(",", "").split() if word not in FUNCTION_WORDS.split()]
+    words = [BASE_FORMS.get(word) or re.sub(r"(?<=[^su])s$", "", word) for word in words]
+    words = [SYNONYMS.get(word, word) for word in words]
+    return [word for word in words if word not in FUNCTION_WORDS.split()]
 
 
 def content(clause: str) -> set[str]:
-    """The words that carry a clause's meaning, without inflection."""
-    verbs = {form: verb for verb, form in PLURAL_FORMS.items()}
-    verbs |= {form: verbs[participle] for form, participle in SINGULAR_FORMS.items()}
-    words = [verbs.get(word, re.sub(r"(?<=[^su])s$", "", word)) for word in clause.lower().replace(",", "").split()]
-    return {SYNONYMS.get(word, word) for word in words} - set(FUNCTION_WORDS.split())
+    return set(content_words(clause))
 
 
 def lacks_subject(clause: str) -> bool:

@@ -56,9 +56,9 @@ def banks_of_its_own(tmp_path_factory):
         yield
 
 
-def run_cli(*args: object, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+def run_cli(*args: object, cwd: Path = ROOT, timeout_s: float = 300) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=timeout_s, check=False
     )
 
 

@@ -66,6 +66,24 @@ def test_a_stage_starts_from_a_saved_model(run, tiny_recipe, esc50_dir, tmp_path
     assert alone["after B"] == whole["after B"]
 
 
+FAULT = """
+import sys
+import train_accelerate
+from training.batches import BatchComposer
+
+BatchComposer._features = lambda self, audios: 1 / 0
+sys.argv = ["train_accelerate.py", *sys.argv[1:]]
+train_accelerate.main()
+"""
+
+
+def test_a_fault_in_a_worker_ends_the_run(tiny_recipe, esc50_dir, tmp_path):
+    flags = ["--config", tiny_recipe, "--esc50_dir", esc50_dir, "--output_dir", tmp_path / "run"]
+    result = run_cli("-c", FAULT, *flags, "--dataloader_num_workers", 1, timeout_s=150)
+    assert result.returncode == 1
+    assert "ZeroDivisionError" in result.stderr
+
+
 def no_table(root):
     (root / "meta" / "esc50.csv").unlink()
 

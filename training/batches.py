@@ -89,6 +89,7 @@ class BatchComposer(Dataset):
         audios += [replay.audio for replay in replays[own_replay]]
         masks = torch.from_numpy(np.concatenate([*group_masks[own], replay_masks[own_replay]]))
         candidates = self._replay_candidates(replays)
+        keys = list(candidates)
         clips = self.drawer.bank.clips
         return Batch(
             features=augment(self._features(audios), masks) if self.renders else None,
@@ -96,19 +97,22 @@ class BatchComposer(Dataset):
             masks=masks,
             audio_rows=torch.tensor([rows[pair.audio] for group in groups[own] for pair in group]),
             texts=[pair.text for group in groups[own] for pair in group],
-            replay_candidates=candidates,
-            replay_targets=torch.tensor([candidates.index(replay.text) for replay in replays[own_replay]]).long(),
+            replay_candidates=list(candidates.values()),
+            replay_targets=torch.tensor([keys.index(replay.key) for replay in replays[own_replay]]).long(),
             clips=[clips[index].name for index in dict.fromkeys(i for audio in audios for i in audio.clips)],
             truth=Truth([pair for group in groups for pair in group]),
             first_pair=sum(len(group) for group in groups[: own.start]),
         )
 
-    def _replay_candidates(self, replays: list[Replay]) -> list[str]:
-        """All class captions; of captioned clips, those of the whole batch and what they become when swapped."""
-        if not replays or self.drawer.class_captions:
-            return self.drawer.class_captions if replays else []
-        swapped = [replay.swapped for replay in replays if replay.swapped]
-        return list(dict.fromkeys([replay.text for replay in replays] + swapped))
+    def _replay_candidates(self, replays: list[Replay]) -> dict[str, str]:
+        """Key -> caption, one of each: all class captions; of captioned clips, those of the whole batch and what they
+        become when swapped. So none but its target is true of a replayed clip."""
+        if not replays:
+            return {}
+        if self.drawer.class_captions:
+            return {caption: caption for caption in self.drawer.class_captions}
+        swapped = dict(replay.swapped for replay in replays if replay.swapped)
+        return swapped | {replay.key: replay.text for replay in replays}
 
     def _features(self, audios: list[Audio]) -> torch.Tensor:
         """(audios, channels, frames, mel bins); rendered a group at a time, so that waveforms stay in the cache."""
@@ -127,7 +131,8 @@ class BatchComposer(Dataset):
             for clip, offset in zip(first.clips, first.offsets, strict=True)
         )
         if first.variant is None:
-            return [x + y * np.float32(np.linalg.norm(x) / np.linalg.norm(y) * 10 ** (-first.snr_db / 20))]
+            background = y * np.float32(np.linalg.norm(x) / np.linalg.norm(y) * 10 ** (-first.snr_db / 20))
+            return [x + background] * len(audios)
         variants = render_group(x, y, snr_db=first.snr_db)
         return [variants[audio.variant] for audio in audios]
 

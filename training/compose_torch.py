@@ -42,11 +42,11 @@ def over_background(clips: torch.Tensor, snr_db: torch.Tensor) -> torch.Tensor:
     """Recorded clips with another one under each.
 
     Args:
-        clips: (K, 2, EVENT_SAMPLES), clip and background, any float type, not silent.
-        snr_db: (K,) level of the clip over its background.
+        clips: (K, 2, samples), clip and background, any float type, not silent.
+        snr_db: (K,) level of the clip over its background; infinite: without any.
 
     Returns:
-        (K, EVENT_SAMPLES) fp32, the clip at its own level.
+        (K, samples) fp32, the clip at its own level.
     """
     clip, background = clips.float().unbind(1)
     gain = (_sum(clip.square()) / _sum(background.square())).sqrt() * 10 ** (-snr_db / 20)

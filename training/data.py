@@ -1,6 +1,7 @@
 """The clips of a run: which are trained on, validated on and tested on, none of one recording in two of them."""
 
 import itertools
+import logging
 from dataclasses import dataclass
 
 from dataset_scripts.bank import ClipBank, build_bank
@@ -8,6 +9,8 @@ from dataset_scripts.clips import Clip, digest
 from dataset_scripts.sources import OPTIONS, load_source, select_folds, taken_options
 from dataset_scripts.splits import drop_recordings_of
 from training.recipe import Recipe
+
+logger = logging.getLogger("teminal")
 
 
 @dataclass
@@ -50,16 +53,33 @@ def find_clips(recipe: Recipe) -> Clips:
         theirs = taken_options(recipe.source)
         clips = load_source(recipe.source, **{name: given[name] for name in theirs})
         evaluated = load_source(eval_source, **{name: given[name] for name in given if name not in theirs})
-    if recipe.source == eval_source or clips[0].fold is not None:
+    if not evaluated[0].label:
+        raise ValueError(
+            f"--eval_source {eval_source}: ZSTE needs classes, and these clips have captions; add --eval_source esc50 "
+            "--esc50_dir DIR, or --eval_source synthetic"
+        )
+    if clips[0].label:
         train = select_folds(clips, recipe.train_folds, "--train_folds", recipe.source)
     else:
-        train = [clip for clip in clips if clip.split == "train" and clip.audio is not None]
+        _check_text_warmup(recipe)
+        in_split = [clip for clip in clips if clip.split == "train"]
+        train = [clip for clip in in_split if clip.audio is not None]
         if not train:
             raise ValueError(f"--source {recipe.source}: no training clip has audio; --audio_dir says where it is")
+        logger.info("%d of %d training clips have audio", len(train), len(in_split))
     test = select_folds(evaluated, recipe.eval_folds, "--eval_folds", eval_source)
     validation = select_folds(evaluated, recipe.validation_folds, "--validation_folds", eval_source)
     validation = drop_recordings_of(test, validation)
     return Clips(drop_recordings_of(test + validation, train), validation, test, eval_source == recipe.source)
+
+
+def _check_text_warmup(recipe: Recipe) -> None:
+    for stage, settings in recipe.stage.items():
+        if settings.text_warmup_steps:
+            raise ValueError(
+                f"{stage}.text_warmup_steps: {settings.text_warmup_steps} would need classes, and clips of --source "
+                f"{recipe.source} have captions; set it to 0"
+            )
 
 
 def _check_folds(recipe: Recipe, eval_source: str) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from dataset_scripts.bank import ClipBank
 from dataset_scripts.captions import say
 from dataset_scripts.compose import EVENT_SAMPLES, OVERLAY_SNR_DB
+from dataset_scripts.meanings import meaning
 from dataset_scripts.natural_captions import as_clause, as_sentence
 from dataset_scripts.pools import CaptionedPool, LabelledPool
 from dataset_scripts.scenes import VARIANTS, Caption, Scene, variant_scene
@@ -18,7 +19,7 @@ BACKGROUND_SNR_DB = (3.0, 30.0)
 @dataclass(frozen=True)
 class Audio:
     """What to render: a variant of two clips' composition group, or (`variant` None) the first clip as recorded with
-    the second as background; `snr_db` is the level of the first over the second."""
+    the second as background; `snr_db` is the level of the first over the second, infinite for no second."""
 
     clips: tuple[int, int]
     variant: str | None
@@ -39,17 +40,21 @@ class Pair:
 
 @dataclass(frozen=True)
 class Replay:
-    """A single clip as recorded, what is said of it, and a false statement where its caption can be swapped."""
+    """A single clip as recorded, what is said of it, and a false statement where its caption can be swapped.
+
+    Statements of the same key are true of the same clips.
+    """
 
     audio: Audio
     text: str
-    swapped: str | None
+    key: str
+    swapped: tuple[str, str] | None = None  # key, text
 
 
 class Drawer:
     """Draws from the clips of a bank; class pairs held out for evaluation never meet.
 
-    What is true is decided by the class of a labelled clip, by the first caption of a captioned one.
+    What is true is decided by the class of a labelled clip; captioned clips that share a caption are alike.
     """
 
     def __init__(self, bank: ClipBank):
@@ -62,8 +67,9 @@ class Drawer:
             self.class_captions = [say(Caption("single", (label,))) for label in bank.classes]
         else:
             self.pool = CaptionedPool(bank.clips, indices, "train")
-            self.keys = [as_clause(clip.captions[0]) for clip in bank.clips]
+            self.keys = self.pool.keys
             self.class_captions = []
+        self.recorded = [i for i, clip in enumerate(bank.clips) if clip.label or any(map(as_clause, clip.captions))]
 
     def group(self, stage: str, rng: np.random.Generator, number: int) -> list[Pair]:
         """The pairs of one composition group (A, B, joint) or clip (pretrain)."""
@@ -77,16 +83,22 @@ class Drawer:
         audio = self._clip(rng)
         clip = self.bank.clips[audio.clips[0]]
         if clip.label:
-            return Replay(audio, say(Caption("single", (clip.label,))), None)
-        caption = clip.captions[rng.integers(len(clip.captions))]
-        return Replay(audio, as_sentence(as_clause(caption)), swap_order(caption))
+            caption = say(Caption("single", (clip.label,)))
+            return Replay(audio, caption, caption)
+        caption, key = self._caption(rng, clip), self.keys[audio.clips[0]]
+        text, swapped = as_sentence(as_clause(caption)), swap_order(caption)
+        if not swapped:
+            return Replay(audio, text, key)
+        words = meaning(swapped)
+        false_key = self.pool.key_of.get(words, words)
+        false = (false_key, as_sentence(as_clause(swapped))) if false_key != key else None
+        return Replay(audio, text, key, false)
 
     def _one_clip(self, rng, number):
         audio = self._clip(rng)
-        clip = audio.clips[0]
-        caption = self.bank.clips[clip].label or self.bank.clips[clip].captions[0]
-        key = self.keys[clip]
-        text = self.pool.say(rng, "single", (caption,))
+        clip = self.bank.clips[audio.clips[0]]
+        key = self.keys[audio.clips[0]]
+        text = self.pool.say(rng, "single", (clip.label or self._caption(rng, clip),))
         return [Pair(audio, Scene("single", (key,)), Caption("single", (key,)), text, number)]
 
     def _one_against_several(self, rng, number):
@@ -130,10 +142,17 @@ class Drawer:
 
         return keys, audio, say_of
 
+    def _caption(self, rng, clip):
+        captions = [caption for caption in clip.captions if as_clause(caption)]
+        return captions[rng.integers(len(captions))]
+
     def _clip(self, rng):
-        """A random clip as recorded over another of its class (or itself), so that nothing unsaid can be heard."""
-        clip = int(rng.integers(len(self.bank.clips)))
+        """A random clip as recorded: from any moment on and over another of its class, so that nothing unsaid can be
+        heard; a captioned one from its start and alone, for its caption may say what comes first."""
+        clip = self.recorded[rng.integers(len(self.recorded))]
         label = self.bank.labels[clip]
-        background = int(rng.choice(self.bank.by_class[label])) if label else clip
+        if not label:
+            return Audio((clip, clip), None, (0, 0), np.inf)
+        background = int(rng.choice(self.bank.by_class[label]))
         offsets = tuple(rng.integers(0, EVENT_SAMPLES, 2).tolist())
         return Audio((clip, background), None, offsets, float(rng.uniform(*BACKGROUND_SNR_DB)))

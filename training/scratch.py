@@ -18,10 +18,12 @@ from transformers import (
 from dataset_scripts.bank import ClipBank
 from dataset_scripts.captions import DEFAULT, TRAINING
 from dataset_scripts.compose import SAMPLING_RATE
+from dataset_scripts.natural_captions import NATURAL_TRAINING
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
 
 SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 MAX_TOKENS = 64
+MAX_TOKENS_OF_CAPTIONS = 256  # two captions of people in one
 
 
 def build_scratch_clap(
@@ -38,7 +40,7 @@ def build_scratch_clap(
     """A randomly initialised model, but for a pretrained text encoder if there is one, and its processor.
 
     Args:
-        bank: training clips: their labels feed the tokenizer, their features the input normalisation.
+        bank: training clips: their labels or captions feed the tokenizer, their features the input normalisation.
         temporal_head: whether the model has one.
         text_encoder: pretrained text tower and tokenizer, of [`load_text_encoder`]; `vocab_size` and `text_config`
             are then not used.
@@ -50,9 +52,9 @@ def build_scratch_clap(
         text_model, tokenizer = text_encoder
         full_text_config = text_model.config
     else:
-        tokenizer = _train_tokenizer(bank.classes, vocab_size)
+        tokenizer = _train_tokenizer(bank, vocab_size)
         full_text_config = ClapTextConfig(
-            vocab_size=len(tokenizer), max_position_embeddings=MAX_TOKENS + 2, **text_config
+            vocab_size=len(tokenizer), max_position_embeddings=tokenizer.model_max_length + 2, **text_config
         )
     config = TeminalConfig(
         audio_config=ClapAudioConfig(**audio_config).to_dict(),
@@ -68,15 +70,23 @@ def build_scratch_clap(
     return model, ClapProcessor(extractor, tokenizer)
 
 
-def _train_tokenizer(classes: list[str], vocab_size: int) -> RobertaTokenizer:
-    labels = [label.replace("_", " ") for label in classes]
-    templates = [*DEFAULT.values(), *itertools.chain.from_iterable(TRAINING.values())]
-    texts = [template.format(x, y) for template in templates for x, y in itertools.pairwise([*labels, labels[0]])]
+def _train_tokenizer(bank: ClipBank, vocab_size: int) -> RobertaTokenizer:
     bpe = ByteLevelBPETokenizer()
-    bpe.train_from_iterator(texts, vocab_size=vocab_size, min_frequency=2, special_tokens=SPECIAL_TOKENS)
+    bpe.train_from_iterator(_texts(bank), vocab_size=vocab_size, min_frequency=2, special_tokens=SPECIAL_TOKENS)
     learned = json.loads(bpe.to_str())["model"]
     merges = [tuple(merge) for merge in learned["merges"]]
-    return RobertaTokenizer(vocab=learned["vocab"], merges=merges, model_max_length=MAX_TOKENS)
+    max_tokens = MAX_TOKENS if bank.classes else MAX_TOKENS_OF_CAPTIONS
+    return RobertaTokenizer(vocab=learned["vocab"], merges=merges, model_max_length=max_tokens)
+
+
+def _texts(bank: ClipBank) -> list[str]:
+    """Every label in every wording; or the captions as they are, and the wordings that join them."""
+    if not bank.classes:
+        captions = [caption for clip in bank.clips for caption in clip.captions]
+        return [*captions, *itertools.chain.from_iterable(NATURAL_TRAINING.values())]
+    labels = [label.replace("_", " ") for label in bank.classes]
+    templates = [*DEFAULT.values(), *itertools.chain.from_iterable(TRAINING.values())]
+    return [template.format(x, y) for template in templates for x, y in itertools.pairwise([*labels, labels[0]])]
 
 
 @torch.no_grad()

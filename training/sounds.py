@@ -1,13 +1,14 @@
 """What a worker reads for a batch whose waveforms and features an accelerator makes."""
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from dataset_scripts.bank import ClipBank
-from dataset_scripts.compose import EVENT_SAMPLES, SAMPLING_RATE
+from dataset_scripts.compose import SAMPLING_RATE
 from dataset_scripts.scenes import VARIANTS
 from modeling_teminal import TeminalFeatureExtractor
 from training.compose_torch import over_background, render_groups
@@ -21,7 +22,7 @@ class Sounds:
     """Some audios of a batch, not rendered yet.
 
     Attributes:
-        pairs: (S, 2, EVENT_SAMPLES) fp16, from the drawn offsets on: the two loops of each composition group, or each
+        pairs: (S, 2, samples) fp16, from the drawn offsets on: the two loops of each composition group, or each
             recorded clip and its background.
         snr_db: (S,) level of the first over the second.
         rows: (A,) the audios among the 4 S variants of all groups; `None` for recorded clips.
@@ -48,17 +49,22 @@ def read_sounds(audios: list[Audio], bank: ClipBank) -> list[Sounds]:
     """Read what `audios` are made of; their order is kept, and those of one group lie side by side."""
     found = []
     for recorded, kind in itertools.groupby(audios, key=lambda audio: audio.variant is None):
-        groups = [list(group) for _, group in itertools.groupby(kind, key=lambda audio: (audio.clips, audio.offsets))]
+        of_bank = bank.raw if recorded else bank.loops
+        groups = [[audio] for audio in kind] if recorded else _groups(kind)
         for start in range(0, len(groups), PAIRS_AT_ONCE):
             some = groups[start : start + PAIRS_AT_ONCE]
-            pairs = np.empty((len(some), 2, EVENT_SAMPLES), np.float16)
+            pairs = np.empty((len(some), 2, of_bank.shape[1]), np.float16)
             for pair, (first, *_) in zip(pairs, some, strict=True):
                 for sound, clip, offset in zip(pair, first.clips, first.offsets, strict=True):
-                    sound[:] = np.roll(bank.raw[clip] if recorded else bank.loops[clip], offset)
+                    sound[:] = np.roll(of_bank[clip], offset)
             snr_db = torch.tensor([group[0].snr_db for group in some], dtype=torch.float64)
             rows = None if recorded else torch.tensor(_rows(some))
             found.append(Sounds(torch.from_numpy(pairs), snr_db, rows))
     return found
+
+
+def _groups(audios: Iterable[Audio]) -> list[list[Audio]]:
+    return [list(group) for _, group in itertools.groupby(audios, key=lambda audio: (audio.clips, audio.offsets))]
 
 
 def _rows(groups: list[list[Audio]]) -> list[int]:

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,6 @@ from accelerate.utils import broadcast, broadcast_object_list
 from tqdm.auto import tqdm
 from transformers import ClapProcessor
 
-from dataset_scripts.bank import ClipBank
 from modeling_teminal import TeminalModel
 from training.averages import weights_of
 from training.batches import Batch, BatchComposer, load_batches, on_device
@@ -46,7 +46,7 @@ class StageTrainer:
     accelerator: Accelerator
     model: TeminalModel
     processor: ClapProcessor
-    bank: ClipBank
+    drawer: Drawer
     recipe: Recipe
     progress: Progress
     run: dict
@@ -54,7 +54,6 @@ class StageTrainer:
     validate: Callable[[TeminalModel], dict] | None = None
 
     def __post_init__(self):
-        self.drawer = Drawer(self.bank)
         prepared_model = self.accelerator.prepare(self.model)
         tokenizer = self.processor.tokenizer
         self.step = TrainingStep(self.accelerator, prepared_model, self.model, tokenizer, self.recipe)
@@ -89,25 +88,35 @@ class StageTrainer:
         shown = {"desc": f"stage {stage}", "unit": "step", "disable": not accelerator.is_main_process}
         bar = tqdm(total=n_steps, initial=progress.step, **shown)
         batches = iter(load_batches(composer, progress.step, self.num_workers))
-        while progress.step < n_steps:
-            asked = time.perf_counter()
-            batch = on_device(next(batches), extractor, accelerator.device)
-            waited_s = time.perf_counter() - asked
-            losses, signal_number = self._agree(self._take_step(stage, batch, settings, state), interrupts.received)
-            time_s = time_before + time.perf_counter() - started
-            progress.add_step(stage, losses, len(batch.truth.group), waited_s, time_s)
-            bar.update()
-            bar.set_postfix({name: f"{loss:.3f}" for name, loss in losses.items()}, refresh=False)
-            last = progress.step == n_steps
-            if last or progress.step % recipe.logging_steps == 0:
-                self._report(losses, state)
-            if self.validate and (last or progress.step % recipe.eval_steps == 0):
-                self._validate(stage, state)
-            if last or signal_number or progress.step % recipe.save_steps == 0:
-                self._save(state)
-            if signal_number and not last:
-                logger.info("stopped after step %d of stage %s; --resume_from_checkpoint latest", progress.step, stage)
-                raise SystemExit(128 + signal_number)
+        try:
+            while progress.step < n_steps:
+                asked = time.perf_counter()
+                batch = on_device(next(batches), extractor, accelerator.device)
+                waited_s = time.perf_counter() - asked
+                losses, signal_number = self._agree(
+                    self._take_step(stage, batch, settings, state), interrupts.received
+                )
+                time_s = time_before + time.perf_counter() - started
+                progress.add_step(stage, losses, len(batch.truth.group), waited_s, time_s)
+                bar.update()
+                bar.set_postfix({name: f"{loss:.3f}" for name, loss in losses.items()}, refresh=False)
+                last = progress.step == n_steps
+                if last or progress.step % recipe.logging_steps == 0:
+                    self._report(losses, state)
+                if self.validate and (last or progress.step % recipe.eval_steps == 0):
+                    self._validate(stage, state)
+                if last or signal_number or progress.step % recipe.save_steps == 0:
+                    self._save(state)
+                if signal_number and not last:
+                    logger.info(
+                        "stopped after step %d of stage %s; --resume_from_checkpoint latest", progress.step, stage
+                    )
+                    raise SystemExit(128 + signal_number)
+        except BaseException as error:
+            traceback.clear_frames(error.__traceback__)  # they may hold the batches
+            raise
+        finally:
+            del batches  # ends their workers, which leave signals to this process: it would wait for them at its end
         bar.close()
         state.end()
         self.model.eval()
