@@ -49,8 +49,8 @@ def read_sounds(audios: list[Audio], bank: ClipBank) -> list[Sounds]:
     """Read what `audios` are made of; their order is kept, and those of one group lie side by side."""
     found = []
     for recorded, kind in itertools.groupby(audios, key=lambda audio: audio.variant is None):
-        of_bank = bank.raw if recorded else bank.loops
-        groups = [[audio] for audio in kind] if recorded else _groups(kind)
+        of_kind, of_bank = list(kind), bank.raw if recorded else bank.loops
+        groups = [[audio] for audio in of_kind] if recorded else _groups(of_kind)
         for start in range(0, len(groups), PAIRS_AT_ONCE):
             some = groups[start : start + PAIRS_AT_ONCE]
             pairs = np.empty((len(some), 2, of_bank.shape[1]), np.float16)
