@@ -1,17 +1,17 @@
 """TeminAL's training step and the checkpoint that both sides of `train_step.py` start from."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 import yaml
 from accelerate import Accelerator
-from torch.utils.data import DataLoader
 from transformers import ClapConfig, ClapProcessor
 
 from dataset_scripts.bank import ClipBank
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
-from training.batches import Batch, BatchComposer, load_batches
+from training.batches import Batch, BatchComposer, load_batches, on_device
 from training.draw import Drawer, Pair
 from training.optimization import make_optimizer
 from training.recipe import Recipe
@@ -45,8 +45,9 @@ class OurStep:
         self.state = StageState(self.accelerator, self.model, optimizer, scheduler, recipe.ema_decay)
         self.max_grad_norm = recipe.max_grad_norm
 
-    def batches(self, num_workers: int) -> DataLoader:
-        return load_batches(self.composer, 0, num_workers)
+    def batches(self, num_workers: int) -> Iterator[Batch]:
+        for batch in load_batches(self.composer, 0, num_workers):
+            yield on_device(batch, self.composer.extractor, self.accelerator.device)
 
     def step(self, batch: Batch) -> float:
         losses = self.training_step.backward(batch, self.settings)

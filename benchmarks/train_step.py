@@ -59,7 +59,8 @@ def serve(connection, whose: str, name: str, checkpoint: Path, args: argparse.Na
     size, _, precision = name.partition("_")
     settings = StageSettings(10**6, N_GROUPS[args.device.type][size], LEARNING_RATE[size], in_group_weight=2.0)
     extractor = TeminalFeatureExtractor.from_pretrained(checkpoint)
-    composer = BatchComposer(OrderDrawer(read_bank(args.esc50_dir)), extractor, "B", settings, seed=0)
+    drawer = OrderDrawer(read_bank(args.esc50_dir))
+    composer = BatchComposer(drawer, extractor, "B", settings, seed=0, device=args.device)
     if whose == "ours":
         side = OurStep(checkpoint, composer, args.device, precision == "bf16")
     else:
@@ -73,7 +74,7 @@ def serve(connection, whose: str, name: str, checkpoint: Path, args: argparse.Na
     figures = {f"{whose}_peak_mb": peak_mb}
     if whose == "ours":
         with FlopCounterMode(display=False) as counter:
-            side.training_step.backward(composer[0], settings)
+            side.training_step.backward(next(side.batches(0)), settings)
         figures["gflop"] = counter.get_total_flops() / 1e9
     connection.send(figures)
 
