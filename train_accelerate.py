@@ -13,8 +13,10 @@ from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
-# Batches are composed beside the model: idle OpenMP threads must sleep, not spin, or they take the composers' cores.
+# Batches are composed beside the model: idle OpenMP threads must sleep, not spin, or they take the composers' cores,
+# and a composer's dot product must not wait for a thread of NumPy's BLAS that finds no free core.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import torch
 from accelerate import Accelerator

@@ -1,0 +1,69 @@
+"""TeminAL's training step and the checkpoint that both sides of `train_step.py` start from."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from accelerate import Accelerator
+from transformers import ClapConfig, ClapProcessor
+
+from dataset_scripts.bank import ClipBank
+from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
+from training.batches import Batch, BatchComposer, load_batches, on_device
+from training.draw import Drawer, Pair
+from training.optimization import make_optimizer
+from training.recipe import Recipe
+from training.scratch import build_scratch_clap
+from training.state import StageState
+from training.step import TrainingStep
+
+TINY = Path(__file__).parents[1] / "configs" / "esc50_tiny.yaml"
+
+
+class OrderDrawer(Drawer):
+    """Stage B's groups without the pair of the single variant."""
+
+    def group(self, stage: str, rng: np.random.Generator, number: int) -> list[Pair]:
+        return [pair for pair in super().group(stage, rng, number) if pair.audio.variant != "single"]
+
+
+class OurStep:
+    """A step of [`training.stage.StageTrainer`]."""
+
+    def __init__(self, checkpoint: Path, composer: BatchComposer, device: torch.device, bf16: bool):
+        self.composer, self.settings = composer, composer.settings
+        recipe = Recipe(mixed_precision="bf16" if bf16 else "no")
+        self.accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=recipe.mixed_precision)
+        self.model = TeminalModel.from_pretrained(checkpoint).to(device).train()
+        self.model.audio_model.audio_encoder.batch_norm.eval()
+        tokenizer = ClapProcessor.from_pretrained(checkpoint).tokenizer
+        prepared = self.accelerator.prepare(self.model)
+        self.training_step = TrainingStep(self.accelerator, prepared, self.model, tokenizer, recipe)
+        optimizer, scheduler = make_optimizer(self.model, self.settings, recipe)
+        self.state = StageState(self.accelerator, self.model, optimizer, scheduler, recipe.ema_decay)
+        self.max_grad_norm = recipe.max_grad_norm
+
+    def batches(self, num_workers: int) -> Iterator[Batch]:
+        for batch in load_batches(self.composer, 0, num_workers):
+            yield on_device(batch, self.composer.extractor, self.accelerator.device)
+
+    def step(self, batch: Batch) -> float:
+        losses = self.training_step.backward(batch, self.settings)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), self.max_grad_norm)
+        self.state.update()
+        self.training_step.clamp_temperature()
+        return losses["loss"].item()
+
+
+def save_checkpoint(size: str, bank: ClipBank, folder: Path) -> None:
+    """The model of the tiny recipe, or one of the size of laion/clap-htsat-unfused with the tiny one's tokenizer."""
+    torch.manual_seed(0)
+    model, processor = build_scratch_clap(bank, temporal_head=False, **yaml.safe_load(TINY.read_text())["scratch"])
+    if size == "full":
+        model = TeminalModel(TeminalConfig(**ClapConfig().to_dict()))
+        extractor = TeminalFeatureExtractor(truncation="rand_trunc", frequency_min=50)
+        processor = ClapProcessor(extractor, processor.tokenizer)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
