@@ -100,7 +100,8 @@ def test_push_and_load_back(tiny_clap, inputs, tmp_path, run):
     assert len(weights) > 1
     assert all(name.endswith(".safetensors") for name in weights)
     sources = {path.name for path in (ROOT / "modeling_teminal").glob("*_teminal.py")}
-    assert sources == {name for name in files if name.endswith(".py")}
+    for_training_alone = {"chunked_loss_teminal.py"}  # no model imports it
+    assert sources - for_training_alone == {name for name in files if name.endswith(".py")}
 
     report = torch.load(tmp_path / "report.pt")
     trusted = dict.fromkeys(("trusted", "first", "last"), "TeminalModel")
