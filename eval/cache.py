@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from dataset_scripts.atomic import write_whole
 from eval.models import AudioTextModel
 
-PART_SIZE = 256  # embeddings in a file: what an interruption costs at most
+PART_SIZE = {"audio": 64, "text": 1024}  # embeddings in a file: what an interruption costs at most
 
 
 class Embedder:
@@ -61,7 +61,8 @@ class Embedder:
         known = self._read(folder)
         row_of = {key: row for row, key in reversed(list(enumerate(keys))) if key not in known}
         todo = [(key, row) for key, row in reversed(row_of.items())]
-        parts = [todo[start : start + PART_SIZE] for start in range(0, len(todo), PART_SIZE)]
+        size = PART_SIZE[kind]
+        parts = [todo[start : start + size] for start in range(0, len(todo), size)]
         self.state.wait_for_everyone()  # all have the same parts before the first is written
         mine = parts[self.state.process_index :: self.state.num_processes]
         with tqdm(desc=f"embed {kind}", total=sum(map(len, mine)), disable=not self.state.is_main_process) as bar:

@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -65,8 +66,17 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model_type", default="clap", choices=MODEL_TYPES, help="the library that they are of")
     parser.add_argument("--per_device_eval_batch_size", type=int, default=16)
     parser.add_argument("--cache_dir", help="of embeddings; default: teminal/embeddings in HF_ASSETS_CACHE")
-    parser.add_argument("--output_json", help="where every figure is written")
+    parser.add_argument("--output_json", type=Path, help="where every figure is written")
 
 
 def load_model(model_name_or_path: str, args: argparse.Namespace) -> AudioTextModel:
     return MODEL_TYPES[args.model_type](model_name_or_path, args.per_device_eval_batch_size)
+
+
+def names_of(model_names_or_paths: list[str]) -> dict[str, str]:
+    """A short name for each model, the last part of its path or id; the whole one where two share it."""
+    short = [Path(path).name for path in model_names_or_paths]
+    return {
+        name if short.count(name) == 1 else path.replace("/", "_"): path
+        for name, path in zip(short, model_names_or_paths, strict=True)
+    }

@@ -66,13 +66,14 @@ def score_examples(
     return score_cosines(examples, cosines.numpy(), seed)
 
 
-def score_cosines(examples: list[Example], cosines: np.ndarray, seed: int = 0) -> dict:
-    """Every ZSTE figure, plus `control_3A` to `control_3C` with the audios permuted among scenes.
+def scores_of(asked: list[Example], examples: list[Example], cosines: np.ndarray) -> list[np.ndarray]:
+    """The candidates' scores of each example `asked`.
 
     Args:
+        asked: some of `examples`, or such with others' audios.
         examples: those of each sub-task in order of their scenes.
-        cosines: (audios, captions), rows in order of [`distinct_audios`], columns of [`distinct_captions`].
-        seed: of the bootstrap and the permutation.
+        cosines: (audios, captions), rows in order of [`distinct_audios`] of `examples`, columns of
+            [`distinct_captions`].
     """
     row_of = {audio: row for row, audio in enumerate(distinct_audios(examples))}
     column_of = {caption: column for column, caption in enumerate(distinct_captions(examples))}
@@ -80,14 +81,22 @@ def score_cosines(examples: list[Example], cosines: np.ndarray, seed: int = 0) -
         candidates: np.array([column_of[caption] for caption in candidates])
         for candidates in {example.candidates for example in examples}
     }
+    return [
+        cosines[np.ix_([row_of[audio] for audio in example.audios], columns[example.candidates])].ravel()
+        for example in asked
+    ]
+
+
+def score_cosines(examples: list[Example], cosines: np.ndarray, seed: int = 0) -> dict:
+    """Every ZSTE figure, plus `control_3A` to `control_3C` with the audios permuted among scenes.
+
+    `examples` and `cosines` are those of [`scores_of`]; `seed` is of the bootstrap and the permutation.
+    """
     metric = evaluate.load(str(Path(__file__).parent / "zste"))
 
     def compute(asked):
-        rows = [[row_of[audio] for audio in example.audios] for example in asked]
         return metric.compute(
-            predictions=[
-                cosines[np.ix_(r, columns[example.candidates])].ravel() for r, example in zip(rows, asked, strict=True)
-            ],
+            predictions=scores_of(asked, examples, cosines),
             references=[list(example.right) for example in asked],
             tasks=[example.task for example in asked],
             groups=[example.group for example in asked],

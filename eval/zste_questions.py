@@ -14,6 +14,7 @@ class Example:
 
     `right` indexes the scores of all audios and candidates, audio after audio: the candidates themselves where there
     is one audio, [s00, s01, s10, s11] for two audios and two captions. `group` is "seen", "unseen" or "" (one sound).
+    `labels` are the events of the first audio, in order.
     """
 
     task: str
@@ -21,6 +22,7 @@ class Example:
     candidates: tuple[str, ...]
     right: tuple[int, ...]
     group: str
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,14 @@ def ask_of_each(
     """The same candidates, in default wording, for each audio."""
     candidates = tuple(map(say, captions))
     return [
-        Example(task, (audio,), candidates, true_ones(captions, [scene]), seen_or_unseen(scene, unseen_pairs))
+        Example(
+            task,
+            (audio,),
+            candidates,
+            true_ones(captions, [scene]),
+            seen_or_unseen(scene, unseen_pairs),
+            scene.labels,
+        )
         for audio, scene in heard
     ]
 
@@ -98,19 +107,19 @@ def all_statements_examples(
 
 
 def order_examples(group: SceneGroup, unseen_pairs: set[tuple[str, str]]) -> list[Example]:
-    """Tasks 3 to 5 but for 4D: the candidates are about the group's own sounds."""
+    """Tasks 3 to 5 but for 4D and 5D: the candidates are about the group's first two sounds."""
     x, y = group.labels[:2]
     orders = [Caption("before", (x, y)), Caption("before", (y, x))]
     orders_by_after = [Caption("after", (y, x)), Caption("after", (x, y))]
     relations = [*orders, Caption("while", (x, y))]
-    orders_of_three = [Caption("then", labels) for labels in itertools.permutations(group.labels)]
     forward, reverse = group.two("forward"), group.two("reversed")
 
     def ask(task, heard, captions, templates=None):
         audios, scenes = zip(*heard, strict=True)
         candidates = tuple(say(caption, (templates or {}).get(caption.relation)) for caption in captions)
         right = true_ones(captions, scenes)
-        return Example(task, audios, candidates, right, seen_or_unseen(scenes[0], unseen_pairs))
+        group = seen_or_unseen(scenes[0], unseen_pairs)
+        return Example(task, audios, candidates, right, group, scenes[0].labels)
 
     return [
         ask("3A", [forward], orders),
@@ -121,5 +130,18 @@ def order_examples(group: SceneGroup, unseen_pairs: set[tuple[str, str]]) -> lis
         ask("5A", [forward], orders, group.held_out),
         ask("5B", [group.mixed()], relations, group.held_out),
         ask("5C", [forward], orders, {"before": group.sentence}),
-        ask("5D", [group.three()], orders_of_three),
+    ]
+
+
+def three_examples(groups: list[SceneGroup], unseen_pairs: set[tuple[str, str]]) -> list[Example]:
+    """Task 5D: the orders of three sounds."""
+    return [
+        example
+        for group in groups
+        for example in ask_of_each(
+            "5D",
+            [group.three()],
+            [Caption("then", labels) for labels in itertools.permutations(group.labels)],
+            unseen_pairs,
+        )
     ]

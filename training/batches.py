@@ -25,8 +25,8 @@ class Batch:
     """What one process needs of a batch.
 
     This process's own: augmented `features` (audios, then replayed clips), `audio_rows` (index into them) and
-    `texts`, one per pair; `candidates` (captions) with the right one of each replayed clip in `replay_targets` and, for
-    the event loss, `event_holds` (own audios, candidates), which of them are true of the others; and the names of all
+    `texts`, one per pair; `candidates` (captions) with the right one of each replayed clip in `replay_targets` and,
+    for the event loss, `event_holds` (audios, candidates), which of them are true of the others; and the names of all
     `clips`. Of all processes, rank after rank: `truth`, in which this
     process's pairs are those from `first_pair` on.
 
