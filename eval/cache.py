@@ -59,8 +59,11 @@ class Embedder:
         folder = self.folder / kind
         folder.mkdir(parents=True, exist_ok=True)
         known = self._read(folder)
-        row_of = {key: row for row, key in reversed(list(enumerate(keys))) if key not in known}
-        todo = [(key, row) for key, row in reversed(row_of.items())]
+        row_of = {}
+        for row, key in enumerate(keys):
+            if key not in known:
+                row_of.setdefault(key, row)
+        todo = list(row_of.items())
         size = PART_SIZE[kind]
         parts = [todo[start : start + size] for start in range(0, len(todo), size)]
         self.state.wait_for_everyone()  # all have the same parts before the first is written
@@ -69,6 +72,8 @@ class Embedder:
             for part in mine:
                 part_keys, rows = zip(*part, strict=True)
                 embeds = embed(list(rows))
+                if not np.isfinite(embeds).all():
+                    raise ValueError(f"the model's embedding of {kind} is not finite: its weights may be damaged")
                 name = hashlib.sha256("".join(part_keys).encode()).hexdigest()[:32]
 
                 def write(beside, part_keys=part_keys, embeds=embeds):
