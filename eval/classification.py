@@ -49,11 +49,11 @@ def resampled_average_precision(scores: np.ndarray, is_right: np.ndarray, counts
         (samples,); NaN where none of the class is in the sample.
     """
     order = np.argsort(-scores)
-    scores, is_right, counts = -scores[order], is_right[order], counts[:, order]
-    ends = np.searchsorted(scores, scores[is_right], side="right") - 1  # clips of the same score come together
-    retrieved = counts.cumsum(1, dtype=np.int32)[:, ends]
-    found = np.where(is_right, counts, 0).cumsum(1, dtype=np.int32)[:, ends]
-    own = counts[:, is_right]
+    falling, is_right, counts = -scores[order], is_right[order], counts[:, order]
+    own, thresholds = counts[:, is_right], falling[is_right]
+    # clips of the same score come together: up to the last of them
+    found = own.cumsum(1, dtype=np.int32)[:, np.searchsorted(thresholds, thresholds, side="right") - 1]
+    retrieved = counts.cumsum(1, dtype=np.int32)[:, np.searchsorted(falling, thresholds, side="right") - 1]
     with np.errstate(invalid="ignore"):
         return (own * found / retrieved.clip(min=1)).sum(1) / own.sum(1)
 
@@ -61,7 +61,8 @@ def resampled_average_precision(scores: np.ndarray, is_right: np.ndarray, counts
 def map_figures(scores: np.ndarray, is_right: np.ndarray, seed: int = 0) -> dict:
     """`mAP` of multi-label classification: scikit-learn's average precision, mean over classes; see [`figure`].
 
-    Classes that no clip has do not count. The chance level is the mean share of clips that have a class.
+    Classes that no clip has do not count. The chance level is the mean share of clips that have a class. A clip drawn
+    twice ranks right above its own copy, which lifts every bootstrap sample: they are shifted to have the value as mean.
 
     Args:
         scores: (clips, classes), higher is better.
@@ -78,5 +79,5 @@ def map_figures(scores: np.ndarray, is_right: np.ndarray, seed: int = 0) -> dict
     scores, is_right = scores[:, present], is_right[:, present]
     counts = resample(len(scores), seed)
     by_class = [resampled_average_precision(*columns, counts) for columns in zip(scores.T, is_right.T, strict=True)]
-    value = average_precision_score(is_right, scores, average="macro")
-    return figure("mAP", value, np.nanmean(by_class, axis=0), len(scores), float(is_right.mean()))
+    value, samples = average_precision_score(is_right, scores, average="macro"), np.nanmean(by_class, axis=0)
+    return figure("mAP", value, samples - samples.mean() + value, len(scores), float(is_right.mean()))

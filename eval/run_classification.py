@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from dataset_scripts.clips import Clip
-from dataset_scripts.sources import load_source, require_folder, source_names
+from dataset_scripts.sources import load_source, require_folder, source_names, taken_options
 from dataset_scripts.table import file_in, read_table
 from eval.classification import accuracy_figures, map_figures
 from eval.evaluation import Evaluation, evaluation_parser, run_evaluation
@@ -24,7 +24,8 @@ FOLDERS = ("esc50_dir", "audio_dir", "dataset_name")
 
 def parse_args() -> argparse.Namespace:
     parser = evaluation_parser(__doc__)
-    parser.add_argument("--source", default="esc50", choices=[*source_names(), "fsd50k"])
+    labelled = [name for name in source_names() if "captions_dir" not in taken_options(name)]
+    parser.add_argument("--source", default="esc50", choices=[*labelled, "fsd50k"])
     parser.add_argument("--esc50_dir", help="official ESC-50 folder")
     parser.add_argument("--audio_dir", help="official UrbanSound8K folder, or FSD50K's folder of audio")
     parser.add_argument("--dataset_name", help="Hub dataset id with ESC-50's columns, instead of a folder")
@@ -52,17 +53,13 @@ def load_fsd50k(labels_file: str | None, audio_dir: str | None) -> list[Clip]:
 
 
 def labelled_clips(args: argparse.Namespace) -> list[Clip]:
-    given = {name: getattr(args, name) for name in FOLDERS}
     if args.source == "fsd50k":
         if args.esc50_dir or args.dataset_name:
             raise ValueError("--source fsd50k takes --audio_dir and --labels_file, not --esc50_dir or --dataset_name")
         return load_fsd50k(args.labels_file, args.audio_dir)
     if args.labels_file:
         raise ValueError(f"--labels_file is for --source fsd50k; {args.source} brings its own labels")
-    clips = load_source(args.source, **given)
-    if not all(clip.label for clip in clips):
-        raise ValueError(f"--source {args.source} has captions and no classes: evaluate it with run_retrieval.py")
-    return clips
+    return load_source(args.source, **{name: getattr(args, name) for name in FOLDERS})
 
 
 def prepare(args: argparse.Namespace) -> Evaluation:
