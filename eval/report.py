@@ -20,7 +20,7 @@ def figure(name: str, value: float, samples: np.ndarray, n: int, chance: float |
         n: what was asked: clips, captions or rows.
     """
     figures = {name: float(value), f"{name}_ci95": np.percentile(samples, [2.5, 97.5]).tolist(), f"{name}_n": n}
-    return figures if chance is None else {**figures, f"{name}_chance": chance}
+    return figures if chance is None else {**figures, f"{name}_chance": float(chance)}
 
 
 def check_scores(scores: np.ndarray, shape: tuple[int, ...], meaning: str) -> None:

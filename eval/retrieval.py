@@ -14,6 +14,7 @@ lose: a right item that only ties a wrong one ranks behind it. A caption that an
 """
 
 import numpy as np
+from scipy.stats import hypergeom
 
 from eval.report import check_scores, figure, resample
 
@@ -44,22 +45,32 @@ def average_precision_at_10(ranks: np.ndarray) -> np.ndarray:
     return np.where(ranks <= 10, precision, 0).sum(1) / np.isfinite(ranks).sum(1).clip(max=10)
 
 
-def direction_figures(name: str, ranks: np.ndarray, clip_of: np.ndarray, seed: int) -> dict:
-    """R@1, R@5, R@10, mAP@10 (fractions) and median rank of one direction, with intervals.
+def chance_levels(n_right: np.ndarray, n_items: int) -> dict[str, float]:
+    """What random scores without ties get, of queries with `n_right` (queries,) right ones of `n_items`."""
+    levels = {f"R@{k}": hypergeom.sf(0, n_items, n_right, min(k, n_items)).mean() for k in CUTOFFS}
+    rank = np.arange(1, min(10, n_items) + 1)[:, None]
+    both_right = n_right / n_items * (n_right - 1) / (n_items - 1)
+    precision = (n_right / n_items + (rank - 1) * both_right) / rank  # expected at a rank, 0 where the item is wrong
+    return levels | {"mAP@10": (precision.sum(0) / n_right.clip(max=10)).mean()}
+
+
+def direction_figures(name: str, ranks: np.ndarray, clip_of: np.ndarray, n_items: int, seed: int) -> dict:
+    """R@1, R@5, R@10, mAP@10 (fractions) and median rank of one direction, with intervals and chance levels.
 
     The bootstrap draws clips, each with all its queries; what is searched stays the whole collection.
 
     Args:
         ranks: (queries, right items) of [`right_ranks`].
         clip_of: (queries,) the clip that each query is of, 0 to clips - 1.
+        n_items: that are searched.
     """
     best, n = ranks[:, 0], len(ranks)
     weights = resample(clip_of.max() + 1, seed)[:, clip_of]
     values = {f"R@{k}": (best <= k).astype(np.float64) for k in CUTOFFS}
     values["mAP@10"] = average_precision_at_10(ranks)
-    figures = {}
+    chance, figures = chance_levels(np.isfinite(ranks).sum(1), n_items), {}
     for metric, value in values.items():
-        figures |= figure(f"{name}_{metric}", value.mean(), weights @ value / weights.sum(1), n)
+        figures |= figure(f"{name}_{metric}", value.mean(), weights @ value / weights.sum(1), n, chance[metric])
     medians = np.array([np.median(np.repeat(best, weight)) for weight in weights])
     return figures | figure(f"{name}_median_rank", np.median(best), medians, n)
 
@@ -73,13 +84,16 @@ def retrieval_figures(scores: np.ndarray, clip_of: np.ndarray, seed: int = 0) ->
         seed: of the bootstrap.
 
     Raises:
-        ValueError: shapes do not fit, a score is not finite, or a clip has no caption.
+        ValueError: shapes do not fit, a score is not finite, a clip has no caption, or there is one clip only.
     """
     scores, clip_of = np.asarray(scores), np.asarray(clip_of)
     check_scores(scores, (len(scores), len(clip_of)), "clips and captions")
+    if len(scores) < 2:
+        raise ValueError("one clip only: there is nothing to search")
     right = np.arange(len(scores))[:, None] == clip_of
     if not right.any(1).all() or not right.any(0).all():
         raise ValueError(f"clip_of must name each of the {len(scores)} clips, and no other, for some caption")
-    by_text = direction_figures("text_to_audio", right_ranks(scores.T, right.T), clip_of, seed)
-    by_audio = direction_figures("audio_to_text", right_ranks(scores, right), np.arange(len(scores)), seed)
+    by_text = direction_figures("text_to_audio", right_ranks(scores.T, right.T), clip_of, len(scores), seed)
+    clips = np.arange(len(scores))
+    by_audio = direction_figures("audio_to_text", right_ranks(scores, right), clips, len(clip_of), seed)
     return by_text | by_audio
