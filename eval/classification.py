@@ -62,7 +62,7 @@ def map_figures(scores: np.ndarray, is_right: np.ndarray, seed: int = 0) -> dict
     """`mAP` of multi-label classification: scikit-learn's average precision, mean over classes; see [`figure`].
 
     Classes that no clip has do not count. The chance level is the mean share of clips that have a class. A clip drawn
-    twice ranks right above its own copy, which lifts the bootstrap samples: they are shifted to have the value as mean.
+    twice ranks beside its own copy, which lifts the bootstrap samples: they are shifted to have the value as mean.
 
     Args:
         scores: (clips, classes), higher is better.

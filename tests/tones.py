@@ -1,5 +1,6 @@
 """Evaluations with known answers: audio of two tones one after the other, and a model that hears and reads them."""
 
+import csv
 import hashlib
 import json
 import re
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from dataset_scripts.sources.clotho import CAPTIONS
 from eval import models
 
 STEP_HZ = 400
@@ -67,3 +69,21 @@ def save_clap(tiny_clap, folder: Path) -> Path:
     for part in tiny_clap:
         part.save_pretrained(folder)
     return folder
+
+
+def write_clotho(folder: Path) -> Path:
+    """Clotho's table of six recordings, one of them missing and one damaged."""
+    folder.mkdir()
+    with open(folder / "clotho_captions_evaluation.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file_name", *CAPTIONS])
+        for tone in range(1, 7):
+            writer.writerow([f"clip {tone}.wav", *(f"tone {tone}, said {i} times" for i in "abcde")])
+    for tone in range(1, 6):
+        write_tones(folder / "evaluation" / f"clip {tone}.wav", tone, seconds=tone)
+    (folder / "evaluation" / "clip 5.wav").write_bytes(b"RIFF")
+    return folder
+
+
+def of_clotho(folder: Path | str) -> tuple:
+    return ("--source", "clotho", "--captions_dir", folder, "--audio_dir", folder)
