@@ -19,37 +19,44 @@ CONFIG = ROOT / "configs/esc50_tiny.yaml"
 SHARES = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
 HEAD = ["--temporal_head", "yes"]
 A_THEN_B = "A then B"
-MAIN = {  # of all seeds
-    A_THEN_B: [*HEAD, "--stages", "A", "B"],
-    "B only": [*HEAD, "--stages", "B"],
-    "joint": [*HEAD, "--stages", "joint"],
-}
+BOTH = ["--stages", "A", "B"]
+MAIN = {A_THEN_B: [*HEAD, *BOTH], "B only": [*HEAD, "--stages", "B"]}  # of all seeds
 ONCE = {  # of the first seed
-    "A then B, LoRA": [*HEAD, "--stages", "A", "B", "--lora", "both", "--learning_rate", "2e-3"],
-    "A then B, no replay": [*HEAD, "--stages", "A", "B", "--replay_batch_size", "0", "--replay_weight", "0"],
-    "A then B, no temporal head": ["--stages", "A", "B"],
-    "A then B, no text warm-up": [*HEAD, "--stages", "A", "B", "--text_warmup_steps", "0"],
-    "A then B, no in-group term": [*HEAD, "--stages", "A", "B", "--in_group_weight", "0"],
+    "joint": [*HEAD, "--stages", "joint"],
+    "A then B, LoRA": [*HEAD, *BOTH, "--lora", "both", "--learning_rate", "2e-3"],
+    "A then B, no replay": [*HEAD, *BOTH, "--replay_batch_size", "0", "--replay_weight", "0"],
+    "A then B, no event loss": [*HEAD, *BOTH, "--event_weight", "0"],
+    "A then B, no temporal head": BOTH,
+}
+AFTER_A = {  # of the first seed; what concerns stage B alone starts after the stage A of A_THEN_B
+    "A then B, no text warm-up": ["--stages", "B", "--text_warmup_steps", "0"],
+    "A then B, no in-group term": ["--stages", "B", "--in_group_weight", "0"],
 }
 SHOWN = ("1A", "1B", "2A", "2C", "3A", "3B", "3C", "task4", "task5", "recognition", "temporal", "zste")
 
 
 def write_recipe(args: argparse.Namespace) -> Path:
-    """The recipe of `CONFIG` with the budget of the table; `joint` has the steps of A and B, and B's settings."""
+    """The recipe of `CONFIG`, without the head; `joint` has the steps of A and B, and B's settings."""
     recipe = yaml.safe_load(CONFIG.read_text())
     recipe["temporal_head"] = False
-    recipe["pretrain"]["max_train_steps"] = args.pretrain_steps
-    recipe["B"]["max_train_steps"] = args.steps
-    recipe["joint"] = {**recipe["B"], "max_train_steps": recipe["A"]["max_train_steps"] + args.steps}
+    if args.max_train_steps:
+        for stage in ("pretrain", "A", "B"):
+            recipe[stage]["max_train_steps"] = args.max_train_steps
+    n_steps = sum(recipe[stage]["max_train_steps"] for stage in ("A", "B"))
+    recipe["joint"] = {**recipe["B"], "max_train_steps": n_steps}
     path = args.work_dir / "recipe.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(recipe))
     return path
 
 
+def folder_of(args: argparse.Namespace, name: str) -> Path:
+    return args.work_dir / name.replace(" ", "_").replace(",", "")
+
+
 def train(args: argparse.Namespace, name: str, flags: list[str]) -> dict:
     """The results of a run, read from its file if it is there."""
-    output_dir = args.work_dir / name.replace(" ", "_").replace(",", "")
+    output_dir = folder_of(args, name)
     if not (output_dir / "results.json").is_file():
         print(name, flush=True)
         command = [sys.executable, "train_accelerate.py", "--config", args.recipe, "--esc50_dir", args.esc50_dir]
@@ -63,7 +70,7 @@ def train_base(args: argparse.Namespace, seed: int, train_folds: list[int]) -> l
     name = f"base {''.join(map(str, train_folds))} {seed}"
     same = ["--seed", str(seed), "--train_folds", *map(str, train_folds)]
     train(args, name, [*same, "--stages", "pretrain"])
-    return [*same, "--model_name_or_path", str(args.work_dir / name.replace(" ", "_"))]
+    return [*same, "--model_name_or_path", str(folder_of(args, name))]
 
 
 def choose_share(args: argparse.Namespace) -> float:
@@ -87,6 +94,11 @@ def run_all(args: argparse.Namespace) -> tuple[float, dict[str, dict[int, dict]]
                 rows.setdefault(f"{name}, WiSE-FT {share:g}", {})[seed] = zste[f"WiSE-FT {share:g}"]
             last = "after joint" if name == "joint" else "after B"
             rows.setdefault(name, {})[seed] = zste[last]
+    seed = args.seeds[0]
+    after_a = ["--model_name_or_path", str(folder_of(args, f"{A_THEN_B} {seed}") / "after_A")]
+    same = ["--seed", str(seed), "--train_folds", "1", "2", "3"]
+    for name, flags in AFTER_A.items():
+        rows[name] = {seed: train(args, f"{name} {seed}", [*same, *after_a, *flags])["zste"]["after B"]}
     return share, rows
 
 
@@ -109,13 +121,12 @@ def main() -> None:
     parser.add_argument("--work_dir", type=Path, default=Path("runs/ablation"), help="keeps every run")
     parser.add_argument("--output_json", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--pretrain_steps", type=int, default=1500)
-    parser.add_argument("--steps", type=int, default=400, help="of stage B; stage A keeps the recipe's")
+    parser.add_argument("--max_train_steps", type=int, help="of each stage, to try it out; default: the recipe's")
     args = parser.parse_args()
     args.recipe = write_recipe(args)
     share, rows = run_all(args)
-    budget = {"seeds": args.seeds, "pretrain_steps": args.pretrain_steps, "steps": args.steps, "share": share}
-    args.output_json.write_text(json.dumps({**budget, "rows": rows}, indent=1) + "\n")
+    report = {"recipe": yaml.safe_load(args.recipe.read_text()), "seeds": args.seeds, "share": share, "rows": rows}
+    args.output_json.write_text(json.dumps(report, indent=1) + "\n")
     args.output_json.with_suffix(".md").write_text(table(rows) + "\n")
     print(table(rows))
 

@@ -16,7 +16,7 @@ import torch
 from accelerate import PartialState
 
 from dataset_scripts.clips import Clip
-from eval.models import add_model_arguments, load_model
+from eval.models import add_model_arguments, load_model, names_of
 from eval.report import format_table
 from eval.sounds import check_sounds, cosines
 
@@ -60,7 +60,7 @@ def run_evaluation(script: str, args: argparse.Namespace, prepare: Callable[[arg
     try:
         _check(args)
         evaluation = prepare(args)
-        models = {name: load_model(name, args) for name in args.model_name_or_path}
+        models = {name: load_model(path, args) for name, path in names_of(args.model_name_or_path).items()}
         sounds = check_sounds(evaluation.clips)
         captions, figures = evaluation.ask(sounds.clips)
         results = {name: figures(cosines(model, sounds, captions, args.cache_dir)) for name, model in models.items()}
