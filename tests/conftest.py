@@ -116,6 +116,7 @@ def tiny_recipe_text() -> str:
     """A YAML that trains the tiny model for a few steps per stage."""
     steps = {"max_train_steps": 2, "per_device_train_batch_size": 4, "learning_rate": 1e-3}
     several = {**steps, "replay_batch_size": 2, "replay_weight": 1.0, "in_group_weight": 1.0, "text_warmup_steps": 2}
+    several["event_weight"] = 1.0
     recipe = {
         "source": "esc50",
         "train_folds": [1],

@@ -157,6 +157,7 @@ def test_the_recipe_trains_on_captions_and_tests_on_classes(audiocaps, esc50_dir
     ("flags", "message"),
     [
         (("--text_warmup_steps", 2), "A.text_warmup_steps: 2 would need classes"),
+        (("--event_weight", 1), "A.event_weight: 1.0 would need classes"),
         (("--eval_source", "audiocaps"), "--eval_source audiocaps: ZSTE needs classes"),
     ],
 )
