@@ -12,8 +12,10 @@ import torch
 
 
 def require(library: str, package: str) -> ModuleType:
-    """Raises:
-    ValueError: it is not installed, or does not work beside what is.
+    """Import a library.
+
+    Raises:
+        ValueError: it is not installed, or does not work beside what is.
     """
     try:
         return importlib.import_module(library)
@@ -66,9 +68,11 @@ class LaionClap:
 
     def __init__(self, model_name_or_path: str, batch_size: int = 16):
         library = require("laion_clap", "laion_clap torchaudio torchvision")
-        state = torch.load(model_name_or_path, map_location="cpu", mmap=True, weights_only=False)
+        state = torch.load(model_name_or_path, map_location="cpu", weights_only=False)  # as the library itself does
         state = {key.removeprefix("module."): value for key, value in state.get("state_dict", state).items()}
-        amodel = {96: "HTSAT-tiny", 128: "HTSAT-base"}[len(state["audio_branch.patch_embed.proj.weight"])]
+        if (patches := state.get("audio_branch.patch_embed.proj.weight")) is None:
+            raise ValueError(f"--model_name_or_path {model_name_or_path}: no HTSAT checkpoint of laion_clap")
+        amodel = "HTSAT-base" if len(patches) == 128 else "HTSAT-tiny"
         fused = any(".fusion_model." in key for key in state)
         self.model = library.CLAP_Module(enable_fusion=fused, amodel=amodel)
         self.model.load_ckpt(model_name_or_path, verbose=False)

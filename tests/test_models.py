@@ -51,9 +51,8 @@ def test_a_peft_adapter_gives_what_the_merged_model_gives(tiny_clap, stock, wave
         if parameter.requires_grad:
             torch.nn.init.normal_(parameter, std=0.2)
     export_model(model, processor, tmp_path / "run")
-    assert json.loads((tmp_path / "run/adapter/adapter_config.json").read_text())["base_model_name_or_path"] == str(
-        stock
-    )
+    published = json.loads((tmp_path / "run/adapter/adapter_config.json").read_text())
+    assert published["base_model_name_or_path"] == str(stock)
     merged, adapted, base = Clap(str(tmp_path / "run")), Clap(str(tmp_path / "run/adapter")), Clap(str(stock))
     audio, text = adapted.embed_audio(waveforms, 48_000), adapted.embed_text(CAPTIONS)
     assert_normalised(audio, text)
