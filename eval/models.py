@@ -1,15 +1,18 @@
 """What an evaluation needs of a model, and how to get it from a name."""
 
 import argparse
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
+from transformers import ClapProcessor, PretrainedConfig
+from transformers.utils.peft_utils import find_adapter_config_file
 
+from eval.adapters import LaionClap, MsClap, SentenceEncoder, fingerprint, require
 from eval.encoder import embed_text, embed_waveforms, load_clap
+from modeling_teminal import TeminalModel
 
 
 class AudioTextModel(Protocol):
@@ -34,19 +37,19 @@ class Clap:
     """Any CLAP checkpoint of transformers, stock or TeminAL, fused or not, or a PEFT adapter of one.
 
     Raises:
-        OSError, ValueError: see [`load_clap`].
+        OSError, ValueError: see [`load_clap_or_adapter`].
     """
 
     def __init__(self, model_name_or_path: str, batch_size: int = 16):
-        self.model, self.processor = load_clap(model_name_or_path)
+        self.model, self.processor = load_clap_or_adapter(model_name_or_path)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         self.batch_size = batch_size
-        hashed = hashlib.sha256(self.model.config.to_json_string().encode())
-        hashed.update(self.processor.feature_extractor.to_json_string().encode())
-        hashed.update(self.processor.tokenizer.backend_tokenizer.to_str().encode())
-        for name, value in sorted(self.model.state_dict().items()):
-            hashed.update(name.encode() + value.cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-        self.fingerprint = hashed.hexdigest()
+        self.fingerprint = fingerprint(
+            self.model.state_dict(),
+            self.model.config.to_json_string(),
+            self.processor.feature_extractor.to_json_string(),
+            self.processor.tokenizer.backend_tokenizer.to_str(),
+        )
 
     def embed_audio(self, waveforms: Sequence[np.ndarray], sampling_rate: int) -> np.ndarray:
         return embed_waveforms(self.model, self.processor, waveforms, sampling_rate, self.batch_size, progress=False)
@@ -55,7 +58,36 @@ class Clap:
         return embed_text(self.model, self.processor, list(captions)).numpy()
 
 
-MODEL_TYPES = {"clap": Clap}
+def load_clap_or_adapter(model_name_or_path: str) -> tuple[TeminalModel, ClapProcessor]:
+    """A checkpoint, or of a folder or Hub id with adapter_config.json the base that it names, with the adapter merged.
+
+    Raises:
+        OSError, ValueError: see [`load_clap`]; or another kind of model, which has no audio features.
+    """
+    flag = f"--model_name_or_path {model_name_or_path}"
+    try:
+        is_adapter = find_adapter_config_file(model_name_or_path) is not None
+        values = {} if is_adapter else PretrainedConfig.get_config_dict(model_name_or_path)[0]
+    except OSError:
+        return load_clap(model_name_or_path)  # it says what is missing
+    kind = values.get("model_type", "clap")
+    if kind not in ("clap", "teminal"):
+        raise ValueError(f"{flag}: a {kind} model, no CLAP, so it has no audio features")
+    if not is_adapter:
+        return load_clap(model_name_or_path)
+    peft = require("peft", "peft")
+    config = peft.PeftConfig.from_pretrained(model_name_or_path)
+    if not config.base_model_name_or_path:
+        raise ValueError(f"{flag}: its adapter_config.json names no base_model_name_or_path")
+    head = {"temporal_head": True} if "temporal_head" in (config.modules_to_save or ()) else {}
+    try:
+        model, processor = load_clap(config.base_model_name_or_path, **head)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{flag}: the base of this adapter cannot be loaded: {error}") from error
+    return peft.PeftModel.from_pretrained(model, model_name_or_path).merge_and_unload().eval(), processor
+
+
+MODEL_TYPES = {"clap": Clap, "laion_clap": LaionClap, "msclap": MsClap, "sentence_transformers": SentenceEncoder}
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
