@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass
 
 from dataset_scripts.captions import say
-from dataset_scripts.scenes import Caption, Scene, holds, variant_scene
+from dataset_scripts.scenes import Caption, Scene, true_captions, variant_scene
 from eval.zste_audio import AudioSpec
 
 
@@ -58,26 +58,15 @@ def seen_or_unseen(scene: Scene, unseen_pairs: set[tuple[str, str]]) -> str:
     return ("unseen" if pairs & unseen_pairs else "seen") if pairs else ""
 
 
-def true_ones(captions: list[Caption], scenes: list[Scene]) -> tuple[int, ...]:
-    """Indices into all combinations, scene after scene."""
-    return tuple(i for i, (scene, said) in enumerate(itertools.product(scenes, captions)) if holds(said, scene))
-
-
 def ask_of_each(
     task: str, heard: list[tuple[AudioSpec, Scene]], captions: list[Caption], unseen_pairs: set[tuple[str, str]]
 ) -> list[Example]:
     """The same candidates, in default wording, for each audio."""
     candidates = tuple(map(say, captions))
+    right = true_captions(captions, [scene for _, scene in heard])
     return [
-        Example(
-            task,
-            (audio,),
-            candidates,
-            true_ones(captions, [scene]),
-            seen_or_unseen(scene, unseen_pairs),
-            scene.labels,
-        )
-        for audio, scene in heard
+        Example(task, (audio,), candidates, tuple(true), seen_or_unseen(scene, unseen_pairs), scene.labels)
+        for (audio, scene), true in zip(heard, right, strict=True)
     ]
 
 
@@ -117,7 +106,8 @@ def order_examples(group: SceneGroup, unseen_pairs: set[tuple[str, str]]) -> lis
     def ask(task, heard, captions, templates=None):
         audios, scenes = zip(*heard, strict=True)
         candidates = tuple(say(caption, (templates or {}).get(caption.relation)) for caption in captions)
-        right = true_ones(captions, scenes)
+        true = enumerate(true_captions(captions, scenes))
+        right = tuple(number * len(captions) + index for number, indices in true for index in indices)
         group = seen_or_unseen(scenes[0], unseen_pairs)
         return Example(task, audios, candidates, right, group, scenes[0].labels)
 
