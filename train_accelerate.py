@@ -24,7 +24,7 @@ from accelerate.utils import DistributedType, InitProcessGroupKwargs, set_seed
 
 from dataset_scripts.hub import check_hub_access
 from eval.pictures import plot_bars
-from eval.run_zste import versions
+from eval.report import versions
 from eval.score import format_table
 from training.arguments import parse_recipe
 from training.averages import copy_weights, trained_weights

@@ -2,14 +2,11 @@
 
 import argparse
 import json
-import platform
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,10 +14,8 @@ from accelerate import PartialState
 
 from dataset_scripts.clips import Clip
 from eval.models import add_model_arguments, load_model, names_of
-from eval.report import format_table
+from eval.report import format_table, versions
 from eval.sounds import check_sounds, cosines
-
-PACKAGES = ("torch", "transformers", "numpy", "scikit-learn", "soundfile", "soxr")
 
 
 @dataclass(frozen=True)
@@ -46,6 +41,27 @@ def evaluation_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
+def start_processes() -> PartialState:
+    """Of `accelerate launch`, which may wait for each other as long as it takes; or the only one."""
+    return PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=7))
+
+
+def check_arguments(args: argparse.Namespace) -> None:
+    """Whether those of [`evaluation_parser`] make sense; makes the folder of `--output_json`.
+
+    Raises:
+        ValueError: naming the one at fault.
+    """
+    for flag in ("seed", "per_device_eval_batch_size"):
+        least = 0 if flag == "seed" else 1
+        if getattr(args, flag) < least:
+            raise ValueError(f"--{flag} {getattr(args, flag)}: must be at least {least}")
+    if args.output_json:
+        if args.output_json.is_dir():
+            raise ValueError(f"--output_json {args.output_json} is a folder: name a file")
+        args.output_json.parent.mkdir(parents=True, exist_ok=True)
+
+
 def run_evaluation(script: str, args: argparse.Namespace, prepare: Callable[[argparse.Namespace], Evaluation]) -> None:
     """Evaluate every model of `args`. What is wrong with arguments, data or models ends in one line.
 
@@ -56,9 +72,9 @@ def run_evaluation(script: str, args: argparse.Namespace, prepare: Callable[[arg
         prepare: reads tables, but no audio yet; raises ValueError or OSError naming the option at fault.
     """
     started = time.perf_counter()
-    state = PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=7))
+    state = start_processes()
     try:
-        _check(args)
+        check_arguments(args)
         evaluation = prepare(args)
         models = {name: load_model(path, args) for name, path in names_of(args.model_name_or_path).items()}
         sounds = check_sounds(evaluation.clips)
@@ -77,20 +93,9 @@ def run_evaluation(script: str, args: argparse.Namespace, prepare: Callable[[arg
             "n_captions": len(set(captions)),
             "skipped": sounds.skipped,
             "seed": args.seed,
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+            "versions": versions(),
             "wall_time_s": round(time.perf_counter() - started, 1),
             "fingerprints": {name: model.fingerprint for name, model in models.items()},
             "results": results,
         }
-        Path(args.output_json).write_text(json.dumps(report, indent=2) + "\n")
-
-
-def _check(args: argparse.Namespace) -> None:
-    for flag in ("seed", "per_device_eval_batch_size"):
-        least = 0 if flag == "seed" else 1
-        if getattr(args, flag) < least:
-            raise ValueError(f"--{flag} {getattr(args, flag)}: must be at least {least}")
-    if args.output_json:
-        if Path(args.output_json).is_dir():
-            raise ValueError(f"--output_json {args.output_json} is a folder: name a file")
-        Path(args.output_json).parent.mkdir(parents=True, exist_ok=True)
+        args.output_json.write_text(json.dumps(report, indent=2) + "\n")

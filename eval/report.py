@@ -1,10 +1,18 @@
-"""Figures with their 95 % bootstrap intervals, and the plain table of them."""
+"""Figures with their 95 % bootstrap intervals, the plain table of them, and what they depend on."""
 
+import platform
 from collections.abc import Sequence
+from importlib.metadata import version
 
 import numpy as np
 
 N_BOOTSTRAP = 1000
+PACKAGES = ("torch", "transformers", "numpy", "scikit-learn", "soundfile", "soxr")
+
+
+def versions() -> dict[str, str]:
+    """What figures depend on besides model, data and seed."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
 def resample(n: int, seed: int | Sequence[int]) -> np.ndarray:

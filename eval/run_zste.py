@@ -8,22 +8,19 @@
 
 import argparse
 import json
-import platform
 import sys
 import time
 from pathlib import Path
-
-import torch
-import transformers
-from accelerate import PartialState
 
 from dataset_scripts.bank import build_bank
 from dataset_scripts.compose import SAMPLING_RATE
 from dataset_scripts.sources import load_clips
 from eval.cache import Embedder
 from eval.compare import differences, right_answers
-from eval.models import add_model_arguments, load_model, names_of
+from eval.evaluation import check_arguments, evaluation_parser, start_processes
+from eval.models import load_model, names_of
 from eval.pictures import plot_against, plot_bars, plot_change, plot_pairs
+from eval.report import versions
 from eval.score import distinct_audios, distinct_captions, format_table, score_cosines
 from eval.tables import write_tables
 from eval.zste_audio import BankAudio
@@ -33,25 +30,15 @@ from eval.zste_scenes import build_examples
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_model_arguments(parser)
+    parser = evaluation_parser(__doc__)
     parser.add_argument("--source", default="esc50", choices=["esc50", "synthetic"])
     parser.add_argument("--esc50_dir", help="official ESC-50 folder")
     parser.add_argument("--dataset_name", help="Hub dataset id with ESC-50's columns, instead of a folder")
     parser.add_argument("--folds", type=int, nargs="+", default=[5], help="test folds")
     parser.add_argument("--zste_dataset", help="fixed scenes instead: folder or Hub id of a dataset with that config")
     parser.add_argument("--n_scenes", type=int, default=1000, help="composition groups, one question each a sub-task")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output_dir", type=Path, help="where tables, pictures and the JSON are written")
-    args = parser.parse_args()
-    if args.n_scenes < 1 or args.seed < 0:
-        parser.error(f"--n_scenes {args.n_scenes} must be at least 1 and --seed {args.seed} at least 0")
-    return args
-
-
-def versions() -> dict[str, str]:
-    """What the figures depend on besides data and seed."""
-    return {"python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__}
+    return parser.parse_args()
 
 
 def prepare_scenes(args: argparse.Namespace) -> tuple[list[Example], BankAudio | DatasetAudio, dict]:
@@ -82,13 +69,11 @@ def draw(folder: Path, examples: list[Example], audio, zste: dict[str, dict], an
 def main() -> None:
     args = parse_args()
     started = time.perf_counter()
-    state = PartialState(cpu=not torch.cuda.is_available())
+    state = start_processes()
     try:
-        for output in (args.output_json and args.output_json.parent, args.output_dir):
-            if output:
-                output.mkdir(parents=True, exist_ok=True)
-        if args.output_json and args.output_json.is_dir():
-            raise ValueError(f"--output_json {args.output_json} is a folder")
+        check_arguments(args)
+        if args.output_dir:
+            args.output_dir.mkdir(parents=True, exist_ok=True)
         models = {name: load_model(path, args) for name, path in names_of(args.model_name_or_path).items()}
         with state.local_main_process_first():
             examples, audio, about = prepare_scenes(args)
