@@ -125,7 +125,7 @@ def plot_against(
     axes.axhline(100 * chance, color="black", linestyle="dotted", label="chance")
     axes.set_xlabel(label)
     axes.set_ylabel(f"accuracy in {task} (%)")
-    axes.set_ylim(0, 103)
+    axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
