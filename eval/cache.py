@@ -1,17 +1,21 @@
 """Embeddings made once and kept on disk, shared by all evaluations and by the processes of one."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from huggingface_hub import cached_assets_path
 from tqdm.auto import tqdm
 
 from dataset_scripts.atomic import write_whole
 from eval.models import AudioTextModel
 
+logger = logging.getLogger(__name__)
 PART_SIZE = {"audio": 64, "text": 1024}  # embeddings in a file: what an interruption costs at most
 
 
@@ -63,10 +67,9 @@ class Embedder:
         for row, key in enumerate(keys):
             if key not in known:
                 row_of.setdefault(key, row)
-        todo = list(row_of.items())
+        todo = broadcast_object_list([list(row_of.items())])[0]  # the same for all, whoever else writes here
         size = PART_SIZE[kind]
         parts = [todo[start : start + size] for start in range(0, len(todo), size)]
-        self.state.wait_for_everyone()  # all have the same parts before the first is written
         mine = parts[self.state.process_index :: self.state.num_processes]
         with tqdm(desc=f"embed {kind}", total=sum(map(len, mine)), disable=not self.state.is_main_process) as bar:
             for part in mine:
@@ -85,11 +88,19 @@ class Embedder:
         self.state.wait_for_everyone()
         if parts:
             known = self._read(folder)
+        if not known.keys() >= set(keys):
+            raise ValueError(
+                f"--cache_dir {self.folder.parent}: all processes must see it; give a folder that they share"
+            )
         return np.stack([known[key] for key in keys])
 
     def _read(self, folder: Path) -> dict[str, np.ndarray]:
         known = {}
         for file in sorted(folder.glob("*.npz")):
-            with np.load(file) as part:
-                known.update(zip(part["keys"].tolist(), part["embeds"], strict=True))
+            try:
+                with np.load(file) as part:
+                    known.update(zip(part["keys"].tolist(), part["embeds"], strict=True))
+            except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+                logger.warning("%s is damaged (%s) and made again", file, error)
+                file.unlink(missing_ok=True)
         return known

@@ -70,3 +70,13 @@ def test_an_embedding_that_is_not_finite_is_named_and_not_kept(tmp_path):
     with pytest.raises(ValueError, match="not finite"):
         Embedder(model, tmp_path).text(["a dog"])
     assert Embedder(Counting(), tmp_path).text(["a dog"]).tolist() == [[5, 1]]
+
+
+def test_a_damaged_file_is_made_again(tmp_path):
+    Embedder(Counting(), tmp_path).text(["a dog"])
+    (file,) = (tmp_path / "counting" / "text").glob("*.npz")
+    file.write_bytes(file.read_bytes()[:100])
+    again = Counting()
+    assert Embedder(again, tmp_path).text(["a dog"]).tolist() == [[5, 1]]
+    assert again.read == ["a dog"]
+    assert len(np.load(file)["keys"]) == 1
