@@ -13,14 +13,7 @@ from dataset_scripts.compose import EVENT_S, EVENT_SAMPLES
 from dataset_scripts.decode import read_audio
 from dataset_scripts.scenes import VARIANTS, Scene
 from eval.zste_audio import AudioSpec, in_silence
-from eval.zste_questions import (
-    Example,
-    SceneGroup,
-    all_statements_examples,
-    order_examples,
-    recognition_examples,
-    three_examples,
-)
+from eval.zste_questions import Example, SceneGroup, three_examples, two_sound_examples
 
 CONFIG = "zste"
 NEEDED = ("audio", "variant", "group_id", "events", "seen_pair")
@@ -113,9 +106,7 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
     classes = sorted({label for group, _ in two + three for label in group.labels})
     groups, unseen = [group for group, _ in two], set().union(*(pairs for _, pairs in two))
     examples = [
-        *recognition_examples(singles, groups, classes, unseen),
-        *all_statements_examples(groups, classes, unseen),
-        *(example for group in groups for example in order_examples(group, unseen)),
+        *two_sound_examples(singles, groups, classes, unseen),
         *(example for group, pairs in three for example in three_examples([group], pairs)),
     ]
     return examples, DatasetAudio(dataset, list(rows.values()), gaps_s)

@@ -123,6 +123,20 @@ def order_examples(group: SceneGroup, unseen_pairs: set[tuple[str, str]]) -> lis
     ]
 
 
+def two_sound_examples(
+    clips: list[tuple[AudioSpec, AudioSpec, Scene]],
+    groups: list[SceneGroup],
+    classes: list[str],
+    unseen_pairs: set[tuple[str, str]],
+) -> list[Example]:
+    """All tasks but 5D; arguments are those of [`recognition_examples`]."""
+    return [
+        *recognition_examples(clips, groups, classes, unseen_pairs),
+        *all_statements_examples(groups, classes, unseen_pairs),
+        *(example for group in groups for example in order_examples(group, unseen_pairs)),
+    ]
+
+
 def three_examples(groups: list[SceneGroup], unseen_pairs: set[tuple[str, str]]) -> list[Example]:
     """Task 5D: the orders of three sounds."""
     return [

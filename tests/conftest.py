@@ -1,6 +1,7 @@
 """Shared fixtures: a tiny ESC-50 folder, a tiny model, and the command line."""
 
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,10 +57,14 @@ def banks_of_its_own(tmp_path_factory):
         yield
 
 
-def run_cli(*args: object, cwd: Path = ROOT, timeout_s: float = 300) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=timeout_s, check=False
-    )
+def run_cli(
+    *args: object, cwd: Path = ROOT, timeout_s: float = 300, n_processes: int = 1
+) -> subprocess.CompletedProcess:
+    """Run a script, on several gloo processes if asked."""
+    several = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", n_processes]
+    env = {**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)} if n_processes > 1 else None
+    command = [sys.executable, *map(str, several if n_processes > 1 else []), *map(str, args)]
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,6 @@
 """ZSTE by the command: several models, fixed scenes, any number of processes."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +15,7 @@ from eval.zste.zste import MEANS, SUBTASKS
 from eval.zste_dataset import load_scenes
 from training.scratch import build_scratch_clap
 
-from .conftest import ROOT, TINY_SCRATCH, run_cli
+from .conftest import TINY_SCRATCH, run_cli
 
 
 @pytest.fixture(scope="module")
@@ -45,19 +42,7 @@ def scenes(esc50_dir, tmp_path_factory):
 
 
 def run_zste(*flags, n_processes=1):
-    command = [sys.executable]
-    if n_processes > 1:
-        command += ["-m", "torch.distributed.run", "--nproc_per_node", n_processes, "--master_port", "29547"]
-    command += ["eval/run_zste.py", "--n_scenes", 10, *flags]
-    return subprocess.run(
-        list(map(str, command)),
-        cwd=ROOT,
-        env={**os.environ, "ACCELERATE_USE_CPU": "true"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return run_cli("eval/run_zste.py", "--n_scenes", 10, *flags, n_processes=n_processes)
 
 
 def test_two_models_in_one_command_and_the_same_on_two_processes(models, esc50_dir, tmp_path):
