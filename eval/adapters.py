@@ -4,11 +4,14 @@ import hashlib
 import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import soxr
 import torch
+
+ROOT = Path(__file__).parents[1]
 
 
 def require(library: str, package: str) -> ModuleType:
@@ -24,8 +27,12 @@ def require(library: str, package: str) -> ModuleType:
 
 
 def fingerprint(state: Mapping[str, torch.Tensor], *config: str) -> str:
-    """Hash of weights and configuration."""
+    """Hash of weights, configuration, and the code that embeds."""
     hashed = hashlib.sha256("\0".join(config).encode())
+    for file in sorted(
+        [*(ROOT / "modeling_teminal").glob("*.py"), ROOT / "eval/encoder.py", ROOT / "eval/adapters.py"]
+    ):
+        hashed.update(file.read_bytes())
     for name, value in sorted(state.items()):
         hashed.update(name.encode() + value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return hashed.hexdigest()
@@ -94,7 +101,7 @@ class MsClap:
 
     def __init__(self, model_name_or_path: str, batch_size: int = 16):
         library = require("msclap", "msclap torchaudio")
-        version = "2022" if "2022" in model_name_or_path else "2023"
+        version = "2022" if "2022" in Path(model_name_or_path).name else "2023"
         file = None if model_name_or_path == version else model_name_or_path
         self.wrapper = library.CLAP(file, version=version, use_cuda=torch.cuda.is_available())
         self.batch_size = batch_size

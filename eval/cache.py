@@ -28,12 +28,20 @@ class Embedder:
     Args:
         cache_dir: by default the folder that [`huggingface_hub.cached_assets_path`] gives (`HF_ASSETS_CACHE`); what a
             model has embedded is in a folder named by its fingerprint.
+
+    Raises:
+        OSError: the folder cannot be written.
     """
 
     def __init__(self, model: AudioTextModel, cache_dir: str | None = None):
         self.model, self.state = model, PartialState()
         root = Path(cache_dir) if cache_dir else cached_assets_path("teminal", namespace="embeddings")
         self.folder = root / model.fingerprint[:32]
+        try:
+            for kind in PART_SIZE:
+                (self.folder / kind).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"--cache_dir {root}: cannot be written ({error.strerror}); name another folder") from error
 
     def audio(
         self,
@@ -61,7 +69,6 @@ class Embedder:
 
     def _embed(self, kind, keys, embed):
         folder = self.folder / kind
-        folder.mkdir(parents=True, exist_ok=True)
         known = self._read(folder)
         row_of = {}
         for row, key in enumerate(keys):
@@ -96,7 +103,7 @@ class Embedder:
 
     def _read(self, folder: Path) -> dict[str, np.ndarray]:
         known = {}
-        for file in sorted(folder.glob("*.npz")):
+        for file in sorted(folder.glob("[!.]*.npz")):
             try:
                 with np.load(file) as part:
                     known.update(zip(part["keys"].tolist(), part["embeds"], strict=True))
@@ -104,3 +111,11 @@ class Embedder:
                 logger.warning("%s is damaged (%s) and made again", file, error)
                 file.unlink(missing_ok=True)
         return known
+
+
+def cosine_scores(audio_embeds: np.ndarray, text_embeds: np.ndarray) -> np.ndarray:
+    """Scores (audios, captions) fp32 of (audios, D) and (captions, D), both L2-normalised.
+
+    Multiplied in fp64 and rounded, so that embeddings that are the same have scores that are the same: they tie.
+    """
+    return (audio_embeds.astype(np.float64) @ text_embeds.astype(np.float64).T).astype(np.float32)

@@ -1,12 +1,15 @@
 """The course of an evaluation: data, models, embeddings, one table and one JSON file."""
 
 import argparse
+import errno
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +18,7 @@ from accelerate import PartialState
 from dataset_scripts.clips import Clip
 from eval.models import add_model_arguments, load_model, names_of
 from eval.report import format_table, versions
-from eval.sounds import check_sounds, cosines
+from eval.sounds import check_sounds, scores
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Evaluation:
 def evaluation_parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_model_arguments(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap, and of the scenes that are drawn")
     return parser
 
 
@@ -50,16 +53,30 @@ def check_arguments(args: argparse.Namespace) -> None:
     """Whether those of [`evaluation_parser`] make sense; makes the folder of `--output_json`.
 
     Raises:
-        ValueError: naming the one at fault.
+        ValueError, OSError: naming the one at fault.
     """
     for flag in ("seed", "per_device_eval_batch_size"):
         least = 0 if flag == "seed" else 1
         if getattr(args, flag) < least:
             raise ValueError(f"--{flag} {getattr(args, flag)}: must be at least {least}")
     if args.output_json:
-        if args.output_json.is_dir():
-            raise ValueError(f"--output_json {args.output_json} is a folder: name a file")
-        args.output_json.parent.mkdir(parents=True, exist_ok=True)
+        check_writable("--output_json", args.output_json)
+
+
+def check_writable(flag: str, file: Path) -> None:
+    """Whether a file can be written later on; makes its folder.
+
+    Raises:
+        OSError: it cannot.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    except OSError as error:
+        raise OSError(f"{flag} {file}: cannot be written ({error.strerror}); name another") from error
 
 
 def run_evaluation(script: str, args: argparse.Namespace, prepare: Callable[[argparse.Namespace], Evaluation]) -> None:
@@ -79,7 +96,7 @@ def run_evaluation(script: str, args: argparse.Namespace, prepare: Callable[[arg
         models = {name: load_model(path, args) for name, path in names_of(args.model_name_or_path).items()}
         sounds = check_sounds(evaluation.clips)
         captions, figures = evaluation.ask(sounds.clips)
-        results = {name: figures(cosines(model, sounds, captions, args.cache_dir)) for name, model in models.items()}
+        results = {name: figures(scores(model, sounds, captions, args.cache_dir)) for name, model in models.items()}
     except (ValueError, OSError) as error:
         sys.exit(f"{script}: error: {error}")
     if not state.is_main_process:

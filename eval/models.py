@@ -49,6 +49,7 @@ class Clap:
             self.model.config.to_json_string(),
             self.processor.feature_extractor.to_json_string(),
             self.processor.tokenizer.backend_tokenizer.to_str(),
+            self.model.device.type,
         )
 
     def embed_audio(self, waveforms: Sequence[np.ndarray], sampling_rate: int) -> np.ndarray:
@@ -106,9 +107,14 @@ def load_model(model_name_or_path: str, args: argparse.Namespace) -> AudioTextMo
 
 
 def names_of(model_names_or_paths: list[str]) -> dict[str, str]:
-    """A short name for each model, the last part of its path or id; the whole one where two share it."""
-    short = [Path(path).name for path in model_names_or_paths]
-    return {
-        name if short.count(name) == 1 else path.replace("/", "_"): path
-        for name, path in zip(short, model_names_or_paths, strict=True)
-    }
+    """A short name for each model, the last part of its path or id; the whole one where two share it.
+
+    Raises:
+        ValueError: a model is given twice.
+    """
+    whole = [str(Path(path).resolve()) if Path(path).exists() else path for path in model_names_or_paths]
+    if twice := [path for path in whole if whole.count(path) > 1]:
+        raise ValueError(f"--model_name_or_path {twice[0]} is given twice")
+    short = [path.rsplit("/", 1)[-1] for path in whole]
+    names = [name if short.count(name) == 1 else path.strip("/") for name, path in zip(short, whole, strict=True)]
+    return dict(zip(names, model_names_or_paths, strict=True))

@@ -7,6 +7,7 @@ import matplotlib
 matplotlib.use("agg")
 import numpy as np
 from matplotlib import pyplot
+from scipy.stats import binomtest
 
 from eval.zste.zste import TASKS
 
@@ -113,19 +114,27 @@ def plot_pairs(path: Path, pairs: list[tuple[str, str]], right: list[bool], titl
 def plot_against(
     path: Path, values: list[float], right: dict[str, list[bool]], label: str, task: str, chance: float
 ) -> None:
-    """Accuracy of each model against a property of the scenes, in five parts of equally many, with 95 % intervals."""
+    """Accuracy of each model against a property of the scenes, in up to five parts of about equally many.
+
+    With Wilson's 95 % intervals; scenes of the same value are in the same part.
+    """
     values = np.array(values)
-    parts = np.array_split(np.argsort(values, kind="stable"), 5)
+    part_of = np.searchsorted(np.unique(np.quantile(values, [0.2, 0.4, 0.6, 0.8])), values, side="left")
+    parts = [np.flatnonzero(part_of == part) for part in np.unique(part_of)]
     figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
     for name, answers in right.items():
-        answers = np.array(answers, float)
-        shares = [100 * answers[part].mean() for part in parts]
-        spread = [196 * (answers[part].var() / len(part)) ** 0.5 for part in parts]
-        axes.errorbar([values[part].mean() for part in parts], shares, spread, marker="o", capsize=3, label=name)
+        hits = [int(np.sum(np.array(answers)[part])) for part in parts]
+        shares = [100 * n_right / len(part) for n_right, part in zip(hits, parts, strict=True)]
+        spread = []
+        for n_right, part, share in zip(hits, parts, shares, strict=True):
+            bounds = binomtest(n_right, len(part)).proportion_ci(method="wilson")
+            spread.append([share - 100 * bounds.low, 100 * bounds.high - share])
+        where = [values[part].mean() for part in parts]
+        axes.errorbar(where, shares, np.clip(np.transpose(spread), 0, None), marker="o", capsize=3, label=name)
     axes.axhline(100 * chance, color="black", linestyle="dotted", label="chance")
     axes.set_xlabel(label)
     axes.set_ylabel(f"accuracy in {task} (%)")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 103)
     axes.legend(frameon=False)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)

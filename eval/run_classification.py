@@ -30,6 +30,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--audio_dir", help="official UrbanSound8K folder, or FSD50K's folder of audio")
     parser.add_argument("--dataset_name", help="Hub dataset id with ESC-50's columns, instead of a folder")
     parser.add_argument("--labels_file", help="FSD50K's eval.csv: columns fname and labels, separated by commas")
+    parser.add_argument(
+        "--folds", type=int, nargs="+", help="of a source that has folds, such as those not trained on"
+    )
     parser.add_argument("--prompt", default="This is a sound of {label}.", help="{label}: where the class stands")
     return parser.parse_args()
 
@@ -56,10 +59,13 @@ def labelled_clips(args: argparse.Namespace) -> list[Clip]:
     if args.source == "fsd50k":
         if args.esc50_dir or args.dataset_name:
             raise ValueError("--source fsd50k takes --audio_dir and --labels_file, not --esc50_dir or --dataset_name")
+        if args.folds:
+            raise ValueError("--source fsd50k has no --folds: leave them out")
         return load_fsd50k(args.labels_file, args.audio_dir)
     if args.labels_file:
         raise ValueError(f"--labels_file is for --source fsd50k; {args.source} brings its own labels")
-    return load_source(args.source, **{name: getattr(args, name) for name in FOLDERS})
+    clips = load_source(args.source, **{name: getattr(args, name) for name in FOLDERS})
+    return select_folds(clips, args.folds, "--folds", args.source) if args.folds else clips
 
 
 def prepare(args: argparse.Namespace) -> Evaluation:
@@ -80,7 +86,7 @@ def prepare(args: argparse.Namespace) -> Evaluation:
         targets, folds = is_right.argmax(1), np.array([clip.fold or 0 for clip in readable])
         return captions, lambda scores: accuracy_figures(scores, targets, folds, args.seed)
 
-    data = {name: getattr(args, name) for name in ("source", *FOLDERS, "labels_file", "prompt")}
+    data = {name: getattr(args, name) for name in ("source", *FOLDERS, "labels_file", "folds", "prompt")}
     return Evaluation(clips, ask, {**data, "classes": classes})
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from dataset_scripts.bank import build_bank
 from dataset_scripts.compose import SAMPLING_RATE
 from dataset_scripts.sources import load_clips
-from eval.cache import Embedder
+from eval.cache import Embedder, cosine_scores
 from eval.compare import differences, right_answers
-from eval.evaluation import check_arguments, evaluation_parser, start_processes
+from eval.evaluation import check_arguments, check_writable, evaluation_parser, start_processes
 from eval.models import load_model, names_of
 from eval.pictures import plot_against, plot_bars, plot_change, plot_pairs
 from eval.report import versions
@@ -44,6 +44,8 @@ def parse_args() -> argparse.Namespace:
 def prepare_scenes(args: argparse.Namespace) -> tuple[list[Example], BankAudio | DatasetAudio, dict]:
     """Examples, their audio, and what to report of it."""
     if args.zste_dataset:
+        if args.esc50_dir or args.dataset_name:
+            raise ValueError("--zste_dataset brings its own scenes: drop it, or --esc50_dir and --dataset_name")
         examples, audio = load_scenes(args.zste_dataset, args.seed)
         return examples, audio, {"zste_dataset": args.zste_dataset, "n_scenes": len(audio.rows)}
     bank = build_bank(load_clips(args.source, args.folds, esc50_dir=args.esc50_dir, dataset_name=args.dataset_name))
@@ -73,7 +75,7 @@ def main() -> None:
     try:
         check_arguments(args)
         if args.output_dir:
-            args.output_dir.mkdir(parents=True, exist_ok=True)
+            check_writable("--output_dir", args.output_dir / "zste.json")
         models = {name: load_model(path, args) for name, path in names_of(args.model_name_or_path).items()}
         with state.local_main_process_first():
             examples, audio, about = prepare_scenes(args)
@@ -83,17 +85,19 @@ def main() -> None:
         for name, model in models.items():
             embedder = Embedder(model, args.cache_dir)
             audio_embeds = embedder.audio(keys, lambda rows: audio.read([specs[row] for row in rows]), SAMPLING_RATE)
-            cosines = audio_embeds @ embedder.text(captions).T
+            scores = cosine_scores(audio_embeds, embedder.text(captions))
             if state.is_main_process:
-                zste[name] = score_cosines(examples, cosines, args.seed)
-                answers[name] = right_answers(examples, cosines)
+                zste[name] = score_cosines(examples, scores, args.seed)
+                answers[name] = right_answers(examples, scores)
     except (ValueError, OSError) as error:
         sys.exit(f"run_zste.py: error: {error}")
     if not state.is_main_process:
         return
 
     print(format_table(zste))
+    print(f"{len(specs)} audios, {len(captions)} captions; intervals and more in --output_json or --output_dir")
     report = {"model": args.model_name_or_path[0] if len(zste) == 1 else args.model_name_or_path, **about}
+    report |= {"fingerprints": {name: model.fingerprint for name, model in models.items()}}
     report |= {"seed": args.seed, "versions": versions(), "wall_time_s": round(time.perf_counter() - started, 1)}
     if len(zste) == 1:
         report["zste"] = next(iter(zste.values()))
@@ -104,7 +108,7 @@ def main() -> None:
         args.output_json.write_text(text)
     if args.output_dir:
         (args.output_dir / "zste.json").write_text(text)
-        write_tables(args.output_dir, zste, f"ZSTE on {args.zste_dataset or args.source}")
+        write_tables(args.output_dir, zste, f"ZSTE on {Path(args.zste_dataset or args.source).name}")
         draw(args.output_dir, examples, audio, zste, answers)
 
 

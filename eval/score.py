@@ -12,6 +12,7 @@ from transformers import ClapProcessor
 
 from dataset_scripts.bank import ClipBank
 from dataset_scripts.compose import SAMPLING_RATE, SCENE_S
+from eval.cache import cosine_scores
 from eval.encoder import embed_audio, embed_text
 from eval.zste.zste import MEANS, TASKS
 from eval.zste_audio import AudioSpec, render
@@ -61,9 +62,9 @@ def score_examples(
     """
     was_training = model.training
     model.eval()
-    cosines = embed_audio(model, features) @ embed_text(model, processor, distinct_captions(examples)).T
+    audio, text = embed_audio(model, features), embed_text(model, processor, distinct_captions(examples))
     model.train(was_training)
-    return score_cosines(examples, cosines.numpy(), seed)
+    return score_cosines(examples, cosine_scores(audio.numpy(), text.numpy()), seed)
 
 
 def scores_of(asked: list[Example], examples: list[Example], cosines: np.ndarray) -> list[np.ndarray]:
@@ -127,10 +128,12 @@ def format_table(results: dict[str, dict]) -> str:
     first = next(iter(results.values()))
     blocks = [[*subtasks, mean] for mean, subtasks in TASKS.items()]
     blocks += [[mean for mean in MEANS if mean not in TASKS], [f"control_{task}" for task in CONTROL_TASKS]]
-    lines = [f"{'ZSTE':>12} {'chance':>7} " + " ".join(f"{name:>9}" for name in results)]
+    widths = [max(9, len(name)) for name in results]
+    lines = [f"{'ZSTE':>12} {'chance':>7} " + " ".join(map(str.rjust, results, widths))]
     for block in blocks:
         lines.append("")
         for key in block:
-            accuracies = " ".join(f"{100 * result[key]:9.1f}" for result in results.values())
+            accuracies = [f"{100 * result[key]:.1f}" for result in results.values()]
+            accuracies = " ".join(map(str.rjust, accuracies, widths))
             lines.append(f"{key:>12} {100 * first[f'{key}_chance']:7.2f} {accuracies}")
     return "\n".join(lines)

@@ -14,10 +14,11 @@ from tqdm.auto import tqdm
 from dataset_scripts.atomic import file_sha256
 from dataset_scripts.clips import MAX_DURATION_S, Clip, read_clip
 from dataset_scripts.compose import SAMPLING_RATE
-from eval.cache import Embedder
+from eval.cache import Embedder, cosine_scores
 from eval.models import AudioTextModel
 
 READ_AS = f"mono, {SAMPLING_RATE} Hz, at most {MAX_DURATION_S} s"
+N_NAMED = 10  # skipped clips that are named on the terminal
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +53,10 @@ def check_sounds(clips: list[Clip]) -> Sounds:
         found = dict(gather_object(list(zip((clip.name for clip in mine), bar, strict=True))))
     skipped = {clip.name: found[clip.name][1] for clip in clips if found[clip.name][1]}
     if state.is_main_process:
-        for name, reason in skipped.items():
+        for name, reason in list(skipped.items())[:N_NAMED]:
             logger.warning("skipped %s: %s", name, reason)
+        if len(skipped) > N_NAMED:
+            logger.warning("and %d more; --output_json names them all", len(skipped) - N_NAMED)
     kept = [clip for clip in clips if clip.name not in skipped]
     if not kept:
         name, reason = next(iter(skipped.items()))
@@ -74,11 +77,7 @@ def _check(clip: Clip) -> tuple[str, str]:
     return hashlib.sha256(f"{content} {READ_AS}".encode()).hexdigest(), ""
 
 
-def cosines(model: AudioTextModel, sounds: Sounds, captions: list[str], cache_dir: str | None = None) -> np.ndarray:
-    """Score of each clip with each caption, (clips, captions) fp32.
-
-    Multiplied in fp64 and rounded, so that embeddings that are the same have scores that are the same: they tie.
-    """
+def scores(model: AudioTextModel, sounds: Sounds, captions: list[str], cache_dir: str | None = None) -> np.ndarray:
+    """Cosine of each clip with each caption, (clips, captions) fp32."""
     embedder = Embedder(model, cache_dir)
-    audio = embedder.audio(sounds.keys, sounds.read, SAMPLING_RATE).astype(np.float64)
-    return (audio @ embedder.text(captions).astype(np.float64).T).astype(np.float32)
+    return cosine_scores(embedder.audio(sounds.keys, sounds.read, SAMPLING_RATE), embedder.text(captions))

@@ -16,7 +16,7 @@ def make_table(zste: dict[str, dict]) -> pd.DataFrame:
     """A row per sub-task and mean: its chance level, and each model's accuracy with 95 % interval, in percent."""
     first = next(iter(zste.values()))
     tasks = [task for task in ROWS if task in first]
-    table = pd.DataFrame({"chance": [f"{100 * first[f'{task}_chance']:.1f}" for task in tasks]}, index=tasks)
+    table = pd.DataFrame({"chance": [f"{100 * first[f'{task}_chance']:.2f}" for task in tasks]}, index=tasks)
     for name, figures in zste.items():
         bounds = [[100 * bound for bound in figures[f"{task}_ci95"]] for task in tasks]
         table[name] = [

@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import itertools
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -48,14 +49,15 @@ def in_silence(clip, onset_s):
 class BankAudio:
     """The audios of a bank's scenes, for [`eval.cache.Embedder`]; what may make them hard is the level of overlays."""
 
-    hard_task, hardness = "2A", "level difference of the two sounds (dB)"
+    hard_task, hardness = "2B", "level difference of the two sounds (dB)"
 
     def __init__(self, bank: ClipBank):
         self.bank = bank
 
     def keys(self, specs: list[AudioSpec]) -> list[str]:
         """A hash of what each is rendered of, and by which code."""
-        code, sounds = hashlib.sha256(inspect.getsource(compose).encode()).hexdigest(), {}
+        sources = inspect.getsource(compose) + inspect.getsource(sys.modules[__name__])
+        code, sounds = hashlib.sha256(sources.encode()).hexdigest(), {}
         for clip in {clip for spec in specs for clip in spec.clips}:
             sounds[clip] = hashlib.sha256(self.bank.raw[clip].tobytes() + self.bank.loops[clip].tobytes()).hexdigest()
         about = [([sounds[clip] for clip in spec.clips], spec.snr_db, spec.kind, spec.onset_s) for spec in specs]

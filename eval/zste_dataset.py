@@ -1,12 +1,15 @@
 """ZSTE of fixed scenes: the `zste` config of a dataset, from a folder or the Hub."""
 
 import hashlib
+import inspect
 import itertools
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from datasets import Audio, Dataset, load_dataset
+from datasets.exceptions import DatasetsError
 
 from dataset_scripts.captions import HELD_OUT
 from dataset_scripts.compose import EVENT_S, EVENT_SAMPLES
@@ -31,13 +34,18 @@ class DatasetAudio:
         self.dataset, self.rows, self.gaps_s = dataset, rows, gaps_s
 
     def keys(self, specs: list[AudioSpec]) -> list[str]:
-        about = [(self._bytes(spec), repr((spec.kind, spec.onset_s)).encode()) for spec in specs]
+        code = inspect.getsource(sys.modules[__name__]) + inspect.getsource(in_silence)
+        about = [(self._bytes(spec), repr((code, spec.kind, spec.onset_s)).encode()) for spec in specs]
         return [hashlib.sha256(content + how).hexdigest() for content, how in about]
 
     def read(self, specs: list[AudioSpec]) -> Iterator[np.ndarray]:
         """(samples,) fp32 of each, as stored; an "onset" is the first 5 s of the single sound in silence."""
         for spec in specs:
-            waveform = read_audio(self._bytes(spec))
+            try:
+                waveform = read_audio(self._bytes(spec))
+            except ValueError as error:
+                name = self.dataset[self.rows[spec.clips[0]]["single"]]["group_id"]
+                raise ValueError(f"group {name}, {spec.kind}: {error}; build the scenes again") from error
             yield in_silence(waveform[:EVENT_SAMPLES], spec.onset_s) if spec.kind == "onset" else waveform
 
     def how_hard(self, spec: AudioSpec) -> float:
@@ -56,7 +64,7 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
     """All examples of the test split of `zste`, and its audio.
 
     Task 1 hears a group's single sound, 1B its first 5 s in silence, for there are no clips as recorded; 5D is asked
-    of the groups of three sounds, all else of those of two.
+    of the groups of three sounds, all else of those of two. The candidate classes are those that occur.
 
     Args:
         dataset_name: folder that `build_dataset.py` has written, or Hub id.
@@ -68,7 +76,11 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
     flag = f"--zste_dataset {dataset_name}"
     if not Path(dataset_name).is_dir() and (dataset_name.startswith(("/", ".")) or dataset_name.count("/") != 1):
         raise ValueError(f"{flag}: no such folder; build one with build_dataset.py --config_name {CONFIG}")
-    dataset = load_dataset(dataset_name, CONFIG, split="test")
+    try:
+        dataset = load_dataset(dataset_name, CONFIG, split="test")
+    except (DatasetsError, OSError, ValueError) as error:
+        cure = f"build such scenes with build_dataset.py --config_name {CONFIG}"
+        raise ValueError(f"{flag}: its config {CONFIG} cannot be read ({error}); {cure}") from error
     if missing := [name for name in NEEDED if name not in dataset.column_names]:
         cure = "; render it first, see render_dataset.py" if "audio" in missing else ""
         raise ValueError(f"{flag}: no column {', '.join(missing)}{cure}")
@@ -97,12 +109,14 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
             clips=(number,),
             labels=labels,
             snr_db=0.0,
-            mixed_variant=VARIANTS[1 + number % 3],
+            mixed_variant=VARIANTS[1 + len(two) % 3],
             held_out={relation: str(rng.choice(HELD_OUT[relation])) for relation in ("before", "while")},
             sentence=str(rng.choice(HELD_OUT["sentence"])),
         )
         pairs = set() if forward["seen_pair"] else set(itertools.combinations(sorted(labels), 2))
         (two if len(labels) == 2 else three).append((group, pairs))
+    if not (two and three):
+        raise ValueError(f"{flag}: ZSTE needs groups of two and of three events; build more, or with other shares")
     classes = sorted({label for group, _ in two + three for label in group.labels})
     groups, unseen = [group for group, _ in two], set().union(*(pairs for _, pairs in two))
     examples = [

@@ -72,6 +72,14 @@ def test_an_embedding_that_is_not_finite_is_named_and_not_kept(tmp_path):
     assert Embedder(Counting(), tmp_path).text(["a dog"]).tolist() == [[5, 1]]
 
 
+def test_what_a_killed_run_has_left_half_written_is_not_read(tmp_path):
+    Embedder(Counting(), tmp_path).text(["a dog"])
+    (tmp_path / "counting" / "text" / ".4242-x.npz").write_bytes(b"half")
+    again = Counting()
+    assert Embedder(again, tmp_path).text(["a dog"]).tolist() == [[5, 1]]
+    assert again.read == []
+
+
 def test_a_damaged_file_is_made_again(tmp_path):
     Embedder(Counting(), tmp_path).text(["a dog"])
     (file,) = (tmp_path / "counting" / "text").glob("*.npz")

@@ -10,6 +10,8 @@ import torch
 
 from dataset_scripts.scenes import VARIANTS
 from eval.compare import differences
+from eval.models import names_of
+from eval.pictures import plot_against
 from eval.score import distinct_audios
 from eval.zste.zste import MEANS, SUBTASKS
 from eval.zste_dataset import load_scenes
@@ -55,7 +57,7 @@ def test_two_models_in_one_command_and_the_same_on_two_processes(models, esc50_d
     assert difference["difference"] == pytest.approx(
         report["zste"]["two"]["temporal"] - report["zste"]["one"]["temporal"]
     )
-    pictures = {"zste.png", "change.png", "2A.png", "pairs-one.png", "pairs-two.png"}
+    pictures = {"zste.png", "change.png", "2B.png", "pairs-one.png", "pairs-two.png"}
     tables = {"zste.json", "zste.md", "zste.tex", "zste.csv", "model-index-one.yaml", "model-index-two.yaml"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == pictures | tables
     shown = f"{100 * report['zste']['two']['3A']:.1f}"
@@ -111,6 +113,35 @@ def test_bad_scenes_are_named(models, scenes, tmp_path):
         assert result.returncode == 1
         assert message in result.stderr
         assert "Traceback" not in result.stderr
+
+
+def test_scenes_of_three_sounds_are_needed(models, esc50_dir, tmp_path):
+    flags = ("--config_name", "zste", "--n_groups", 4, "--three_event_share", 0, "--num_proc", 1)
+    source = ("--source", "esc50", "--esc50_dir", esc50_dir, "--test_folds", 2, "--validation_folds")
+    assert run_cli("dataset_scripts/build_dataset.py", *source, "--output_dir", tmp_path, *flags).returncode == 0
+    with pytest.raises(ValueError, match="groups of two and of three events"):
+        load_scenes(str(tmp_path), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["runs/a", "me/b"], ["a", "b"]),
+        (["x/m", "y/m", "x_m"], ["x/m", "y/m", "x_m"]),
+        (["x/m", "y/n", "x/m"], "x/m is given twice"),
+    ],
+)
+def test_every_model_has_a_name_of_its_own(paths, names):
+    if isinstance(names, str):
+        with pytest.raises(ValueError, match=names):
+            names_of(paths)
+    else:
+        assert names_of(paths) == dict(zip(names, paths, strict=True))
+
+
+def test_accuracy_against_few_and_equal_values(tmp_path):
+    plot_against(tmp_path / "few.png", [0.0, 0.0, 0.3], {"a": [True, False, True], "b": [True] * 3}, "gap", "3A", 0.5)
+    assert (tmp_path / "few.png").is_file()
 
 
 def test_differences_are_paired():

@@ -34,7 +34,7 @@ def distinct_texts(batch: Batch) -> dict[str, int]:
 def batch_losses(embeds: Embeddings, batch: Batch, settings: StageSettings, recipe: Recipe) -> dict[str, torch.Tensor]:
     """`loss` and the parts that it is the weighted sum of.
 
-    TNCE is that of the pairs of all processes; the in-group and the replay loss are this process's, whose mean over
+    TNCE is that of the pairs of all processes; the in-group, replay and event losses are this process's, whose mean over
     processes is that of all, for groups never lie on two.
 
     Raises:
@@ -60,12 +60,13 @@ def batch_losses(embeds: Embeddings, batch: Batch, settings: StageSettings, reci
         parts["in_group"] = _own_in_group_loss(audio, text, scales, batch)
         loss = loss + settings.in_group_weight * parts["in_group"]
     candidates = embeds.text[[rows[caption] for caption in batch.candidates]]
-    logits = embeds.audio @ candidates.T * embeds.scale_audio
-    if len(batch.replay_targets):
-        parts["replay"] = F.cross_entropy(logits[-len(batch.replay_targets) :], batch.replay_targets.to(device))
+    if n_replay := len(batch.replay_targets):
+        logits = embeds.audio[-n_replay:] @ candidates.T * embeds.scale_audio
+        parts["replay"] = F.cross_entropy(logits, batch.replay_targets.to(device))
         loss = loss + settings.replay_weight * parts["replay"]
     if settings.event_weight:
-        parts["event"] = event_loss(logits[: len(batch.event_holds)], batch.event_holds.to(device))
+        logits = embeds.audio[: len(batch.event_holds)] @ candidates.T * embeds.scale_audio
+        parts["event"] = event_loss(logits, batch.event_holds.to(device))
         loss = loss + settings.event_weight * parts["event"]
     return {"loss": loss, **parts}
 
