@@ -29,9 +29,8 @@ def require(library: str, package: str) -> ModuleType:
 def fingerprint(state: Mapping[str, torch.Tensor], *config: str) -> str:
     """Hash of weights, configuration, and the code that embeds."""
     hashed = hashlib.sha256("\0".join(config).encode())
-    for file in sorted(
-        [*(ROOT / "modeling_teminal").glob("*.py"), ROOT / "eval/encoder.py", ROOT / "eval/adapters.py"]
-    ):
+    code = [*sorted((ROOT / "modeling_teminal").glob("*.py")), ROOT / "eval/encoder.py", ROOT / "eval/adapters.py"]
+    for file in code:
         hashed.update(file.read_bytes())
     for name, value in sorted(state.items()):
         hashed.update(name.encode() + value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())

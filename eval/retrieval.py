@@ -10,7 +10,8 @@ of LAION-CLAP (Wu et al., arXiv 2211.06687, `evaluate_clotho_audiocaps`):
   among the first ten, divided by how many there could be.
 
 Three differences: LAION-CLAP does not sort a clip's right captions by rank before it takes their AP@10, and rounds its
-median rank down; and here ties lose: a right item that only ties a wrong one ranks behind it. A caption that another clip has word for word is wrong.
+median rank down; and here ties lose: a right item that only ties a wrong one ranks behind it. A caption that another
+clip has word for word is wrong.
 """
 
 import numpy as np

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from dataset_scripts.clips import Clip
-from dataset_scripts.sources import load_source, require_folder, source_names, taken_options
+from dataset_scripts.sources import load_source, require_folder, select_folds, source_names, taken_options
 from dataset_scripts.table import file_in, read_table
 from eval.classification import accuracy_figures, map_figures
 from eval.evaluation import Evaluation, evaluation_parser, run_evaluation
@@ -30,9 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--audio_dir", help="official UrbanSound8K folder, or FSD50K's folder of audio")
     parser.add_argument("--dataset_name", help="Hub dataset id with ESC-50's columns, instead of a folder")
     parser.add_argument("--labels_file", help="FSD50K's eval.csv: columns fname and labels, separated by commas")
-    parser.add_argument(
-        "--folds", type=int, nargs="+", help="of a source that has folds, such as those not trained on"
-    )
+    parser.add_argument("--folds", type=int, nargs="+", help="such as those not trained on; default: all")
     parser.add_argument("--prompt", default="This is a sound of {label}.", help="{label}: where the class stands")
     return parser.parse_args()
 

@@ -65,7 +65,8 @@ def draw(folder: Path, examples: list[Example], audio, zste: dict[str, dict], an
     plot_against(folder / f"{audio.hard_task}.png", values, right, audio.hardness, audio.hard_task, chance)
     pairs = [example.labels for example in examples if example.task in ("3A", "3B")]
     for name in answers:
-        plot_pairs(folder / f"pairs-{name}.png", pairs, answers[name]["3A"] + answers[name]["3B"], name)
+        file = f"pairs-{name}.png".replace("/", "_")
+        plot_pairs(folder / file, pairs, answers[name]["3A"] + answers[name]["3B"], name)
 
 
 def main() -> None:

@@ -34,8 +34,8 @@ def distinct_texts(batch: Batch) -> dict[str, int]:
 def batch_losses(embeds: Embeddings, batch: Batch, settings: StageSettings, recipe: Recipe) -> dict[str, torch.Tensor]:
     """`loss` and the parts that it is the weighted sum of.
 
-    TNCE is that of the pairs of all processes; the in-group, replay and event losses are this process's, whose mean over
-    processes is that of all, for groups never lie on two.
+    TNCE is that of the pairs of all processes; the in-group, replay and event losses are this process's, whose mean
+    over processes is that of all, for groups never lie on two.
 
     Raises:
         ValueError: an embedding is not finite.
