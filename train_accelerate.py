@@ -61,7 +61,8 @@ def start(recipe):
     for name in ("httpx", "httpx2"):  # of huggingface_hub 1 and 2
         logging.getLogger(name).setLevel(logging.WARNING)
     if accelerator.device.type == "cpu":
-        torch.set_num_threads(max(1, os.cpu_count() // accelerator.num_processes))
+        if accelerator.num_processes > 1:  # launchers give each a single thread
+            torch.set_num_threads(max(1, os.cpu_count() // accelerator.num_processes))
         torch.use_deterministic_algorithms(True)
     set_seed(recipe.seed)
     if recipe.push_to_hub and accelerator.is_main_process:

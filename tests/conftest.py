@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker per core runs the tests: their threads would only wait
+
 import numpy as np
 import pytest
 import soundfile
