@@ -23,7 +23,8 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedType, InitProcessGroupKwargs, set_seed
 
 from dataset_scripts.hub import check_hub_access
-from eval.run_zste import versions
+from eval.pictures import plot_bars
+from eval.report import versions
 from eval.score import format_table
 from training.arguments import parse_recipe
 from training.averages import copy_weights, trained_weights
@@ -36,7 +37,7 @@ from training.interrupts import Interrupts
 from training.models import adapt, mix_with_base, prepare_model
 from training.optimization import require_layers
 from training.progress import Progress
-from training.report import plot_course, plot_zste, write_results
+from training.report import plot_course, write_results
 from training.scoring import Scorer
 from training.stage import StageTrainer
 
@@ -60,7 +61,8 @@ def start(recipe):
     for name in ("httpx", "httpx2"):  # of huggingface_hub 1 and 2
         logging.getLogger(name).setLevel(logging.WARNING)
     if accelerator.device.type == "cpu":
-        torch.set_num_threads(max(1, os.cpu_count() // accelerator.num_processes))
+        if accelerator.num_processes > 1:  # launchers give each a single thread
+            torch.set_num_threads(max(1, os.cpu_count() // accelerator.num_processes))
         torch.use_deterministic_algorithms(True)
     set_seed(recipe.seed)
     if recipe.push_to_hub and accelerator.is_main_process:
@@ -152,7 +154,7 @@ def main() -> None:
         }
         export_model(model, processor, output_dir)
         write_results(output_dir / "results.json", results)
-        plot_zste(output_dir / "zste.png", progress.zste, f"ZSTE on held-out {recipe.source} clips")
+        plot_bars(output_dir / "zste.png", progress.zste, f"ZSTE on held-out {recipe.source} clips")
         plot_course(output_dir / "course.png", progress)
         write_card(output_dir, results)
         print(format_table(progress.zste))

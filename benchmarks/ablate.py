@@ -1,9 +1,11 @@
-"""What does each part earn? One table: the same base, seed and budget, with one part changed at a time.
+"""What does each part earn? The same base, data and budget, with one part changed at a time.
 
 python benchmarks/ablate.py --esc50_dir ESC-50 --output_json results/ablation.json
 
-Trains on folds 1 to 3 and tests on fold 4. The share of WiSE-FT is chosen by a run on folds 1 and 2, validated on
-fold 3. Interrupted, the same command goes on: finished runs are read again, the one that was cut off resumes.
+Trains on folds 1 to 3 and tests on fold 4. The main rows have the steps of `configs/esc50_tiny.yaml` and are of every
+seed; the rows of single parts have half of them, with a reference row of the same budget, and are of the first seed.
+The share of WiSE-FT is chosen by a run on folds 1 and 2, validated on fold 3. Interrupted, the same command goes on:
+finished runs are read again, the one that was cut off resumes.
 """
 
 import argparse
@@ -19,41 +21,49 @@ CONFIG = ROOT / "configs/esc50_tiny.yaml"
 SHARES = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
 HEAD = ["--temporal_head", "yes"]
 A_THEN_B = "A then B"
-MAIN = {  # of all seeds
-    A_THEN_B: [*HEAD, "--stages", "A", "B"],
-    "B only": [*HEAD, "--stages", "B"],
+BOTH = ["--stages", "A", "B"]
+MAIN = {A_THEN_B: [*HEAD, *BOTH], "B only": [*HEAD, "--stages", "B"]}
+PARTS = {
+    A_THEN_B: [*HEAD, *BOTH],
     "joint": [*HEAD, "--stages", "joint"],
+    "LoRA": [*HEAD, *BOTH, "--lora", "both", "--learning_rate", "2e-3"],
+    "no replay": [*HEAD, *BOTH, "--replay_batch_size", "0", "--replay_weight", "0"],
+    "no event loss": [*HEAD, *BOTH, "--event_weight", "0"],
+    "no temporal head": BOTH,
 }
-ONCE = {  # of the first seed
-    "A then B, LoRA": [*HEAD, "--stages", "A", "B", "--lora", "both", "--learning_rate", "2e-3"],
-    "A then B, no replay": [*HEAD, "--stages", "A", "B", "--replay_batch_size", "0", "--replay_weight", "0"],
-    "A then B, no temporal head": ["--stages", "A", "B"],
-    "A then B, no text warm-up": [*HEAD, "--stages", "A", "B", "--text_warmup_steps", "0"],
-    "A then B, no in-group term": [*HEAD, "--stages", "A", "B", "--in_group_weight", "0"],
+AFTER_A = {  # what concerns stage B alone starts after the stage A of PARTS[A_THEN_B]
+    "no text warm-up": ["--stages", "B", "--text_warmup_steps", "0"],
+    "no in-group term": ["--stages", "B", "--in_group_weight", "0"],
 }
 SHOWN = ("1A", "1B", "2A", "2C", "3A", "3B", "3C", "task4", "task5", "recognition", "temporal", "zste")
 
 
-def write_recipe(args: argparse.Namespace) -> Path:
-    """The recipe of `CONFIG` with the budget of the table; `joint` has the steps of A and B, and B's settings."""
+def write_recipe(args: argparse.Namespace, name: str, share_of_steps: float) -> Path:
+    """The recipe of `CONFIG`, without the head; `joint` has the steps of A and B, and B's settings."""
     recipe = yaml.safe_load(CONFIG.read_text())
     recipe["temporal_head"] = False
-    recipe["pretrain"]["max_train_steps"] = args.pretrain_steps
-    recipe["B"]["max_train_steps"] = args.steps
-    recipe["joint"] = {**recipe["B"], "max_train_steps": recipe["A"]["max_train_steps"] + args.steps}
-    path = args.work_dir / "recipe.yaml"
+    for stage in ("A", "B"):
+        recipe[stage]["max_train_steps"] = round(share_of_steps * recipe[stage]["max_train_steps"])
+    n_steps = sum(recipe[stage]["max_train_steps"] for stage in ("A", "B"))
+    recipe["joint"] = {**recipe["B"], "max_train_steps": n_steps}
+    path = args.work_dir / f"{name}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(recipe))
     return path
 
 
-def train(args: argparse.Namespace, name: str, flags: list[str]) -> dict:
+def folder_of(args: argparse.Namespace, name: str) -> Path:
+    return args.work_dir / name.replace(" ", "_").replace(",", "")
+
+
+def train(args: argparse.Namespace, name: str, flags: list[str], config: str = "whole") -> dict:
     """The results of a run, read from its file if it is there."""
-    output_dir = args.work_dir / name.replace(" ", "_").replace(",", "")
+    output_dir = folder_of(args, name)
     if not (output_dir / "results.json").is_file():
         print(name, flush=True)
-        command = [sys.executable, "train_accelerate.py", "--config", args.recipe, "--esc50_dir", args.esc50_dir]
-        command += ["--output_dir", output_dir, "--resume_from_checkpoint", "latest", "--save_steps", 100, *flags]
+        data = ["--config", args.work_dir / f"{config}.yaml", "--esc50_dir", args.esc50_dir]
+        command = [sys.executable, "train_accelerate.py", *data, "--output_dir", output_dir]
+        command += ["--resume_from_checkpoint", "latest", "--save_steps", 100, *flags]
         subprocess.run(list(map(str, command)), cwd=ROOT, check=True)
     return json.loads((output_dir / "results.json").read_text())
 
@@ -63,7 +73,7 @@ def train_base(args: argparse.Namespace, seed: int, train_folds: list[int]) -> l
     name = f"base {''.join(map(str, train_folds))} {seed}"
     same = ["--seed", str(seed), "--train_folds", *map(str, train_folds)]
     train(args, name, [*same, "--stages", "pretrain"])
-    return [*same, "--model_name_or_path", str(args.work_dir / name.replace(" ", "_"))]
+    return [*same, "--model_name_or_path", str(folder_of(args, name))]
 
 
 def choose_share(args: argparse.Namespace) -> float:
@@ -73,21 +83,30 @@ def choose_share(args: argparse.Namespace) -> float:
     return results["wise_ft"]["share"]
 
 
-def run_all(args: argparse.Namespace) -> tuple[float, dict[str, dict[int, dict]]]:
-    """The share of WiSE-FT, and row -> seed -> figures."""
-    share, rows = choose_share(args), {}
+def main_rows(args: argparse.Namespace, share: float) -> dict[str, dict[int, dict]]:
+    """Row -> seed -> figures."""
+    rows = {}
     for seed in args.seeds:
         base = train_base(args, seed, [1, 2, 3])
-        for name, flags in {**MAIN, **(ONCE if seed == args.seeds[0] else {})}.items():
-            mixed = ["--wise_ft", str(share)] if name == A_THEN_B else []
-            zste = train(args, f"{name} {seed}", [*base, *flags, *mixed])["zste"]
-            if name == A_THEN_B:
-                rows.setdefault("base", {})[seed] = zste["base"]
-                rows.setdefault("A only", {})[seed] = zste["after A"]
-                rows.setdefault(f"{name}, WiSE-FT {share:g}", {})[seed] = zste[f"WiSE-FT {share:g}"]
-            last = "after joint" if name == "joint" else "after B"
-            rows.setdefault(name, {})[seed] = zste[last]
-    return share, rows
+        zste = train(args, f"{A_THEN_B} {seed}", [*base, *MAIN[A_THEN_B], "--wise_ft", str(share)])["zste"]
+        for row, scored in {"base": "base", "A only": "after A", A_THEN_B: "after B"}.items():
+            rows.setdefault(row, {})[seed] = zste[scored]
+        rows.setdefault(f"{A_THEN_B}, WiSE-FT {share:g}", {})[seed] = zste[f"WiSE-FT {share:g}"]
+        zste = train(args, f"B only {seed}", [*base, *MAIN["B only"]])["zste"]
+        rows.setdefault("B only", {})[seed] = zste["after B"]
+    return rows
+
+
+def rows_of_parts(args: argparse.Namespace) -> dict[str, dict[int, dict]]:
+    """Row -> first seed -> figures, with half of the steps."""
+    seed, rows = args.seeds[0], {}
+    base = train_base(args, seed, [1, 2, 3])
+    after_a = [*base[:-1], str(folder_of(args, f"half {A_THEN_B} {seed}") / "after_A")]
+    for start, parts in ((base, PARTS), (after_a, AFTER_A)):
+        for name, flags in parts.items():
+            zste = train(args, f"half {name} {seed}", [*start, *flags], "half")["zste"]
+            rows[name] = {seed: list(zste.values())[-1]}
+    return rows
 
 
 def table(rows: dict[str, dict[int, dict]]) -> str:
@@ -109,15 +128,16 @@ def main() -> None:
     parser.add_argument("--work_dir", type=Path, default=Path("runs/ablation"), help="keeps every run")
     parser.add_argument("--output_json", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--pretrain_steps", type=int, default=1500)
-    parser.add_argument("--steps", type=int, default=400, help="of stage B; stage A keeps the recipe's")
     args = parser.parse_args()
-    args.recipe = write_recipe(args)
-    share, rows = run_all(args)
-    budget = {"seeds": args.seeds, "pretrain_steps": args.pretrain_steps, "steps": args.steps, "share": share}
-    args.output_json.write_text(json.dumps({**budget, "rows": rows}, indent=1) + "\n")
-    args.output_json.with_suffix(".md").write_text(table(rows) + "\n")
-    print(table(rows))
+    write_recipe(args, "whole", 1.0)
+    write_recipe(args, "half", 0.5)
+    share = choose_share(args)
+    report = {"recipe": yaml.safe_load(CONFIG.read_text()), "seeds": args.seeds, "share_of_wise_ft": share}
+    report |= {"main": main_rows(args, share), "parts": rows_of_parts(args)}
+    args.output_json.write_text(json.dumps(report, indent=1) + "\n")
+    tables = f"{table(report['main'])}\n\nHalf of the steps:\n\n{table(report['parts'])}\n"
+    args.output_json.with_suffix(".md").write_text(tables)
+    print(tables)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def check_hub_access(flag: str, repo_id: str, repo_type: str, private: bool) -> 
 
     Args:
         flag: where `repo_id` comes from, such as "--hub_model_id", for errors.
-        repo_type: `"dataset"` or `"model"`.
+        repo_type: `"dataset"`, `"model"` or `"space"` (of Gradio).
 
     Raises:
         ValueError: the id is malformed, the token is missing or may not write, or the repository is public and
@@ -33,7 +33,8 @@ def check_hub_access(flag: str, repo_id: str, repo_type: str, private: bool) -> 
         raise ValueError(f"{flag}: there is no Hugging Face token; run `hf auth login` or set HF_TOKEN")
     api = HfApi()
     try:
-        api.create_repo(repo_id, repo_type=repo_type, private=private, exist_ok=True)
+        space_sdk = "gradio" if repo_type == "space" else None
+        api.create_repo(repo_id, repo_type=repo_type, private=private, exist_ok=True, space_sdk=space_sdk)
         api.auth_check(repo_id, repo_type=repo_type, write=True)
         is_private = api.repo_info(repo_id, repo_type=repo_type).private
     except HFValidationError as error:

@@ -12,6 +12,7 @@ from transformers import ClapProcessor
 
 from dataset_scripts.bank import ClipBank
 from dataset_scripts.compose import SAMPLING_RATE, SCENE_S
+from eval.cache import cosine_scores
 from eval.encoder import embed_audio, embed_text
 from eval.zste.zste import MEANS, TASKS
 from eval.zste_audio import AudioSpec, render
@@ -61,18 +62,19 @@ def score_examples(
     """
     was_training = model.training
     model.eval()
-    cosines = embed_audio(model, features) @ embed_text(model, processor, distinct_captions(examples)).T
+    audio, text = embed_audio(model, features), embed_text(model, processor, distinct_captions(examples))
     model.train(was_training)
-    return score_cosines(examples, cosines.numpy(), seed)
+    return score_cosines(examples, cosine_scores(audio.numpy(), text.numpy()), seed)
 
 
-def score_cosines(examples: list[Example], cosines: np.ndarray, seed: int = 0) -> dict:
-    """Every ZSTE figure, plus `control_3A` to `control_3C` with the audios permuted among scenes.
+def scores_of(asked: list[Example], examples: list[Example], cosines: np.ndarray) -> list[np.ndarray]:
+    """The candidates' scores of each example `asked`.
 
     Args:
+        asked: some of `examples`, or such with others' audios.
         examples: those of each sub-task in order of their scenes.
-        cosines: (audios, captions), rows in order of [`distinct_audios`], columns of [`distinct_captions`].
-        seed: of the bootstrap and the permutation.
+        cosines: (audios, captions), rows in order of [`distinct_audios`] of `examples`, columns of
+            [`distinct_captions`].
     """
     row_of = {audio: row for row, audio in enumerate(distinct_audios(examples))}
     column_of = {caption: column for column, caption in enumerate(distinct_captions(examples))}
@@ -80,14 +82,22 @@ def score_cosines(examples: list[Example], cosines: np.ndarray, seed: int = 0) -
         candidates: np.array([column_of[caption] for caption in candidates])
         for candidates in {example.candidates for example in examples}
     }
+    return [
+        cosines[np.ix_([row_of[audio] for audio in example.audios], columns[example.candidates])].ravel()
+        for example in asked
+    ]
+
+
+def score_cosines(examples: list[Example], cosines: np.ndarray, seed: int = 0) -> dict:
+    """Every ZSTE figure, plus `control_3A` to `control_3C` with the audios permuted among scenes.
+
+    `examples` and `cosines` are those of [`scores_of`]; `seed` is of the bootstrap and the permutation.
+    """
     metric = evaluate.load(str(Path(__file__).parent / "zste"))
 
     def compute(asked):
-        rows = [[row_of[audio] for audio in example.audios] for example in asked]
         return metric.compute(
-            predictions=[
-                cosines[np.ix_(r, columns[example.candidates])].ravel() for r, example in zip(rows, asked, strict=True)
-            ],
+            predictions=scores_of(asked, examples, cosines),
             references=[list(example.right) for example in asked],
             tasks=[example.task for example in asked],
             groups=[example.group for example in asked],
@@ -118,10 +128,12 @@ def format_table(results: dict[str, dict]) -> str:
     first = next(iter(results.values()))
     blocks = [[*subtasks, mean] for mean, subtasks in TASKS.items()]
     blocks += [[mean for mean in MEANS if mean not in TASKS], [f"control_{task}" for task in CONTROL_TASKS]]
-    lines = [f"{'ZSTE':>12} {'chance':>7} " + " ".join(f"{name:>9}" for name in results)]
+    widths = [max(9, len(name)) for name in results]
+    lines = [f"{'ZSTE':>12} {'chance':>7} " + " ".join(map(str.rjust, results, widths))]
     for block in blocks:
         lines.append("")
         for key in block:
-            accuracies = " ".join(f"{100 * result[key]:9.1f}" for result in results.values())
+            accuracies = [f"{100 * result[key]:.1f}" for result in results.values()]
+            accuracies = " ".join(map(str.rjust, accuracies, widths))
             lines.append(f"{key:>12} {100 * first[f'{key}_chance']:7.2f} {accuracies}")
     return "\n".join(lines)

@@ -1,11 +1,15 @@
 """The audios that ZSTE asks about, rendered from the clips of a bank."""
 
+import hashlib
+import inspect
 import itertools
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from dataset_scripts import compose
 from dataset_scripts.bank import ClipBank
 from dataset_scripts.compose import EVENT_S, EVENT_SAMPLES, render_group
 
@@ -31,12 +35,36 @@ def render(bank: ClipBank, specs: list[AudioSpec]) -> Iterator[np.ndarray]:
     for (clips, snr_db), group in itertools.groupby(specs, key=lambda spec: (spec.clips, spec.snr_db)):
         if len(clips) == 1:
             clip = bank.raw[clips[0]].astype(np.float32)
-            yield from (clip if spec.kind == "clip" else _in_silence(clip, spec.onset_s) for spec in group)
+            yield from (clip if spec.kind == "clip" else in_silence(clip, spec.onset_s) for spec in group)
         else:
             variants = render_group(*(bank.loops[clip].astype(np.float32) for clip in clips), snr_db=snr_db)
             yield from (variants[spec.kind] for spec in group)
 
 
-def _in_silence(clip, onset_s):
+def in_silence(clip, onset_s):
     onset = int(onset_s / EVENT_S * EVENT_SAMPLES)
     return np.pad(clip, (onset, EVENT_SAMPLES - onset))
+
+
+class BankAudio:
+    """The audios of a bank's scenes, for [`eval.cache.Embedder`]; what may make them hard is the level of overlays."""
+
+    hard_task, hardness = "2B", "level difference of the two sounds (dB)"
+
+    def __init__(self, bank: ClipBank):
+        self.bank = bank
+
+    def keys(self, specs: list[AudioSpec]) -> list[str]:
+        """A hash of what each is rendered of, and by which code."""
+        sources = inspect.getsource(compose) + inspect.getsource(sys.modules[__name__])
+        code, sounds = hashlib.sha256(sources.encode()).hexdigest(), {}
+        for clip in {clip for spec in specs for clip in spec.clips}:
+            sounds[clip] = hashlib.sha256(self.bank.raw[clip].tobytes() + self.bank.loops[clip].tobytes()).hexdigest()
+        about = [([sounds[clip] for clip in spec.clips], spec.snr_db, spec.kind, spec.onset_s) for spec in specs]
+        return [hashlib.sha256(repr((code, *one)).encode()).hexdigest() for one in about]
+
+    def read(self, specs: list[AudioSpec]) -> Iterator[np.ndarray]:
+        return render(self.bank, specs)
+
+    def how_hard(self, spec: AudioSpec) -> float:
+        return abs(spec.snr_db)

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass
 
 from dataset_scripts.captions import say
-from dataset_scripts.scenes import Caption, Scene, holds, variant_scene
+from dataset_scripts.scenes import Caption, Scene, true_captions, variant_scene
 from eval.zste_audio import AudioSpec
 
 
@@ -14,6 +14,7 @@ class Example:
 
     `right` indexes the scores of all audios and candidates, audio after audio: the candidates themselves where there
     is one audio, [s00, s01, s10, s11] for two audios and two captions. `group` is "seen", "unseen" or "" (one sound).
+    `labels` are the events of the first audio, in order.
     """
 
     task: str
@@ -21,6 +22,7 @@ class Example:
     candidates: tuple[str, ...]
     right: tuple[int, ...]
     group: str
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,15 @@ def seen_or_unseen(scene: Scene, unseen_pairs: set[tuple[str, str]]) -> str:
     return ("unseen" if pairs & unseen_pairs else "seen") if pairs else ""
 
 
-def true_ones(captions: list[Caption], scenes: list[Scene]) -> tuple[int, ...]:
-    """Indices into all combinations, scene after scene."""
-    return tuple(i for i, (scene, said) in enumerate(itertools.product(scenes, captions)) if holds(said, scene))
-
-
 def ask_of_each(
     task: str, heard: list[tuple[AudioSpec, Scene]], captions: list[Caption], unseen_pairs: set[tuple[str, str]]
 ) -> list[Example]:
     """The same candidates, in default wording, for each audio."""
     candidates = tuple(map(say, captions))
+    right = true_captions(captions, [scene for _, scene in heard])
     return [
-        Example(task, (audio,), candidates, true_ones(captions, [scene]), seen_or_unseen(scene, unseen_pairs))
-        for audio, scene in heard
+        Example(task, (audio,), candidates, tuple(true), seen_or_unseen(scene, unseen_pairs), scene.labels)
+        for (audio, scene), true in zip(heard, right, strict=True)
     ]
 
 
@@ -98,19 +96,20 @@ def all_statements_examples(
 
 
 def order_examples(group: SceneGroup, unseen_pairs: set[tuple[str, str]]) -> list[Example]:
-    """Tasks 3 to 5 but for 4D: the candidates are about the group's own sounds."""
+    """Tasks 3 to 5 but for 4D and 5D: the candidates are about the group's first two sounds."""
     x, y = group.labels[:2]
     orders = [Caption("before", (x, y)), Caption("before", (y, x))]
     orders_by_after = [Caption("after", (y, x)), Caption("after", (x, y))]
     relations = [*orders, Caption("while", (x, y))]
-    orders_of_three = [Caption("then", labels) for labels in itertools.permutations(group.labels)]
     forward, reverse = group.two("forward"), group.two("reversed")
 
     def ask(task, heard, captions, templates=None):
         audios, scenes = zip(*heard, strict=True)
         candidates = tuple(say(caption, (templates or {}).get(caption.relation)) for caption in captions)
-        right = true_ones(captions, scenes)
-        return Example(task, audios, candidates, right, seen_or_unseen(scenes[0], unseen_pairs))
+        true = enumerate(true_captions(captions, scenes))
+        right = tuple(number * len(captions) + index for number, indices in true for index in indices)
+        group = seen_or_unseen(scenes[0], unseen_pairs)
+        return Example(task, audios, candidates, right, group, scenes[0].labels)
 
     return [
         ask("3A", [forward], orders),
@@ -121,5 +120,32 @@ def order_examples(group: SceneGroup, unseen_pairs: set[tuple[str, str]]) -> lis
         ask("5A", [forward], orders, group.held_out),
         ask("5B", [group.mixed()], relations, group.held_out),
         ask("5C", [forward], orders, {"before": group.sentence}),
-        ask("5D", [group.three()], orders_of_three),
+    ]
+
+
+def two_sound_examples(
+    clips: list[tuple[AudioSpec, AudioSpec, Scene]],
+    groups: list[SceneGroup],
+    classes: list[str],
+    unseen_pairs: set[tuple[str, str]],
+) -> list[Example]:
+    """All tasks but 5D; arguments are those of [`recognition_examples`]."""
+    return [
+        *recognition_examples(clips, groups, classes, unseen_pairs),
+        *all_statements_examples(groups, classes, unseen_pairs),
+        *(example for group in groups for example in order_examples(group, unseen_pairs)),
+    ]
+
+
+def three_examples(groups: list[SceneGroup], unseen_pairs: set[tuple[str, str]]) -> list[Example]:
+    """Task 5D: the orders of three sounds."""
+    return [
+        example
+        for group in groups
+        for example in ask_of_each(
+            "5D",
+            [group.three()],
+            [Caption("then", labels) for labels in itertools.permutations(group.labels)],
+            unseen_pairs,
+        )
     ]

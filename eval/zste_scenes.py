@@ -7,7 +7,7 @@ from dataset_scripts.captions import HELD_OUT
 from dataset_scripts.compose import EVENT_S, OVERLAY_SNR_DB
 from dataset_scripts.scenes import VARIANTS, Scene, split_pairs
 from eval.zste_audio import AudioSpec
-from eval.zste_questions import Example, SceneGroup, all_statements_examples, order_examples, recognition_examples
+from eval.zste_questions import Example, SceneGroup, three_examples, two_sound_examples
 
 
 def draw_clips(bank: ClipBank, n_clips: int, rng: np.random.Generator) -> list[tuple[AudioSpec, AudioSpec, Scene]]:
@@ -58,8 +58,4 @@ def build_examples(bank: ClipBank, n_scenes: int, seed: int) -> list[Example]:
     clips = draw_clips(bank, n_scenes, rng)
     groups = draw_groups(bank, n_scenes, rng, rng_of_more)
     unseen_pairs = set(split_pairs(bank.classes)[1])
-    return [
-        *recognition_examples(clips, groups, bank.classes, unseen_pairs),
-        *all_statements_examples(groups, bank.classes, unseen_pairs),
-        *(example for group in groups for example in order_examples(group, unseen_pairs)),
-    ]
+    return two_sound_examples(clips, groups, bank.classes, unseen_pairs) + three_examples(groups, unseen_pairs)

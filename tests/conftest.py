@@ -1,9 +1,12 @@
 """Shared fixtures: a tiny ESC-50 folder, a tiny model, and the command line."""
 
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker per core runs the tests: their threads would only wait
 
 import numpy as np
 import pytest
@@ -56,10 +59,14 @@ def banks_of_its_own(tmp_path_factory):
         yield
 
 
-def run_cli(*args: object, cwd: Path = ROOT, timeout_s: float = 300) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=timeout_s, check=False
-    )
+def run_cli(
+    *args: object, cwd: Path = ROOT, timeout_s: float = 300, n_processes: int = 1
+) -> subprocess.CompletedProcess:
+    """Run a script, on several gloo processes if asked."""
+    several = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", n_processes]
+    env = {**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)} if n_processes > 1 else None
+    command = [sys.executable, *map(str, several if n_processes > 1 else []), *map(str, args)]
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 @pytest.fixture(scope="session")
@@ -116,6 +123,7 @@ def tiny_recipe_text() -> str:
     """A YAML that trains the tiny model for a few steps per stage."""
     steps = {"max_train_steps": 2, "per_device_train_batch_size": 4, "learning_rate": 1e-3}
     several = {**steps, "replay_batch_size": 2, "replay_weight": 1.0, "in_group_weight": 1.0, "text_warmup_steps": 2}
+    several["event_weight"] = 1.0
     recipe = {
         "source": "esc50",
         "train_folds": [1],

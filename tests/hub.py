@@ -1,4 +1,4 @@
-"""A Hub on localhost: the calls that push and load models and datasets, kept in memory."""
+"""A Hub on localhost: the calls that push and load models, datasets and Spaces, kept in memory."""
 
 import hashlib
 import json
@@ -10,16 +10,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from .hub_repo import Fault, Repo, changes, oid, tree, upload_mode
 
-RESOLVE = re.compile(r"/(?P<repo>(?:datasets/)?[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
+RESOLVE = re.compile(r"/(?P<repo>(?:(?:datasets|spaces)/)?[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
 API = re.compile(
-    r"/api/(?:models/)?(?P<repo>(?:datasets/)?[^/]+/[^/]+)(?:/(?P<call>[\w-]+)(?:/(?P<revision>[^/]+))?)?(?:/(?P<path>.+))?"
+    r"/api/(?:models/)?(?P<repo>(?:(?:datasets|spaces)/)?[^/]+/[^/]+)(?:/(?P<call>[\w-]+)(?:/(?P<revision>[^/]+))?)?(?:/(?P<path>.+))?"
 )
 
 
 class Hub(ThreadingHTTPServer):
     """`with Hub() as hub:` serves at `hub.url` until the block ends; `hub.faults` are what it does wrong.
 
-    `hub.repos` are named user/model and datasets/user/name; `hub.requests` are all since its start.
+    `hub.repos` are named user/model, datasets/user/name and spaces/user/name; `hub.requests` are all since its start.
     """
 
     daemon_threads = True
@@ -89,7 +89,7 @@ class Handler(BaseHTTPRequestHandler):
         if url == "/api/repos/create":
             asked = json.loads(body)
             name = f"{asked.get('organization') or 'user'}/{asked['name']}"
-            key = f"datasets/{name}" if asked.get("type") == "dataset" else name
+            key = {"dataset": f"datasets/{name}", "space": f"spaces/{name}"}.get(asked.get("type"), name)
             known = key in self.server.repos
             self.server.repos.setdefault(key, Repo(asked.get("visibility") == "private"))
             self.answer({"url": f"{self.server.url}/{key}", "id": name}, 409 if known else 200)
@@ -157,7 +157,8 @@ class Handler(BaseHTTPRequestHandler):
             asked = parse_qs(body.decode())["paths"]
             return self.answer([entry for entry in tree(files, "", recursive=True) if entry["path"] in asked])
         about = {"private": repo.private, "tags": [], "siblings": [{"rfilename": file} for file in files]}
-        return self.answer({"id": name.removeprefix("datasets/"), "sha": repo.sha(revision), **about})
+        owner_and_name = "/".join(name.split("/")[-2:])
+        return self.answer({"id": owner_and_name, "sha": repo.sha(revision), **about})
 
     def commit(self, name: str, repo: Repo, branch: str, body: bytes):
         lines = [json.loads(line) for line in body.splitlines()]

@@ -7,7 +7,7 @@ import torch
 from dataset_scripts.scenes import holds, split_pairs
 from training.batches import BatchComposer, load_batches
 from training.draw import Drawer
-from training.recipe import StageSettings
+from training.recipe import STAGES, StageSettings
 from training.truth import Truth
 
 SETTINGS = StageSettings(per_device_train_batch_size=6, replay_batch_size=4)
@@ -65,6 +65,17 @@ def test_two_processes_get_the_halves_of_the_one_process_batch(composer, stage):
     pieces = [halves[0].features[: n_own[0]], halves[1].features[: n_own[1]]]
     pieces += [halves[0].features[n_own[0] :], halves[1].features[n_own[1] :]]
     assert torch.equal(torch.cat(pieces), whole.features)
+
+
+@pytest.mark.parametrize("stage", ["A", "B"])
+def test_events_are_those_of_each_audio(composer, stage):
+    whole = composer(stage, StageSettings(per_device_train_batch_size=6, replay_batch_size=4, event_weight=1.0))
+    batch, groups = whole[0], whole.draw(np.random.default_rng([whole.seed, STAGES.index(stage), 0]), 6)
+    assert len(batch.event_holds) == len(batch.features) - 4
+    for row, pair in zip(batch.audio_rows, (pair for group in groups for pair in group), strict=True):
+        true = {f"This is a sound of {label}." for label in pair.scene.labels}
+        chosen = np.array(batch.candidates)[batch.event_holds[row].numpy()]
+        assert set(chosen) == {caption.replace("_", " ") for caption in true}
 
 
 def test_a_batch_depends_on_seed_stage_and_step_alone(composer):

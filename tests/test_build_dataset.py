@@ -88,9 +88,8 @@ def test_killed_and_resumed_on_more_processes_gives_the_same_bytes(built, esc50_
 
 
 def test_two_ranks_write_the_same_bytes(built, esc50_dir, tmp_path):
-    command = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29571", SCRIPT]
-    command += ["--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", tmp_path]
-    result = run_cli(*command, "--n_groups", 140, "--three_event_share", 0.5)
+    command = [SCRIPT, "--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", tmp_path]
+    result = run_cli(*command, "--n_groups", 140, "--three_event_share", 0.5, n_processes=2)
     assert result.returncode == 0, result.stderr
     assert shard_hashes(tmp_path) == shard_hashes(built)
 

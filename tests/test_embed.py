@@ -1,7 +1,6 @@
 import argparse
 import os
 import re
-import subprocess
 import sys
 
 import numpy as np
@@ -14,7 +13,7 @@ from dataset_scripts.decode import read_audio
 from eval import embed
 from eval.encoder import embed_waveforms, load_clap
 
-from .conftest import ROOT, run_cli
+from .conftest import run_cli
 
 
 @pytest.fixture(scope="module")
@@ -120,16 +119,7 @@ embed.main()
 """
     (tmp_path / "small_parts.py").write_text(code)
     arguments = [str(item) for item in command(job, tmp_path / "two.parquet")[1:]]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    result = subprocess.run(
-        [*launch, str(tmp_path / "small_parts.py"), *arguments],
-        cwd=ROOT,
-        env={**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    result = run_cli(tmp_path / "small_parts.py", *arguments, n_processes=2)
     assert result.returncode == 0, result.stderr
     shares = [set(re.findall(rf"rank {rank} (\S+)", result.stdout)) for rank in (0, 1)]
     assert len(shares[0] | shares[1]) == 10

@@ -15,7 +15,8 @@ from training.optimization import freeze, make_optimizer, require_layers
 from training.recipe import Recipe, StageSettings
 from training.step import TrainingStep
 
-SETTINGS = StageSettings(per_device_train_batch_size=3, replay_batch_size=2, in_group_weight=1.0, replay_weight=1.0)
+WEIGHTS = {"in_group_weight": 1.0, "replay_weight": 1.0, "event_weight": 1.0}
+SETTINGS = StageSettings(per_device_train_batch_size=3, replay_batch_size=2, **WEIGHTS)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def gradients(model, processor, batch, dropout, **recipe):
 @pytest.mark.parametrize("mini_batch_size", [1, 4, 100])
 def test_mini_batches_give_loss_and_gradients_of_the_whole(tiny_clap, batch, mini_batch_size):
     losses, whole = gradients(*tiny_clap, batch, 0.0)
-    assert set(losses) == {"loss", "tnce", "in_group", "replay"}
+    assert set(losses) == {"loss", "tnce", "in_group", "replay", "event"}
     in_parts, parts = gradients(*tiny_clap, batch, 0.0, mini_batch_size=mini_batch_size, loss_chunk_size=3)
     for name, loss in losses.items():
         assert torch.allclose(loss, in_parts[name], rtol=1e-5), name

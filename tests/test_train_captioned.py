@@ -83,7 +83,7 @@ def test_replayed_clips_are_told_from_all_that_is_false_of_them_alone(composer):
         "A bell followed by rain.": "Rain followed by a bell.",
         "An engine idles, then a horn honks.": "A horn honks, then an engine idles.",
     }
-    candidates = composer._replay_candidates(replays)
+    candidates = composer._candidates(replays)
     dogs = {"A dog barks.", "The dog is barking."}
     assert len(dogs & set(candidates.values())) == 1
     assert len(candidates) == len(CAPTIONS) - 1 + 1
@@ -93,7 +93,7 @@ def test_replayed_clips_are_told_from_all_that_is_false_of_them_alone(composer):
 
     batch = composer[0]
     assert len(batch.replay_targets) == 16
-    assert len(set(batch.replay_candidates)) == len(batch.replay_candidates)
+    assert len(set(batch.candidates)) == len(batch.candidates)
 
 
 def test_features_made_later_are_those_of_the_workers(composer):
@@ -157,6 +157,7 @@ def test_the_recipe_trains_on_captions_and_tests_on_classes(audiocaps, esc50_dir
     ("flags", "message"),
     [
         (("--text_warmup_steps", 2), "A.text_warmup_steps: 2 would need classes"),
+        (("--event_weight", 1), "A.event_weight: 1.0 would need classes"),
         (("--eval_source", "audiocaps"), "--eval_source audiocaps: ZSTE needs classes"),
     ],
 )

@@ -1,9 +1,6 @@
 """Two processes train as one does, whatever the towers see at a time."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -11,7 +8,7 @@ from safetensors.torch import load_file
 
 from training.checkpoints import list_checkpoints
 
-from .conftest import ROOT, run_cli
+from .conftest import run_cli
 
 
 @pytest.fixture(scope="module")
@@ -28,21 +25,10 @@ def base(tiny_recipe_text, esc50_dir, tmp_path_factory):
 def train_b(base, esc50_dir, output_dir, n_processes, *flags):
     """Stage B, 20 steps of 8 groups and 4 replayed clips."""
     each = [*("--per_device_train_batch_size", 8 // n_processes), *("--replay_batch_size", 4 // n_processes)]
-    command = [sys.executable]
-    if n_processes > 1:
-        command += ["-m", "torch.distributed.run", "--nproc_per_node", n_processes, "--master_port", "29541"]
-    command += ["train_accelerate.py", "--config", base / "tiny.yaml", "--esc50_dir", esc50_dir, "--stages", "B"]
-    command += ["--model_name_or_path", base / "run", "--output_dir", output_dir, "--max_train_steps", 20]
-    command += ["--n_scenes", 2, "--learning_rate", "1e-3", *each, *flags]
-    result = subprocess.run(
-        list(map(str, command)),
-        cwd=ROOT,
-        env={**os.environ, "ACCELERATE_USE_CPU": "true"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    flags = ["--config", base / "tiny.yaml", "--esc50_dir", esc50_dir, "--stages", "B", *each, *flags]
+    flags += ["--model_name_or_path", base / "run", "--output_dir", output_dir, "--max_train_steps", 20]
+    flags += ["--n_scenes", 2, "--learning_rate", "1e-3"]
+    result = run_cli("train_accelerate.py", *flags, n_processes=n_processes)
     assert result.returncode == 0, result.stderr
     checkpoint = json.loads((list_checkpoints(output_dir)[-1] / "checkpoint.json").read_text())
     assert checkpoint["run"]["number of processes"] == n_processes

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from dataset_scripts.compose import SAMPLING_RATE
+from eval.pictures import plot_bars
 from eval.score import audio_features, distinct_audios, distinct_captions, format_table, score_cosines, score_examples
 from eval.zste.zste import MEANS, SUBTASKS
 from eval.zste_audio import render
 from eval.zste_scenes import build_examples
-from training.report import plot_zste
 
 from .zste_truth import true_captions
 
@@ -110,5 +110,5 @@ def test_table_and_picture_show_every_figure(oracle_result, tmp_path):
         *("recognition", "temporal", "zste", "control_3A", "control_3B", "control_3C"),
     ]
     assert ["3C", "33.33", "100.0"] in shown
-    plot_zste(tmp_path / "zste.png", {"base": oracle_result, "after": oracle_result}, "ZSTE")
+    plot_bars(tmp_path / "zste.png", {"base": oracle_result, "after": oracle_result}, "ZSTE")
     assert (tmp_path / "zste.png").stat().st_size > 10_000

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from dataset_scripts.compose import SAMPLING_RATE, render_group
+from dataset_scripts.scenes import Scene
 from modeling_teminal import TeminalFeatureExtractor
 from training.augment import N_RANDOM, augment
 from training.draw import Audio, Drawer, Pair, Replay
@@ -24,8 +25,9 @@ class Batch:
     """What one process needs of a batch.
 
     This process's own: augmented `features` (audios, then replayed clips), `audio_rows` (index into them) and
-    `texts`, one per pair; `replay_candidates` (captions) with the right one of each replayed clip in
-    `replay_targets`; and the names of all `clips`. Of all processes, rank after rank: `truth`, in which this
+    `texts`, one per pair; `candidates` (captions) with the right one of each replayed clip in `replay_targets` and,
+    for the event loss, `event_holds` (audios, candidates), which of them are true of the others; and the names of all
+    `clips`. Of all processes, rank after rank: `truth`, in which this
     process's pairs are those from `first_pair` on.
 
     Of a batch for an accelerator there are `sounds` and `masks` until [`on_device`] makes its features of them.
@@ -36,8 +38,9 @@ class Batch:
     masks: torch.Tensor
     audio_rows: torch.Tensor
     texts: list[str]
-    replay_candidates: list[str]
+    candidates: list[str]
     replay_targets: torch.Tensor
+    event_holds: torch.Tensor
     clips: list[str]
     truth: Truth
     first_pair: int
@@ -85,10 +88,12 @@ class BatchComposer(Dataset):
         own = slice(self.rank * n_groups, (self.rank + 1) * n_groups)
         own_replay = slice(self.rank * n_replay, (self.rank + 1) * n_replay)
         audios = [audio for group in group_audios[own] for audio in group]
+        scene_of = {pair.audio: pair.scene for group in groups[own] for pair in group}
         rows = {audio: row for row, audio in enumerate(audios)}
+        event_holds = self._event_holds([scene_of[audio] for audio in audios])
         audios += [replay.audio for replay in replays[own_replay]]
         masks = torch.from_numpy(np.concatenate([*group_masks[own], replay_masks[own_replay]]))
-        candidates = self._replay_candidates(replays)
+        candidates = self._candidates(replays)
         keys = list(candidates)
         clips = self.drawer.bank.clips
         return Batch(
@@ -97,22 +102,29 @@ class BatchComposer(Dataset):
             masks=masks,
             audio_rows=torch.tensor([rows[pair.audio] for group in groups[own] for pair in group]),
             texts=[pair.text for group in groups[own] for pair in group],
-            replay_candidates=list(candidates.values()),
+            candidates=list(candidates.values()),
             replay_targets=torch.tensor([keys.index(replay.key) for replay in replays[own_replay]]).long(),
+            event_holds=event_holds,
             clips=[clips[index].name for index in dict.fromkeys(i for audio in audios for i in audio.clips)],
             truth=Truth([pair for group in groups for pair in group]),
             first_pair=sum(len(group) for group in groups[: own.start]),
         )
 
-    def _replay_candidates(self, replays: list[Replay]) -> dict[str, str]:
+    def _candidates(self, replays: list[Replay]) -> dict[str, str]:
         """Key -> caption, one of each: all class captions; of captioned clips, those of the whole batch and what they
         become when swapped. So none but its target is true of a replayed clip."""
-        if not replays:
+        if not replays and not self.settings.event_weight:
             return {}
         if self.drawer.class_captions:
             return {caption: caption for caption in self.drawer.class_captions}
         swapped = dict(replay.swapped for replay in replays if replay.swapped)
         return swapped | {replay.key: replay.text for replay in replays}
+
+    def _event_holds(self, scenes: list[Scene]) -> torch.Tensor:
+        """(scenes, classes) bool: whether a class is among the events."""
+        if not self.settings.event_weight:
+            return torch.empty(0, 0, dtype=torch.bool)
+        return torch.tensor([[label in scene.labels for label in self.drawer.bank.classes] for scene in scenes])
 
     def _features(self, audios: list[Audio]) -> torch.Tensor:
         """(audios, channels, frames, mel bins); rendered a group at a time, so that waveforms stay in the cache."""

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from huggingface_hub import ModelCard, ModelCardData
 
 from dataset_scripts.rows import strictest
 from dataset_scripts.sources import source_module
+from eval.tables import eval_results
 
 TEMPLATE = Path(__file__).parents[1] / "model_card.md"
 SHOWN = {
@@ -34,6 +35,7 @@ def write_card(folder: Path, results: dict) -> None:
     evaluated = f"ZSTE on {recipe['eval_source'] or recipe['source']}"
     license = strictest([source.LICENSE])
     on_hub = base and not Path(base).is_dir()
+    shown = [task for task in SHOWN if not task.startswith("control")]
     data = ModelCardData(
         language="en",
         library_name="transformers",
@@ -45,7 +47,7 @@ def write_card(folder: Path, results: dict) -> None:
         pipeline_tag="zero-shot-audio-classification",
         tags=["audio", "clap", "teminal", "temporal"],
         model_name=name.split("/")[-1],
-        eval_results=_eval_results(evaluated, list(results["zste"].values())[-1]),
+        eval_results=eval_results(evaluated, list(results["zste"].values())[-1], shown),
     )
     card = ModelCard.from_template(
         data,
@@ -61,21 +63,6 @@ def write_card(folder: Path, results: dict) -> None:
         results=results,
     )
     card.save(folder / "README.md")
-
-
-def _eval_results(evaluated: str, figures: dict) -> list[EvalResult]:
-    return [
-        EvalResult(
-            task_type="zero-shot-audio-classification",
-            dataset_type="zste",
-            dataset_name=evaluated,
-            metric_type="accuracy",
-            metric_name=f"ZSTE {task}",
-            metric_value=round(100 * figures[task], 2),
-        )
-        for task in SHOWN
-        if task in figures and not task.startswith("control")
-    ]
 
 
 def _table(zste: dict[str, dict]) -> str:

@@ -61,7 +61,7 @@ def find_clips(recipe: Recipe) -> Clips:
     if clips[0].label:
         train = select_folds(clips, recipe.train_folds, "--train_folds", recipe.source)
     else:
-        _check_text_warmup(recipe)
+        _check_classes_unneeded(recipe)
         in_split = [clip for clip in clips if clip.split == "train"]
         train = [clip for clip in in_split if clip.audio is not None]
         if not train:
@@ -73,13 +73,14 @@ def find_clips(recipe: Recipe) -> Clips:
     return Clips(drop_recordings_of(test + validation, train), validation, test, eval_source == recipe.source)
 
 
-def _check_text_warmup(recipe: Recipe) -> None:
+def _check_classes_unneeded(recipe: Recipe) -> None:
     for stage, settings in recipe.stage.items():
-        if settings.text_warmup_steps:
-            raise ValueError(
-                f"{stage}.text_warmup_steps: {settings.text_warmup_steps} would need classes, and clips of --source "
-                f"{recipe.source} have captions; set it to 0"
-            )
+        for name in ("text_warmup_steps", "event_weight"):
+            if value := getattr(settings, name):
+                raise ValueError(
+                    f"{stage}.{name}: {value} would need classes, and clips of --source {recipe.source} have "
+                    "captions; set it to 0"
+                )
 
 
 def _check_folds(recipe: Recipe, eval_source: str) -> None:

@@ -28,14 +28,14 @@ class Embeddings:
 
 def distinct_texts(batch: Batch) -> dict[str, int]:
     """Each caption that the text tower is to embed, once, with its row."""
-    return {text: row for row, text in enumerate(dict.fromkeys(batch.texts + batch.replay_candidates))}
+    return {text: row for row, text in enumerate(dict.fromkeys(batch.texts + batch.candidates))}
 
 
 def batch_losses(embeds: Embeddings, batch: Batch, settings: StageSettings, recipe: Recipe) -> dict[str, torch.Tensor]:
     """`loss` and the parts that it is the weighted sum of.
 
-    TNCE is that of the pairs of all processes; the in-group and the replay loss are this process's, whose mean over
-    processes is that of all, for groups never lie on two.
+    TNCE is that of the pairs of all processes; the in-group, replay and event losses are this process's, whose mean
+    over processes is that of all, for groups never lie on two.
 
     Raises:
         ValueError: an embedding is not finite.
@@ -59,12 +59,27 @@ def batch_losses(embeds: Embeddings, batch: Batch, settings: StageSettings, reci
     if settings.in_group_weight:
         parts["in_group"] = _own_in_group_loss(audio, text, scales, batch)
         loss = loss + settings.in_group_weight * parts["in_group"]
-    if len(batch.replay_targets):
-        candidates = embeds.text[[rows[caption] for caption in batch.replay_candidates]]
-        logits = embeds.audio[-len(batch.replay_targets) :] @ candidates.T * embeds.scale_audio
+    candidates = embeds.text[[rows[caption] for caption in batch.candidates]]
+    if n_replay := len(batch.replay_targets):
+        logits = embeds.audio[-n_replay:] @ candidates.T * embeds.scale_audio
         parts["replay"] = F.cross_entropy(logits, batch.replay_targets.to(device))
         loss = loss + settings.replay_weight * parts["replay"]
+    if settings.event_weight:
+        logits = embeds.audio[: len(batch.event_holds)] @ candidates.T * embeds.scale_audio
+        parts["event"] = event_loss(logits, batch.event_holds.to(device))
+        loss = loss + settings.event_weight * parts["event"]
     return {"loss": loss, **parts}
+
+
+def event_loss(logits: torch.Tensor, holds: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of each true candidate against the false ones; the other true ones take no part.
+
+    Args:
+        logits: (B, K) scores of the candidates.
+        holds: (B, K) bool, at least one True in each row; every row weighs the same.
+    """
+    false = logits.masked_fill(holds, torch.finfo(logits.dtype).min).logsumexp(1, keepdim=True)
+    return ((F.softplus(false - logits) * holds).sum(1) / holds.sum(1)).mean()
 
 
 def _own_in_group_loss(audio, text, scales, batch):

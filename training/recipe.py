@@ -25,6 +25,7 @@ class StageSettings:
     text_warmup_learning_rate: float = 1e-3
     text_warmup_hold_weight: float = 20.0
     in_group_weight: float = 0.0
+    event_weight: float = 0.0
     replay_batch_size: int = 0
     replay_weight: float = 0.0
 
@@ -44,6 +45,7 @@ class StageFlags:
         None, "how firmly the class captions' embeddings are held in the text warm-up"
     )
     in_group_weight: float | None = option(None, "weight of the in-group loss")
+    event_weight: float | None = option(None, "weight of the event loss: every event of a scene against all classes")
     replay_batch_size: int | None = option(None, "single clips per step and process")
     replay_weight: float | None = option(None, "weight of the replay loss")
 

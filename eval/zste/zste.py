@@ -155,15 +155,15 @@ class Zste(evaluate.Metric):
         )
 
     def compute(self, *, predictions=None, references=None, tasks=None, groups=None, **kwargs):
-        """Score examples; without any, those that `add_batch` has collected."""
-        if predictions is None:
+        """Score examples; without any, those that `add` and `add_batch` have collected, in all processes together."""
+        inputs = {"predictions": predictions, "references": references, "tasks": tasks}
+        missing = [name for name, value in inputs.items() if value is None]
+        if len(missing) == len(inputs):
             return super().compute(**kwargs)
-        if references is None or tasks is None:
-            raise ValueError("references and tasks are needed: one of each per example")
-        if len(predictions) == 0:
-            raise ValueError("predictions are empty: nothing to score")
+        if missing:
+            raise ValueError(f"no {' and no '.join(missing)}: predictions, references and tasks go together")
         groups = [""] * len(predictions) if groups is None else groups
-        return super().compute(predictions=predictions, references=references, tasks=tasks, groups=groups, **kwargs)
+        return super().compute(**inputs, groups=groups, **kwargs)
 
     def add_batch(self, *, predictions=None, references=None, tasks=None, groups=None, **kwargs):
         """Collect examples."""
@@ -175,6 +175,8 @@ class Zste(evaluate.Metric):
         super().add(prediction=prediction, reference=reference, tasks=tasks, groups=groups, **kwargs)
 
     def _compute(self, predictions, references, tasks, groups, seed=0):
+        if len(predictions) == 0:
+            raise ValueError("predictions are empty: nothing to score")
         correct, chance, group_of = {}, {}, {}
         for index, (scores, right, task, group) in enumerate(zip(predictions, references, tasks, groups, strict=True)):
             scores = np.asarray(scores, dtype=np.float64)

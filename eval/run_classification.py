@@ -1,0 +1,96 @@
+"""Zero-shot classification of ESC-50, UrbanSound8K, FSD50K or another labelled source.
+
+    python eval/run_classification.py --model_name_or_path laion/clap-htsat-unfused runs/mine --esc50_dir ESC-50
+    accelerate launch eval/run_classification.py ... --source urbansound8k --audio_dir UrbanSound8K
+    python eval/run_classification.py ... --source fsd50k --audio_dir FSD50K.eval_audio \
+        --labels_file FSD50K.ground_truth/eval.csv --output_json fsd50k.json
+
+Accuracy on each fold and its mean over folds; of FSD50K, whose clips have several labels, mAP over classes.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from dataset_scripts.clips import Clip
+from dataset_scripts.sources import load_source, require_folder, select_folds, source_names, taken_options
+from dataset_scripts.table import file_in, read_table
+from eval.classification import accuracy_figures, map_figures
+from eval.evaluation import Evaluation, evaluation_parser, run_evaluation
+
+FOLDERS = ("esc50_dir", "audio_dir", "dataset_name")
+
+
+def parse_args() -> argparse.Namespace:
+    parser = evaluation_parser(__doc__)
+    labelled = [name for name in source_names() if "captions_dir" not in taken_options(name)]
+    parser.add_argument("--source", default="esc50", choices=[*labelled, "fsd50k"])
+    parser.add_argument("--esc50_dir", help="official ESC-50 folder")
+    parser.add_argument("--audio_dir", help="official UrbanSound8K folder, or FSD50K's folder of audio")
+    parser.add_argument("--dataset_name", help="Hub dataset id with ESC-50's columns, instead of a folder")
+    parser.add_argument("--labels_file", help="FSD50K's eval.csv: columns fname and labels, separated by commas")
+    parser.add_argument("--folds", type=int, nargs="+", help="such as those not trained on; default: all")
+    parser.add_argument("--prompt", default="This is a sound of {label}.", help="{label}: where the class stands")
+    return parser.parse_args()
+
+
+def load_fsd50k(labels_file: str | None, audio_dir: str | None) -> list[Clip]:
+    """Clips whose label is the table's: several, separated by commas (Fonseca et al., TASLP 2022)."""
+    hint = "get FSD50K from zenodo.org/records/4060432"
+    if not labels_file:
+        raise ValueError(f"--labels_file is missing: the table eval.csv; {hint}")
+    folder = require_folder("--audio_dir", audio_dir, hint)
+    rows = read_table(Path(labels_file), ("fname", "labels"))
+    clips = {}
+    for number, row in enumerate(rows, start=1):
+        name, labels = row["fname"], [label.strip() for label in row["labels"].split(",")]
+        if not all(labels):
+            raise ValueError(f"--labels_file {labels_file}: row {number} has an empty label: {row['labels']!r}")
+        clips[name] = Clip(name, ",".join(labels), None, "", file_in(folder, f"{name}.wav"))
+    if len(clips) < len(rows):
+        raise ValueError(f"--labels_file {labels_file}: {len(rows) - len(clips)} of its rows repeat an fname")
+    return list(clips.values())
+
+
+def labelled_clips(args: argparse.Namespace) -> list[Clip]:
+    if args.source == "fsd50k":
+        if args.esc50_dir or args.dataset_name:
+            raise ValueError("--source fsd50k takes --audio_dir and --labels_file, not --esc50_dir or --dataset_name")
+        if args.folds:
+            raise ValueError("--source fsd50k has no --folds: leave them out")
+        return load_fsd50k(args.labels_file, args.audio_dir)
+    if args.labels_file:
+        raise ValueError(f"--labels_file is for --source fsd50k; {args.source} brings its own labels")
+    clips = load_source(args.source, **{name: getattr(args, name) for name in FOLDERS})
+    return select_folds(clips, args.folds, "--folds", args.source) if args.folds else clips
+
+
+def prepare(args: argparse.Namespace) -> Evaluation:
+    if "{label}" not in args.prompt:
+        raise ValueError(f"--prompt {args.prompt!r} does not say where the class stands: write {{label}} there")
+    clips = labelled_clips(args)
+    has_several = args.source == "fsd50k"
+    labels_of = {clip.name: {*clip.label.split(",")} if has_several else {clip.label} for clip in clips}
+    classes = sorted(set().union(*labels_of.values()))
+    if len(classes) < 2:
+        raise ValueError(f"--source {args.source}: {classes[0]} is its only class, there is nothing to tell apart")
+    captions = [args.prompt.replace("{label}", label.replace("_", " ")) for label in classes]
+
+    def ask(readable):
+        is_right = np.array([[label in labels_of[clip.name] for label in classes] for clip in readable])
+        if has_several:
+            return captions, lambda scores: map_figures(scores, is_right, args.seed)
+        targets, folds = is_right.argmax(1), np.array([clip.fold or 0 for clip in readable])
+        return captions, lambda scores: accuracy_figures(scores, targets, folds, args.seed)
+
+    data = {name: getattr(args, name) for name in ("source", *FOLDERS, "labels_file", "folds", "prompt")}
+    return Evaluation(clips, ask, {**data, "classes": classes})
+
+
+def main() -> None:
+    run_evaluation("run_classification.py", parse_args(), prepare)
+
+
+if __name__ == "__main__":
+    main()

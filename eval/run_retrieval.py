@@ -1,0 +1,108 @@
+"""Retrieval of audio by captions and of captions by audio, on AudioCaps, Clotho or a captioned dataset of the Hub.
+
+    python eval/run_retrieval.py --model_name_or_path laion/clap-htsat-unfused runs/mine --source clotho \
+        --captions_dir CLOTHO --audio_dir CLOTHO --output_json retrieval.json
+    accelerate launch eval/run_retrieval.py ... --source audiocaps --captions_dir AUDIOCAPS --audio_dir AUDIO
+    python eval/run_retrieval.py ... --dataset_name USER/NAME       # with the columns audio and caption
+"""
+
+import argparse
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from dataset_scripts.clips import Clip
+from dataset_scripts.groups import SPLITS
+from dataset_scripts.sources import load_source
+from dataset_scripts.table import check_columns
+from eval.evaluation import Evaluation, evaluation_parser, run_evaluation
+from eval.retrieval import retrieval_figures
+
+DATA = ("source", "captions_dir", "audio_dir", "dataset_name", "split")
+
+
+def parse_args() -> argparse.Namespace:
+    parser = evaluation_parser(__doc__)
+    parser.add_argument("--source", choices=["audiocaps", "clotho"], help="which caption tables to read")
+    parser.add_argument("--captions_dir", help="folder with the official caption tables")
+    parser.add_argument("--audio_dir", help="folder with the audio")
+    parser.add_argument(
+        "--dataset_name",
+        help="Hub dataset id with the columns audio and caption (one text or several); rows of the "
+        "same audio are one clip. With --source audiocaps: with AudioCaps' columns, for the audio of --audio_dir",
+    )
+    parser.add_argument("--split", default="test", choices=SPLITS)
+    return parser.parse_args()
+
+
+def captioned_clips(args: argparse.Namespace) -> list[Clip]:
+    """The clips of the split, with their captions."""
+    if args.source:
+        if not args.audio_dir:
+            raise ValueError("--audio_dir is missing: the folder with the audio that the captions are of")
+        options = {name: getattr(args, name) for name in ("captions_dir", "audio_dir", "dataset_name")}
+        clips = load_source(args.source, **options)
+        chosen = [clip for clip in clips if clip.split == args.split]
+        if not chosen:
+            present = ", ".join(sorted({clip.split for clip in clips}))
+            raise ValueError(f"--split {args.split}: {args.captions_dir or args.dataset_name} has {present} only")
+        return chosen
+    if not args.dataset_name:
+        raise ValueError("give --source audiocaps or clotho with its folders, or --dataset_name of a Hub dataset")
+    if args.captions_dir or args.audio_dir:
+        raise ValueError("--captions_dir and --audio_dir need --source; a Hub dataset brings captions and audio")
+    return _from_hub(args.dataset_name, args.split)
+
+
+def _from_hub(dataset_name: str, split: str) -> list[Clip]:
+    from datasets import Audio, load_dataset
+    from datasets.exceptions import DatasetsError
+
+    origin = f"--dataset_name {dataset_name}"
+    try:
+        dataset = load_dataset(dataset_name, split=split)
+    except (DatasetsError, OSError, ValueError) as error:
+        raise ValueError(f"{origin}: {error}") from error
+    check_columns(origin, dataset.column_names, ("audio", "caption"))
+    return group_rows(origin, dataset.cast_column("audio", Audio(decode=False)))
+
+
+def group_rows(origin: str, rows: Iterable[dict]) -> list[Clip]:
+    """Rows with `audio` (its bytes or path) and `caption` (text, or several) -> clips, one for each distinct audio.
+
+    Raises:
+        ValueError: a caption is empty.
+    """
+    clips = {}
+    for number, row in enumerate(rows, start=1):
+        captions = (row["caption"],) if isinstance(row["caption"], str) else tuple(row["caption"] or ())
+        if not captions or not all(caption and caption.strip() for caption in captions):
+            raise ValueError(f"{origin}: row {number} has an empty caption: drop the row or write one")
+        audio = row["audio"] or {"bytes": None, "path": None}
+        content = audio["bytes"] or (audio["path"] and Path(audio["path"]))
+        key = hashlib.sha256(content).digest() if isinstance(content, bytes) else content or number
+        known = clips.get(key) or Clip(f"row {number}", "", None, "", content)
+        clips[key] = replace(known, captions=known.captions + captions)
+    return list(clips.values())
+
+
+def prepare(args: argparse.Namespace) -> Evaluation:
+    def ask(clips):
+        if len(clips) < 2:
+            raise ValueError(f"only {clips[0].name} can be read: retrieval needs two clips at least")
+        clip_of = np.repeat(np.arange(len(clips)), [len(clip.captions) for clip in clips])
+        captions = [caption for clip in clips for caption in clip.captions]
+        return captions, lambda scores: retrieval_figures(scores, clip_of, args.seed)
+
+    return Evaluation(captioned_clips(args), ask, {name: getattr(args, name) for name in DATA})
+
+
+def main() -> None:
+    run_evaluation("run_retrieval.py", parse_args(), prepare)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""One table of several models, for a paper, a card and a spreadsheet."""
+
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from huggingface_hub import EvalResult
+from huggingface_hub.repocard_data import eval_results_to_model_index
+
+from eval.zste.zste import TASKS
+
+ROWS = [task for mean, subtasks in TASKS.items() for task in (*subtasks, mean)] + ["recognition", "temporal", "zste"]
+
+
+def make_table(zste: dict[str, dict]) -> pd.DataFrame:
+    """A row per sub-task and mean: its chance level, and each model's accuracy with 95 % interval, in percent."""
+    first = next(iter(zste.values()))
+    tasks = [task for task in ROWS if task in first]
+    table = pd.DataFrame({"chance": [f"{100 * first[f'{task}_chance']:.2f}" for task in tasks]}, index=tasks)
+    for name, figures in zste.items():
+        bounds = [[100 * bound for bound in figures[f"{task}_ci95"]] for task in tasks]
+        table[name] = [
+            f"{100 * figures[task]:.1f} [{low:.1f}, {high:.1f}]"
+            for task, (low, high) in zip(tasks, bounds, strict=True)
+        ]
+    return table.rename_axis("ZSTE")
+
+
+def to_markdown(table: pd.DataFrame) -> str:
+    lines = [[table.index.name, *table.columns], ["---"] * (1 + len(table.columns))]
+    lines += [[task, *cells] for task, *cells in table.itertuples()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def eval_results(evaluated: str, figures: dict, tasks: list[str]) -> list[EvalResult]:
+    """For the `model-index` of a model card's metadata, in percent."""
+    return [
+        EvalResult(
+            task_type="zero-shot-audio-classification",
+            dataset_type="zste",
+            dataset_name=evaluated,
+            metric_type="accuracy",
+            metric_name=f"ZSTE {task}",
+            metric_value=round(100 * figures[task], 2),
+        )
+        for task in tasks
+        if task in figures
+    ]
+
+
+def write_tables(folder: Path, zste: dict[str, dict], evaluated: str) -> None:
+    """zste.md, zste.tex (booktabs), zste.csv (fractions, with bounds, chance and n), and a model-index of each model.
+
+    Args:
+        evaluated: what the models were evaluated on, for the model-index.
+    """
+    table = make_table(zste)
+    (folder / "zste.md").write_text(to_markdown(table))
+    table.reset_index().to_latex(folder / "zste.tex", index=False, escape=True)
+    numbers = [
+        {"model": name, "task": task, "accuracy": figures[task], "low": figures[f"{task}_ci95"][0]}
+        | {"high": figures[f"{task}_ci95"][1], "chance": figures[f"{task}_chance"], "n": figures[f"{task}_n"]}
+        for name, figures in zste.items()
+        for task in table.index
+    ]
+    pd.DataFrame(numbers).to_csv(folder / "zste.csv", index=False)
+    for name, figures in zste.items():
+        index = eval_results_to_model_index(name, eval_results(evaluated, figures, ROWS))
+        text = yaml.safe_dump({"model-index": index}, sort_keys=False)
+        (folder / f"model-index-{name.replace('/', '_')}.yaml").write_text(text)

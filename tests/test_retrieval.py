@@ -1,0 +1,101 @@
+"""Ranks and figures of retrieval, of matrices with known answers."""
+
+import numpy as np
+import pytest
+
+from eval.retrieval import average_precision_at_10, retrieval_figures, right_ranks
+
+
+@pytest.mark.parametrize(
+    ("scores", "right", "ranks", "precision"),
+    [
+        ([0.9, 0.8, 0.7, 0.6, 0.5], [1, 3], [2, 4], (1 / 2 + 2 / 4) / 2),
+        ([0.5, 0.5, 0.1], [0], [2], 1 / 2),
+        ([0.5] * 12, [4], [12], 0.0),
+        ([0.5, 0.5, 0.5, 0.1], [0, 1], [2, 3], (1 / 2 + 2 / 3) / 2),
+        (np.arange(20.0), range(8, 20), range(1, 13), 1.0),
+        (np.arange(20.0), [9], [11], 0.0),
+        (np.arange(20.0), [19, 9], [1, 11], 1 / 2),
+    ],
+)
+def test_ranks_and_precision_of_one_query(scores, right, ranks, precision):
+    is_right = np.isin(np.arange(len(scores)), list(right))
+    found = right_ranks(np.array([scores]), is_right[None])
+    assert found.tolist() == [list(ranks)]
+    assert average_precision_at_10(found)[0] == pytest.approx(precision)
+
+
+def test_queries_may_have_different_numbers_of_right_items():
+    ranks = right_ranks(np.array([[3.0, 2, 1], [3, 2, 1]]), np.array([[True, True, False], [False, False, True]]))
+    assert ranks.tolist() == [[1, 2], [3, np.inf]]
+    assert average_precision_at_10(ranks).tolist() == [1, pytest.approx(1 / 3)]
+
+
+def test_figures_are_those_of_the_convention_written_out():
+    rng = np.random.default_rng(0)
+    n, scores = 60, rng.standard_normal((60, 300))
+    clip_of = rng.permutation(np.repeat(np.arange(n), 5))
+    scores[clip_of, np.arange(300)] += 2
+    figures = retrieval_figures(scores, clip_of)
+
+    by_text = [1 + np.argsort(-scores[:, j]).tolist().index(clip_of[j]) for j in range(300)]
+    by_audio = [1 + np.flatnonzero(np.isin(np.argsort(-scores[i]), np.flatnonzero(clip_of == i))) for i in range(n)]
+    best = np.array([ranks[0] for ranks in by_audio])
+    for k in (1, 5, 10):
+        assert figures[f"text_to_audio_R@{k}"] == pytest.approx(np.mean(np.array(by_text) <= k))
+        assert figures[f"audio_to_text_R@{k}"] == pytest.approx(np.mean(best <= k))
+    assert figures["text_to_audio_mAP@10"] == pytest.approx(np.mean([1 / r if r <= 10 else 0 for r in by_text]))
+    precision = [sum((i + 1) / r for i, r in enumerate(ranks) if r <= 10) / 5 for ranks in by_audio]
+    assert figures["audio_to_text_mAP@10"] == pytest.approx(np.mean(precision))
+    assert figures["text_to_audio_median_rank"] == np.median(by_text)
+    assert figures["audio_to_text_median_rank"] == np.median(best)
+    assert (figures["text_to_audio_R@1_n"], figures["audio_to_text_R@1_n"]) == (300, 60)
+    assert 0 < figures["text_to_audio_R@1"] < 1
+
+
+def test_a_constant_score_finds_nothing():
+    figures = retrieval_figures(np.full((20, 100), 0.3), np.repeat(np.arange(20), 5))
+    for name in ("R@1", "R@5", "R@10", "mAP@10"):
+        assert figures[f"text_to_audio_{name}"] == figures[f"audio_to_text_{name}"] == 0
+    assert (figures["text_to_audio_median_rank"], figures["audio_to_text_median_rank"]) == (20, 96)
+
+
+@pytest.mark.parametrize("captions_each", [1, 5, 12])
+def test_chance_is_what_random_scores_get(captions_each):
+    n, draws = 14, 60
+    clip_of = np.repeat(np.arange(n), captions_each)
+    rng = np.random.default_rng(0)
+    drawn = [retrieval_figures(rng.random((n, len(clip_of))), clip_of) for _ in range(draws)]
+    for name in ("R@1", "R@5", "R@10", "mAP@10"):
+        for direction in ("text_to_audio", "audio_to_text"):
+            found = [figures[f"{direction}_{name}"] for figures in drawn]
+            chance = drawn[0][f"{direction}_{name}_chance"]
+            assert abs(np.mean(found) - chance) <= 4 * np.std(found) / np.sqrt(draws)
+    assert drawn[0]["text_to_audio_R@5_chance"] == pytest.approx(5 / 14)
+
+
+def test_intervals_are_over_clips_and_seeded():
+    n, clip_of = 100, np.repeat(np.arange(100), 5)
+    scores = np.full((n, 5 * n), 0.0)
+    scores[clip_of, np.arange(5 * n)] = np.where(clip_of < 40, 1, -1)
+    figures, again = (retrieval_figures(scores, clip_of, seed=3) for _ in range(2))
+    assert figures == again
+    assert figures["text_to_audio_R@1"] == 0.4
+    spread = 1.96 * np.sqrt(0.4 * 0.6 / 100)  # captions of a clip are all right or all wrong: 100 things, not 500
+    assert figures["text_to_audio_R@1_ci95"] == pytest.approx([0.4 - spread, 0.4 + spread], abs=0.02)
+    assert figures["audio_to_text_R@1_ci95"] == figures["text_to_audio_R@1_ci95"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "clip_of", "message"),
+    [
+        (np.zeros((2, 3)), [0, 1], "expected is"),
+        (np.zeros((1, 2)), [0, 0], "one clip only"),
+        (np.array([[0, np.nan], [0, 0]]), [0, 1], r"score \(0, 1\) .* not finite"),
+        (np.zeros((2, 3)), [0, 0, 0], "each of the 2 clips"),
+        (np.zeros((2, 3)), [0, 1, 2], "each of the 2 clips"),
+    ],
+)
+def test_bad_matrices_are_named(scores, clip_of, message):
+    with pytest.raises(ValueError, match=message):
+        retrieval_figures(scores, clip_of)

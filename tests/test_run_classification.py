@@ -1,0 +1,114 @@
+"""The classification script, on folders and tables of stand-in audio."""
+
+import pytest
+
+from eval import run_classification
+
+from .conftest import run_cli
+from .tones import evaluate, save_clap, write_tones
+
+
+@pytest.fixture
+def urbansound8k(tmp_path):
+    """UrbanSound8K's folder with a clip of three classes in folds 1 and 2; one of fold 2 is labelled wrongly."""
+    root = tmp_path / "US8K"
+    lines = ["slice_file_name,fsID,start,end,salience,fold,classID,class"]
+    for fold in (1, 2):
+        for tone in (1, 2, 3):
+            label = 1 if (fold, tone) == (2, 3) else tone
+            lines.append(f"{fold}-{tone}.wav,{fold}{tone},0,1,1,{fold},{label},tone_{label}")
+            write_tones(root / "audio" / f"fold{fold}" / f"{fold}-{tone}.wav", tone)
+    (root / "metadata").mkdir()
+    (root / "metadata" / "UrbanSound8K.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_urbansound8k_by_fold(urbansound8k, tmp_path, monkeypatch, capsys):
+    command = ("--source", "urbansound8k", "--audio_dir", urbansound8k)
+    report = evaluate(monkeypatch, run_classification.main, tmp_path, *command)
+    figures = report["results"]["tones"]
+    assert (figures["fold 1"], figures["fold 2"]) == (1, pytest.approx(2 / 3))
+    assert figures["accuracy"] == pytest.approx(5 / 6)
+    assert report["data"]["classes"] == ["tone_1", "tone_2", "tone_3"]
+    assert (report["n_clips"], report["n_captions"]) == (6, 3)
+    assert "33.33" in capsys.readouterr().out
+
+
+def test_the_prompt_is_what_the_model_reads(urbansound8k, tmp_path, monkeypatch):
+    command = ("--source", "urbansound8k", "--audio_dir", urbansound8k, "--prompt", "1 1 {label}")
+    report = evaluate(monkeypatch, run_classification.main, tmp_path, *command)
+    assert report["results"]["tones"]["accuracy"] == 0  # every prompt says tone 1 first
+    assert report["data"]["prompt"] == "1 1 {label}"
+
+
+@pytest.fixture
+def fsd50k(tmp_path):
+    """FSD50K's table and audio: two clips have both of their tones for labels, one has no audio."""
+    rows = {"10": "tone_1", "11": "tone_2", "12": "tone_1,tone_2", "13": "tone_3, tone_2", "14": "tone_4"}
+    lines = [f'{name},"{labels}","/m/0"' for name, labels in rows.items()]
+    (tmp_path / "eval.csv").write_text("\n".join(["fname,labels,mids", *lines]) + "\n")
+    for name, tones in {"10": [1], "11": [2], "12": [1, 2], "13": [3, 2]}.items():
+        write_tones(tmp_path / "audio" / f"{name}.wav", *tones)
+    return tmp_path
+
+
+def of_fsd50k(folder):
+    return ("--source", "fsd50k", "--audio_dir", folder / "audio", "--labels_file", folder / "eval.csv")
+
+
+def test_fsd50k(fsd50k, tmp_path, monkeypatch):
+    report = evaluate(monkeypatch, run_classification.main, tmp_path, *of_fsd50k(fsd50k))
+    assert report["skipped"] == {"14": "missing file"}
+    assert report["data"]["classes"] == ["tone_1", "tone_2", "tone_3", "tone_4"]
+    for figures in report["results"].values():
+        assert figures["mAP"] == 1
+        assert figures["mAP_chance"] == pytest.approx((2 + 3 + 1) / 12)
+        assert "accuracy" not in figures
+
+
+def test_a_real_checkpoint_on_esc50(tiny_clap, esc50_dir, tmp_path):
+    model = save_clap(tiny_clap, tmp_path / "model")
+    command = ["eval/run_classification.py", "--model_name_or_path", model, "--esc50_dir", esc50_dir]
+    result = run_cli(*command, "--cache_dir", tmp_path / "cache")
+    assert result.returncode == 0, result.stderr
+    for name in ("fold 1", "fold 2", "accuracy"):
+        assert name in result.stdout
+    assert "12 clips, 3 captions, 0 clips skipped" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "--source esc50 needs --esc50_dir"),
+        (("--esc50_dir", "nowhere"), "--esc50_dir nowhere: no such folder"),
+        (("--source", "synthetic", "--prompt", "a dog"), "--prompt 'a dog' does not say where the class stands"),
+        (("--source", "synthetic", "--labels_file", "x"), "--labels_file is for --source fsd50k"),
+        (("--source", "synthetic", "--audio_dir", "x"), "not --audio_dir"),
+        (("--source", "fsd50k", "--audio_dir", "{folder}"), "--labels_file is missing"),
+        (("--source", "fsd50k", "--labels_file", "x"), "--audio_dir is missing"),
+        (("--source", "fsd50k", "--labels_file", "{folder}/none.csv", "--audio_dir", "{folder}"), "no such table"),
+        (("--source", "fsd50k", "--labels_file", "{folder}/eval.csv", "--audio_dir", "nowhere"), "no such folder"),
+        (("--source", "fsd50k", "--esc50_dir", "x"), "not --esc50_dir"),
+    ],
+)
+def test_bad_options_are_named(fsd50k, tmp_path, monkeypatch, arguments, message):
+    arguments = [argument.format(folder=fsd50k) for argument in arguments]
+    with pytest.raises(SystemExit, match=rf"^run_classification.py: error: .*{message}"):
+        evaluate(monkeypatch, run_classification.main, tmp_path, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("labels", "classes", "no column labels"),
+        ('"tone_1,tone_2"', '"tone_1,,tone_2"', "row 3 has an empty label"),
+        ("\n11,", "\n10,", "1 of its rows repeat an fname"),
+        ("\n11,", "\n../11,", "leads out of"),
+    ],
+)
+def test_damaged_tables_are_named(fsd50k, tmp_path, monkeypatch, old, new, message):
+    table = fsd50k / "eval.csv"
+    assert old in table.read_text()
+    table.write_text(table.read_text().replace(old, new))
+    with pytest.raises(SystemExit, match=rf"^run_classification.py: error: .*{message}"):
+        evaluate(monkeypatch, run_classification.main, tmp_path, *of_fsd50k(fsd50k))
