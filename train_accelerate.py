@@ -112,17 +112,8 @@ def main() -> None:
                 base = copy_weights(trained_weights(model)) if recipe.wise_ft else {}
                 base = tensors["base"] if tensors else base
                 accelerator.free_memory()
-                trainer = StageTrainer(
-                    accelerator,
-                    model,
-                    processor,
-                    drawer,
-                    recipe,
-                    progress,
-                    run,
-                    base,
-                    validation if recipe.eval_steps else None,
-                )
+                shared = accelerator, model, processor, drawer, recipe, progress, run, base
+                trainer = StageTrainer(*shared, validate=validation if recipe.eval_steps else None)
             try:
                 trainer.train(stage, interrupts, tensors)
             except (FloatingPointError, OSError) as error:
