@@ -38,7 +38,7 @@ AFTER_A = {  # what concerns stage B alone starts after the stage A of PARTS[A_T
 SHOWN = ("1A", "1B", "2A", "2C", "3A", "3B", "3C", "task4", "task5", "recognition", "temporal", "zste")
 
 
-def write_recipe(args: argparse.Namespace, name: str, share_of_steps: float) -> Path:
+def write_recipe(args: argparse.Namespace, name: str, share_of_steps: float) -> None:
     """The recipe of `CONFIG`, without the head; `joint` has the steps of A and B, and B's settings."""
     recipe = yaml.safe_load(CONFIG.read_text())
     recipe["temporal_head"] = False
@@ -49,7 +49,6 @@ def write_recipe(args: argparse.Namespace, name: str, share_of_steps: float) -> 
     path = args.work_dir / f"{name}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(recipe))
-    return path
 
 
 def folder_of(args: argparse.Namespace, name: str) -> Path:

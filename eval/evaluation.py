@@ -16,7 +16,7 @@ import torch
 from accelerate import PartialState
 
 from dataset_scripts.clips import Clip
-from eval.models import add_model_arguments, load_model, names_of
+from eval.models import AudioTextModel, add_model_arguments, load_models
 from eval.report import format_table, versions
 from eval.sounds import check_sounds, scores
 
@@ -79,6 +79,16 @@ def check_writable(flag: str, file: Path) -> None:
         raise OSError(f"{flag} {file}: cannot be written ({error.strerror}); name another") from error
 
 
+def made_by(args: argparse.Namespace, models: dict[str, AudioTextModel], started: float) -> dict:
+    """What figures depend on besides the data, and the seconds since `started`, for the JSON file."""
+    return {
+        "fingerprints": {name: model.fingerprint for name, model in models.items()},
+        "seed": args.seed,
+        "versions": versions(),
+        "wall_time_s": round(time.perf_counter() - started, 1),
+    }
+
+
 def run_evaluation(script: str, args: argparse.Namespace, prepare: Callable[[argparse.Namespace], Evaluation]) -> None:
     """Evaluate every model of `args`. What is wrong with arguments, data or models ends in one line.
 
@@ -93,7 +103,7 @@ def run_evaluation(script: str, args: argparse.Namespace, prepare: Callable[[arg
     try:
         check_arguments(args)
         evaluation = prepare(args)
-        models = {name: load_model(path, args) for name, path in names_of(args.model_name_or_path).items()}
+        models = load_models(args)
         sounds = check_sounds(evaluation.clips)
         captions, figures = evaluation.ask(sounds.clips)
         results = {name: figures(scores(model, sounds, captions, args.cache_dir)) for name, model in models.items()}
@@ -109,10 +119,7 @@ def run_evaluation(script: str, args: argparse.Namespace, prepare: Callable[[arg
             "n_clips": len(sounds.clips),
             "n_captions": len(set(captions)),
             "skipped": sounds.skipped,
-            "seed": args.seed,
-            "versions": versions(),
-            "wall_time_s": round(time.perf_counter() - started, 1),
-            "fingerprints": {name: model.fingerprint for name, model in models.items()},
+            **made_by(args, models, started),
             "results": results,
         }
         args.output_json.write_text(json.dumps(report, indent=2) + "\n")

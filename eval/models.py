@@ -102,8 +102,10 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output_json", type=Path, help="where every figure is written")
 
 
-def load_model(model_name_or_path: str, args: argparse.Namespace) -> AudioTextModel:
-    return MODEL_TYPES[args.model_type](model_name_or_path, args.per_device_eval_batch_size)
+def load_models(args: argparse.Namespace) -> dict[str, AudioTextModel]:
+    """Short name -> model, of the flags of [`add_model_arguments`]."""
+    load, names = MODEL_TYPES[args.model_type], names_of(args.model_name_or_path)
+    return {name: load(path, args.per_device_eval_batch_size) for name, path in names.items()}
 
 
 def names_of(model_names_or_paths: list[str]) -> dict[str, str]:

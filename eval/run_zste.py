@@ -17,10 +17,9 @@ from dataset_scripts.compose import SAMPLING_RATE
 from dataset_scripts.sources import load_clips
 from eval.cache import Embedder, cosine_scores
 from eval.compare import differences, right_answers
-from eval.evaluation import check_arguments, check_writable, evaluation_parser, start_processes
-from eval.models import load_model, names_of
+from eval.evaluation import check_arguments, check_writable, evaluation_parser, made_by, start_processes
+from eval.models import load_models
 from eval.pictures import plot_against, plot_bars, plot_change, plot_pairs
-from eval.report import versions
 from eval.score import distinct_audios, distinct_captions, format_table, score_cosines
 from eval.tables import write_tables
 from eval.zste_audio import BankAudio
@@ -77,7 +76,7 @@ def main() -> None:
         check_arguments(args)
         if args.output_dir:
             check_writable("--output_dir", args.output_dir / "zste.json")
-        models = {name: load_model(path, args) for name, path in names_of(args.model_name_or_path).items()}
+        models = load_models(args)
         with state.local_main_process_first():
             examples, audio, about = prepare_scenes(args)
         specs, captions = distinct_audios(examples), distinct_captions(examples)
@@ -98,8 +97,7 @@ def main() -> None:
     print(format_table(zste))
     print(f"{len(specs)} audios, {len(captions)} captions; intervals and more in --output_json or --output_dir")
     report = {"model": args.model_name_or_path[0] if len(zste) == 1 else args.model_name_or_path, **about}
-    report |= {"fingerprints": {name: model.fingerprint for name, model in models.items()}}
-    report |= {"seed": args.seed, "versions": versions(), "wall_time_s": round(time.perf_counter() - started, 1)}
+    report |= made_by(args, models, started)
     if len(zste) == 1:
         report["zste"] = next(iter(zste.values()))
     else:

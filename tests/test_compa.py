@@ -1,10 +1,17 @@
 """CompA: scores of matrices with known answers, and the script on tables of stand-in audio."""
 
+import os
+
 import numpy as np
 import pytest
+import soundfile
 
+from dataset_scripts.clips import read_clip
+from dataset_scripts.compose import event_loop, render_group
+from dataset_scripts.sources import load_clips
 from eval import run_compa
 from eval.compa import CHANCE, compa_figures
+from eval.encoder import embed_text, embed_waveforms, load_clap
 
 from .conftest import run_cli
 from .tones import evaluate, save_clap, write_tones
@@ -150,3 +157,33 @@ def test_what_is_missing_is_named(order, tmp_path, monkeypatch, option, message)
     arguments[arguments.index(option) + 1] = "nowhere"
     with pytest.raises(SystemExit, match=rf"^run_compa.py: error: {option} nowhere: {message}; get tables and audio"):
         evaluate(monkeypatch, run_compa.main, tmp_path, *arguments)
+
+
+@pytest.mark.esc50
+@pytest.mark.skipif("TEMINAL_ESC50_DIR" not in os.environ, reason="set TEMINAL_ESC50_DIR to real ESC-50")
+def test_pairs_of_real_clips(tiny_clap, tmp_path, monkeypatch):
+    clips = load_clips("esc50", [4], esc50_dir=os.environ["TEMINAL_ESC50_DIR"])
+    firsts = list({clip.label: clip for clip in clips}.values())
+    (tmp_path / "audio").mkdir()
+    rows = []
+    for number, (x, y) in enumerate(zip(firsts[::2], firsts[1::2], strict=True)):
+        variants = render_group(event_loop(read_clip(x)), event_loop(read_clip(y)), snr_db=0.0)
+        names = [f"{number}-{variant}.wav" for variant in ("forward", "reversed")]
+        for name, variant in zip(names, ("forward", "reversed"), strict=True):
+            soundfile.write(tmp_path / "audio" / name, variants[variant], 48_000, subtype="FLOAT")
+        rows.append([f"{x.label} before {y.label}", f"{y.label} before {x.label}", *names])
+    write_table(tmp_path / "order.csv", rows, run_compa.COLUMNS)
+    model = save_clap(tiny_clap, tmp_path / "model")
+    command = ("--model_name_or_path", model, *of_table(tmp_path))
+    found = evaluate(monkeypatch, run_compa.main, tmp_path, *command, hears_tones=False)["results"]["model"]
+
+    loaded, processor = load_clap(str(model))
+    n_text, n_audio, n_group = 0, 0, 0
+    for first, second, *names in rows:
+        audio = [soundfile.read(tmp_path / "audio" / name, dtype="float32")[0] for name in names]
+        audio = embed_waveforms(loaded, processor, audio, 48_000, progress=False)
+        (ff, fs), (sf, ss) = (audio @ embed_text(loaded, processor, [first, second]).numpy().T).tolist()
+        text, by_audio = ff > fs and ss > sf, ff > sf and ss > fs
+        n_text, n_audio, n_group = n_text + text, n_audio + by_audio, n_group + (text and by_audio)
+    assert [found[name] for name in ("text", "audio", "group")] == [n / 25 for n in (n_text, n_audio, n_group)]
+    assert found["group_n"] == 25
