@@ -12,24 +12,19 @@ from eval.zste.zste import TASKS
 ROWS = [task for mean, subtasks in TASKS.items() for task in (*subtasks, mean)] + ["recognition", "temporal", "zste"]
 
 
-def make_table(zste: dict[str, dict]) -> pd.DataFrame:
+def make_table(zste: dict[str, dict], tasks: list[str] = ROWS) -> pd.DataFrame:
     """A row per sub-task and mean: its chance level, and each model's accuracy with 95 % interval, in percent."""
     first = next(iter(zste.values()))
-    tasks = [task for task in ROWS if task in first]
     table = pd.DataFrame({"chance": [f"{100 * first[f'{task}_chance']:.2f}" for task in tasks]}, index=tasks)
     for name, figures in zste.items():
-        bounds = [[100 * bound for bound in figures[f"{task}_ci95"]] for task in tasks]
-        table[name] = [
-            f"{100 * figures[task]:.1f} [{low:.1f}, {high:.1f}]"
-            for task, (low, high) in zip(tasks, bounds, strict=True)
-        ]
+        percent = [[100 * value for value in (figures[task], *figures[f"{task}_ci95"])] for task in tasks]
+        table[name] = [f"{value:.1f} ({low:.1f} to {high:.1f})" for value, low, high in percent]
     return table.rename_axis("ZSTE")
 
 
 def to_markdown(table: pd.DataFrame) -> str:
-    lines = [[table.index.name, *table.columns], ["---"] * (1 + len(table.columns))]
-    lines += [[task, *cells] for task, *cells in table.itertuples()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    lines = [[table.index.name, *table.columns], ["---"] * (1 + len(table.columns)), *table.itertuples()]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def eval_results(evaluated: str, figures: dict, tasks: list[str]) -> list[EvalResult]:
@@ -55,7 +50,7 @@ def write_tables(folder: Path, zste: dict[str, dict], evaluated: str) -> None:
         evaluated: what the models were evaluated on, for the model-index.
     """
     table = make_table(zste)
-    (folder / "zste.md").write_text(to_markdown(table))
+    (folder / "zste.md").write_text(to_markdown(table) + "\n")
     table.reset_index().to_latex(folder / "zste.tex", index=False, escape=True)
     numbers = [
         {"model": name, "task": task, "accuracy": figures[task], "low": figures[f"{task}_ci95"][0]}

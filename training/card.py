@@ -6,7 +6,7 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from dataset_scripts.rows import strictest
 from dataset_scripts.sources import source_module
-from eval.tables import eval_results
+from eval.tables import eval_results, make_table, to_markdown
 
 TEMPLATE = Path(__file__).parents[1] / "model_card.md"
 SHOWN = {
@@ -67,13 +67,7 @@ def write_card(folder: Path, results: dict) -> None:
 
 def _table(zste: dict[str, dict]) -> str:
     """A row per sub-task and mean, a column per model, with 95 % intervals, in percent."""
-    first = next(iter(zste.values()))
-    columns = ["", "what is asked", "n", "chance", *zste]
-    lines = [f"| {' | '.join(columns)} |", f"{'|---' * len(columns)}|"]
-    for task, asked in SHOWN.items():
-        cells = [task.replace("control_3A", "3A*"), asked, first[f"{task}_n"], f"{100 * first[f'{task}_chance']:.1f}"]
-        for figures in zste.values():
-            low, high = figures[f"{task}_ci95"]
-            cells.append(f"{100 * figures[task]:.1f} ({100 * low:.1f} to {100 * high:.1f})")
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
+    table = make_table(zste, list(SHOWN))
+    table.insert(0, "what is asked", list(SHOWN.values()))
+    table.insert(1, "n", [next(iter(zste.values()))[f"{task}_n"] for task in SHOWN])
+    return to_markdown(table.rename(index={"control_3A": "3A*"}))
