@@ -23,6 +23,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedType, InitProcessGroupKwargs, set_seed
 
 from dataset_scripts.hub import check_hub_access
+from dataset_scripts.memory import keep_freed_memory
 from eval.pictures import plot_bars
 from eval.report import versions
 from eval.score import format_table
@@ -46,6 +47,7 @@ logger = logging.getLogger("teminal")
 
 def start(recipe):
     """Accelerator, trackers and random state; what can be refused before any work is."""
+    keep_freed_memory()
     accelerator = Accelerator(
         mixed_precision=recipe.mixed_precision,
         log_with=recipe.report_to or None,
@@ -77,14 +79,13 @@ def main() -> None:
         output_dir = Path(recipe.output_dir)
         accelerator = start(recipe)
         clips = find_clips(recipe)
-        run = identity(asdict(recipe), clips.digest(), accelerator.num_processes)
-        progress, tensors = Progress(), None
-        if recipe.resume_from_checkpoint:
-            checkpoint = find_checkpoint(output_dir, recipe.resume_from_checkpoint)
-            progress, tensors = load_checkpoint(checkpoint, run) if checkpoint else (progress, None)
+        resumed = recipe.resume_from_checkpoint and find_checkpoint(output_dir, recipe.resume_from_checkpoint)
         make_model = prepare_model(recipe)
         with accelerator.local_main_process_first():
             bank, validation_bank, test_bank = clips.banks()
+        banks = {"training": bank, "validation": validation_bank, "test": test_bank}
+        run = identity(asdict(recipe), banks, accelerator.num_processes)
+        progress, tensors = load_checkpoint(resumed, run) if resumed else (Progress(), None)
         drawer = Drawer(bank)
         model, processor = make_model(bank)
         require_layers(model, recipe.freeze_layers)

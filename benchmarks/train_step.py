@@ -33,6 +33,7 @@ from stock_step import StockStep
 from torch.utils.flop_counter import FlopCounterMode
 
 from dataset_scripts.bank import build_bank
+from dataset_scripts.memory import keep_freed_memory
 from dataset_scripts.sources import load_clips
 from modeling_teminal import TeminalFeatureExtractor
 from training.batches import BatchComposer
@@ -62,6 +63,7 @@ def serve(connection, whose: str, name: str, checkpoint: Path, args: argparse.Na
     drawer = OrderDrawer(read_bank(args.esc50_dir))
     composer = BatchComposer(drawer, extractor, "B", settings, seed=0, device=args.device)
     if whose == "ours":
+        keep_freed_memory()
         side = OurStep(checkpoint, composer, args.device, precision == "bf16")
     else:
         n_steps = 1 + args.steps + 2 * NUM_WORKERS  # a worker is two batches ahead

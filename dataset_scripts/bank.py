@@ -24,13 +24,15 @@ class ClipBank:
     """Decoded clips: `raw[i]` is clip i as recorded, `loops[i]` its event loop, (EVENT_SAMPLES,), both fp16.
 
     `raw` is cut or zero-padded to 5 s; of captioned clips, whose captions speak of all that is heard, to 10 s.
-    `skipped` maps a clip's name to the reason why it is not here.
+    `skipped` maps a clip's name to the reason why it is not here. `sha256` is of the names, classes, captions and
+    sounds of all clips, wherever their files lie.
     """
 
     clips: list[Clip]
     raw: np.ndarray
     loops: np.ndarray
     skipped: dict[str, str]
+    sha256: str
 
     def __post_init__(self):
         self.labels = [clip.label for clip in self.clips]
@@ -60,7 +62,9 @@ def build_bank(clips: list[Clip]) -> ClipBank:
     if len({clip.label or clip.name for clip in kept}) < 2:
         raise ValueError(f"{len(kept)} of {len(clips)} clips are usable; scenes need at least two classes")
     sounds = np.memmap(file, np.float16, "r").reshape(len(kept), -1)
-    return ClipBank(kept, sounds[:, :-EVENT_SAMPLES], sounds[:, -EVENT_SAMPLES:], skipped)
+    content = [(clip.name, clip.label, clip.captions) for clip in kept], about["sha256"]
+    sha256 = hashlib.sha256(repr(content).encode()).hexdigest()
+    return ClipBank(kept, sounds[:, :-EVENT_SAMPLES], sounds[:, -EVENT_SAMPLES:], skipped, sha256)
 
 
 def _read(file: Path) -> dict | None:

@@ -21,6 +21,7 @@ from dataset_scripts.atomic import write_whole
 from dataset_scripts.clips import Clip, read_clip
 from dataset_scripts.compose import EVENT_SAMPLES, event_loop, render_group
 from dataset_scripts.groups import Group
+from dataset_scripts.memory import keep_freed_memory
 from dataset_scripts.rows import encode_flac, row_features
 from dataset_scripts.scenes import VARIANTS
 
@@ -31,16 +32,12 @@ LOOP_BYTES = EVENT_SAMPLES * 2
 
 def start_pool(num_proc: int) -> ProcessPoolExecutor:
     """Worker processes with one thread each, that end when this process does, however it ends."""
-    # freed waveforms stay in glibc's heap: to fault their pages in again takes longer than to compose
-    os.environ |= {
-        "OMP_NUM_THREADS": "1",
-        "MALLOC_MMAP_THRESHOLD_": "1073741824",
-        "MALLOC_TRIM_THRESHOLD_": "1073741824",
-    }
+    os.environ["OMP_NUM_THREADS"] = "1"
     return ProcessPoolExecutor(num_proc, multiprocessing.get_context("spawn"), _start_worker)
 
 
 def _start_worker():
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what Ctrl-C means is for the parent to say
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()

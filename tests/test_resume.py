@@ -73,7 +73,7 @@ def test_another_recipe_and_a_damaged_checkpoint_are_refused(command, whole, tmp
         *command, "--output_dir", tmp_path / "x", "--resume_from_checkpoint", last, "--seed", 1, "--beta", 2
     )
     assert other.returncode == 1
-    assert f"{last}: made by a run with another beta, seed; use the same" in other.stderr
+    assert f"{last}: made by a run with other beta, seed; use the same" in other.stderr
     about = json.loads((last / "checkpoint.json").read_text())
     content = (last / "state.pt").read_bytes()
     try:

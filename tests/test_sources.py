@@ -1,3 +1,4 @@
+import os
 import shutil
 
 import numpy as np
@@ -118,6 +119,16 @@ def test_faulty_clips_are_skipped_named_and_counted(esc50_copy, caplog):
     assert len(bank.clips) == len(names) - 5
     assert f"skipped {truncated}: truncated audio" in caplog.text
     assert "skipped 5 of 12 clips" in caplog.text
+
+
+def test_a_bank_is_known_by_its_content_wherever_the_files_lie(esc50_dir, esc50_copy):
+    here, there = (load_clips("esc50", [1], esc50_dir=str(folder)) for folder in (esc50_dir, esc50_copy))
+    for clip in there:
+        os.utime(clip.audio, (0, 0))
+    assert build_bank(here).sha256 == build_bank(there).sha256
+    assert build_bank(here[:-1]).sha256 != build_bank(here).sha256
+    shutil.copy(there[0].audio, there[1].audio)
+    assert build_bank(there).sha256 != build_bank(here).sha256
 
 
 def test_truncated_ogg_is_skipped(esc50_copy):

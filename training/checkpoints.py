@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from dataset_scripts.atomic import file_sha256
+from dataset_scripts.bank import ClipBank
 from training.progress import Progress
 
 TENSORS, ABOUT = "state.pt", "checkpoint.json"
@@ -19,14 +20,16 @@ ROOT = Path(__file__).parents[1]
 FREE = (
     *("config", "output_dir", "resume_from_checkpoint", "save_steps", "save_total_limit", "logging_steps"),
     *("report_to", "push_to_hub", "hub_model_id", "hub_private_repo", "dataloader_num_workers"),
+    *("esc50_dir", "dataset_name", "captions_dir", "audio_dir"),  # the clips themselves are compared
 )
 logger = logging.getLogger("teminal")
 
 
-def identity(recipe: dict, clips: str, n_processes: int) -> dict:
+def identity(recipe: dict, banks: dict[str, ClipBank | None], n_processes: int) -> dict:
     """What a checkpoint belongs to: a run with anything else cannot go on from it."""
     kept = {name: value for name, value in recipe.items() if name not in FREE}
-    return json.loads(json.dumps({**kept, "clips": clips, "number of processes": n_processes}))
+    clips = {f"{name} clips": bank.sha256 for name, bank in banks.items() if bank}
+    return json.loads(json.dumps({**kept, **clips, "number of processes": n_processes}))
 
 
 def code_version() -> str:
@@ -108,7 +111,7 @@ def load_checkpoint(folder: Path, run: dict) -> tuple[Progress, dict]:
         raise ValueError(f"{flag}: {TENSORS} is truncated or damaged; {cure}")
     changed = sorted(name for name in run.keys() | about["run"].keys() if run.get(name) != about["run"].get(name))
     if changed:
-        raise ValueError(f"{flag}: made by a run with another {', '.join(changed)}; use the same, or start again")
+        raise ValueError(f"{flag}: made by a run with other {', '.join(changed)}; use the same, or start again")
     if about["code"] != code_version():
         logger.warning("%s was made by other code: the run goes on, but not to the bit", folder)
     return Progress(**about["progress"]), torch.load(folder / TENSORS, map_location="cpu", weights_only=True)

@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass
 
 from dataset_scripts.bank import ClipBank, build_bank
-from dataset_scripts.clips import Clip, digest
+from dataset_scripts.clips import Clip
 from dataset_scripts.sources import OPTIONS, load_source, select_folds, taken_options
 from dataset_scripts.splits import drop_recordings_of
 from training.recipe import Recipe
@@ -21,9 +21,6 @@ class Clips:
     validation: list[Clip]
     test: list[Clip]
     same_source: bool
-
-    def digest(self) -> str:
-        return digest(self.train + self.validation + self.test)
 
     def banks(self) -> tuple[ClipBank, ClipBank | None, ClipBank]:
         """Decode them.
