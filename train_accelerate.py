@@ -136,7 +136,7 @@ def main() -> None:
             "temporal_head": model.config.temporal_head,
             "n_eval_clips": len(test_bank.clips),
             "skipped": bank.skipped | test_bank.skipped,
-            "n_parameters": model.num_parameters(),
+            "n_parameters": sum(w.numel() for name, w in model.named_parameters() if "lora_" not in name),
             "stages": progress.figures,
             "zste": progress.zste,
             "wise_ft": wise_ft,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import load
 
 from .conftest import ROOT
 from .hub import Hub, Repo
@@ -104,7 +105,10 @@ def test_from_a_base_on_the_hub_to_a_model_on_the_hub(hub, train, run, bank, tmp
     assert set(files) - sources == expected
     assert "HTTP Request" not in result.stderr
     assert json.loads(files["adapter/adapter_config.json"])["base_model_name_or_path"] == BASE
-    assert json.loads(files["results.json"])["recipe"]["lora"] == "both"
+    results = json.loads(files["results.json"])
+    assert results["recipe"]["lora"] == "both"
+    weights = {name: weight for name, weight in load(files["model.safetensors"]).items() if "running_" not in name}
+    assert results["n_parameters"] == sum(weight.numel() for weight in weights.values() if weight.is_floating_point())
 
     (tmp_path / "pulled").mkdir()
     np.save(tmp_path / "pulled" / "waveforms.npy", bank.raw[:2].astype(np.float32))
@@ -123,7 +127,7 @@ def test_from_a_base_on_the_hub_to_a_model_on_the_hub(hub, train, run, bank, tmp
     assert header["license"] == "cc-by-nc-3.0"
     assert (header["base_model"], header["base_model_relation"]) == (BASE, "finetune")
     assert header["library_name"] == "transformers"
-    figures = list(json.loads(files["results.json"])["zste"].values())[-1]
+    figures = list(results["zste"].values())[-1]
     metrics = {metric["name"]: metric["value"] for metric in header["model-index"][0]["results"][0]["metrics"]}
     assert metrics["ZSTE 3A"] == round(100 * figures["3A"], 2)
     low, high = (100 * bound for bound in figures["3A_ci95"])
