@@ -12,6 +12,7 @@ from transformers import ClapModel, ClapProcessor
 from dataset_scripts.compose import SAMPLING_RATE, render_group
 from training.batches import BatchComposer
 from training.recipe import STAGES
+from training.sounds import from_offset
 
 
 class Groups(Dataset):
@@ -30,10 +31,7 @@ class Groups(Dataset):
     def __getitem__(self, index: int) -> dict[str, tuple[np.ndarray, str]]:
         group = self.groups[index]
         audio = group[0].audio
-        x, y = (
-            np.roll(self.loops[clip], offset).astype(np.float32)
-            for clip, offset in zip(audio.clips, audio.offsets, strict=True)
-        )
+        x, y = (from_offset(self.loops[clip], offset) for clip, offset in zip(audio.clips, audio.offsets, strict=True))
         waveforms = render_group(x, y, snr_db=audio.snr_db)
         return {pair.audio.variant: (waveforms[pair.audio.variant], pair.text) for pair in group}
 

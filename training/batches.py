@@ -14,7 +14,7 @@ from modeling_teminal import TeminalFeatureExtractor
 from training.augment import N_RANDOM, augment
 from training.draw import Audio, Drawer, Pair, Replay
 from training.recipe import STAGES, StageSettings
-from training.sounds import Sounds, read_sounds
+from training.sounds import Sounds, from_offset, read_sounds
 from training.truth import Truth
 
 CPU = torch.device("cpu")
@@ -138,10 +138,7 @@ class BatchComposer(Dataset):
         """(samples,) fp32 of each of some audios of the same clips, whose events start at `offsets` of their loops."""
         first, bank = audios[0], self.drawer.bank
         sounds = bank.raw if first.variant is None else bank.loops
-        x, y = (
-            np.roll(sounds[clip], offset).astype(np.float32)
-            for clip, offset in zip(first.clips, first.offsets, strict=True)
-        )
+        x, y = (from_offset(sounds[clip], offset) for clip, offset in zip(first.clips, first.offsets, strict=True))
         if first.variant is None:
             background = y * np.float32(np.linalg.norm(x) / np.linalg.norm(y) * 10 ** (-first.snr_db / 20))
             return [x + background] * len(audios)

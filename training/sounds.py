@@ -45,6 +45,11 @@ class Sounds:
         return extractor(waveforms, sampling_rate=SAMPLING_RATE)["input_features"]
 
 
+def from_offset(loop: np.ndarray, offset: int) -> np.ndarray:
+    """(samples,) fp32 of an fp16 loop from `offset` on; PyTorch converts faster than NumPy."""
+    return torch.from_numpy(np.roll(loop, offset)).float().numpy()
+
+
 def read_sounds(audios: list[Audio], bank: ClipBank) -> list[Sounds]:
     """Read what `audios` are made of; their order is kept, and those of one group lie side by side."""
     found = []
