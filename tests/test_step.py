@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from peft import PeftModel
 
 from training.averages import copy_weights, interpolate, trained_weights, update_running_mean, weights_of
@@ -19,19 +20,29 @@ WEIGHTS = {"in_group_weight": 1.0, "replay_weight": 1.0, "event_weight": 1.0}
 SETTINGS = StageSettings(per_device_train_batch_size=3, replay_batch_size=2, **WEIGHTS)
 
 
+@pytest.fixture(autouse=True)
+def no_accelerator_left():
+    yield
+    AcceleratorState._reset_state()
+
+
 @pytest.fixture
 def batch(bank, tiny_clap):
     return BatchComposer(Drawer(bank), tiny_clap[1].feature_extractor, "joint", SETTINGS, seed=0)[0]
 
 
-def gradients(model, processor, batch, dropout, **recipe):
+def gradients(model, processor, batch, dropout, dynamo_backend="no", **recipe):
     model = copy.deepcopy(model).train()
     model.audio_model.audio_encoder.batch_norm.eval()
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = dropout
     torch.manual_seed(0)
-    step = TrainingStep(Accelerator(cpu=True), model, model, processor.tokenizer, Recipe(**recipe))
+    AcceleratorState._reset_state()  # it keeps the backend of the first accelerator
+    accelerator = Accelerator(cpu=True, dynamo_backend=dynamo_backend)
+    prepared = accelerator.prepare(model)
+    assert (prepared is model) == (dynamo_backend == "no")
+    step = TrainingStep(accelerator, prepared, model, processor.tokenizer, Recipe(**recipe))
     losses = step.backward(batch, SETTINGS)
     return losses, {name: weight.grad for name, weight in model.named_parameters()}
 
@@ -138,3 +149,10 @@ def test_the_running_mean(tiny_clap):
         update_running_mean(mean, weights, decay=0.9)
     for name, weight in weights.items():
         assert torch.allclose(mean[name], 0.19 * weight, atol=1e-7)
+
+
+def test_a_compiled_model_has_the_gradients_of_an_eager_one(tiny_clap, batch):
+    _, eager = gradients(*tiny_clap, batch, dropout=0.0)
+    _, compiled = gradients(*tiny_clap, batch, dropout=0.0, dynamo_backend="aot_eager")
+    for name, gradient in eager.items():
+        assert torch.allclose(gradient, compiled[name], rtol=1e-4, atol=1e-6), name
