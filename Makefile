@@ -12,7 +12,7 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 demo: setup
-	$(RUN)/accelerate launch --quiet train_accelerate.py --config configs/quickstart.yaml
+	$(RUN)/accelerate launch --quiet train_accelerate.py --config configs/quickstart.yaml --resume_from_checkpoint latest
 
 test: setup
 	$(RUN)/pytest

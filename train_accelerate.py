@@ -7,6 +7,7 @@ accelerate launch train_accelerate.py --config configs/esc50_tiny.yaml --esc50_d
 import json
 import logging
 import os
+import re
 import sys
 import time
 from dataclasses import asdict
@@ -20,7 +21,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedType, InitProcessGroupKwargs, set_seed
+from accelerate.utils import DistributedType, InitProcessGroupKwargs, broadcast_object_list, set_seed
 
 from dataset_scripts.hub import check_hub_access
 from dataset_scripts.memory import keep_freed_memory
@@ -36,12 +37,13 @@ from training.draw import Drawer
 from training.export import export_model, push_model
 from training.interrupts import Interrupts
 from training.models import adapt, mix_with_base, prepare_model
-from training.optimization import require_layers
+from training.optimization import freeze, require_layers
 from training.progress import Progress
 from training.report import plot_course, write_results
 from training.scoring import Scorer
 from training.stage import StageTrainer
 
+ADAPTER = re.compile(r"lora_|\.original_module\.")  # PEFT keeps what it copies to train
 logger = logging.getLogger("teminal")
 
 
@@ -64,7 +66,7 @@ def start(recipe):
         logging.getLogger(name).setLevel(logging.WARNING)
     if accelerator.device.type == "cpu":
         if accelerator.num_processes > 1:  # launchers give each a single thread
-            torch.set_num_threads(max(1, os.cpu_count() // accelerator.num_processes))
+            torch.set_num_threads(max(1, os.cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
         torch.use_deterministic_algorithms(True)
     set_seed(recipe.seed)
     if recipe.push_to_hub and accelerator.is_main_process:
@@ -79,7 +81,7 @@ def main() -> None:
         output_dir = Path(recipe.output_dir)
         accelerator = start(recipe)
         clips = find_clips(recipe)
-        resumed = recipe.resume_from_checkpoint and find_checkpoint(output_dir, recipe.resume_from_checkpoint)
+        resumed = broadcast_object_list([find_checkpoint(output_dir, recipe.resume_from_checkpoint)])[0]
         make_model = prepare_model(recipe)
         with accelerator.local_main_process_first():
             bank, validation_bank, test_bank = clips.banks()
@@ -109,9 +111,13 @@ def main() -> None:
             if stage != "pretrain":
                 score("base")
             if trainer is None or recipe.stages[number - 1] == "pretrain":
-                model = model if stage == "pretrain" else adapt(model, recipe)
+                if stage == "pretrain":
+                    freeze(model, 0, recipe.learn_temperature)
+                else:
+                    model = adapt(model, recipe)
                 base = copy_weights(trained_weights(model)) if recipe.wise_ft else {}
-                base = tensors["base"] if tensors else base
+                if tensors:
+                    base = {name: weight.to(accelerator.device) for name, weight in tensors["base"].items()}
                 accelerator.free_memory()
                 shared = accelerator, model, processor, drawer, recipe, progress, run, base
                 trainer = StageTrainer(*shared, validate=validation if recipe.eval_steps else None)
@@ -128,15 +134,15 @@ def main() -> None:
     if accelerator.is_main_process:
         wise_ft = mix_with_base(model, base, recipe.wise_ft, validation) if recipe.wise_ft else None
         if wise_ft:
-            score(f"WiSE-FT {wise_ft['share']:g}")
+            progress.zste[f"WiSE-FT {wise_ft['share']:g}"] = test(model)
         results = {
             "recipe": asdict(recipe),
             "n_train_clips": len(bank.clips),
             "captioned": not bank.classes,
             "temporal_head": model.config.temporal_head,
             "n_eval_clips": len(test_bank.clips),
-            "skipped": bank.skipped | test_bank.skipped,
-            "n_parameters": sum(w.numel() for name, w in model.named_parameters() if "lora_" not in name),
+            "skipped": bank.skipped | test_bank.skipped | (validation_bank.skipped if validation_bank else {}),
+            "n_parameters": sum(w.numel() for name, w in model.named_parameters() if not ADAPTER.search(name)),
             "stages": progress.figures,
             "zste": progress.zste,
             "wise_ft": wise_ft,

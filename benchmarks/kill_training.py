@@ -1,7 +1,7 @@
 """Kill a training at random moments, resume it each time: are the weights those of the run that was never killed?
 
-python benchmarks/kill_training.py --config configs/quickstart.yaml --max_train_steps 60 --kills 20 \
-    --output_json results/kill_training.json
+python benchmarks/kill_training.py --config configs/quickstart.yaml --max_train_steps 60 --save_steps 7 \
+    --kills 20 --output_json results/kill_training.json
 """
 
 import argparse
@@ -41,7 +41,9 @@ def run_killed(recipe_flags: list[str], output_dir: Path, longest_s: float, kill
         process = start(recipe_flags, output_dir)
         after_s = rng.uniform(0, longest_s)
         try:
-            process.communicate(timeout=after_s)
+            _, errors = process.communicate(timeout=after_s)
+            if process.returncode:
+                sys.exit(errors[-2000:])
             break
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
@@ -77,6 +79,8 @@ def main() -> None:
         "sha256": hashes,
     }
     print(json.dumps(result))
+    if len(kills) < args.kills:
+        sys.exit(f"benchmarks/kill_training.py: it ended after {len(kills)} kills; give it more --max_train_steps")
     if args.output_json:
         args.output_json.write_text(json.dumps(result, indent=1) + "\n")
     sys.exit(0 if result["same_weights"] else "benchmarks/kill_training.py: the weights differ")

@@ -53,7 +53,6 @@ class OurStep:
         losses = self.training_step.backward(batch, self.settings)
         self.accelerator.clip_grad_norm_(self.model.parameters(), self.max_grad_norm)
         self.state.update()
-        self.training_step.clamp_temperature()
         return losses["loss"].item()
 
 

@@ -108,6 +108,7 @@ def measure(name: str, checkpoint: Path, args: argparse.Namespace, environment: 
         for whose in ("stock", "ours"):
             connections[whose], theirs = spawn.Pipe()
             spawn.Process(target=serve, args=(theirs, whose, name, checkpoint, args)).start()
+            theirs.close()  # so that a process that dies is seen
     for _ in range(args.turns):
         for line, (whose, num_workers) in LINES.items():
             connections[whose].send(num_workers)

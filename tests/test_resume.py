@@ -88,6 +88,14 @@ def test_another_recipe_and_a_damaged_checkpoint_are_refused(command, whole, tmp
         find_checkpoint(whole, str(tmp_path / "nowhere"))
 
 
+def test_another_run_does_not_mix_its_checkpoints_with_those_that_are_there(whole, tmp_path):
+    with pytest.raises(ValueError, match=r"holds checkpoints of an earlier run: .*--resume_from_checkpoint latest"):
+        find_checkpoint(whole, None)
+    assert find_checkpoint(whole, "latest") == list_checkpoints(whole)[-1]
+    assert find_checkpoint(tmp_path, None) is None
+    assert find_checkpoint(tmp_path, "latest") is None
+
+
 def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
     tensors = {"model": {"weight": torch.ones(3)}}
     run = {"seed": 0}

@@ -51,8 +51,11 @@ def test_two_processes_chunks_and_mini_batches_change_nothing(base, esc50_dir, t
 
 
 def test_nor_with_adapters(base, esc50_dir, tmp_path):
-    lora = ("--lora", "both", "--text_warmup_steps", 0)
+    lora = ("--lora", "both", "--text_warmup_steps", 0, "--wise_ft", 0.5)
     one = train_b(base, esc50_dir, tmp_path / "one", 1, *lora)
     two = train_b(base, esc50_dir, tmp_path / "two", 2, *lora, "--mini_batch_size", 7, "--loss_chunk_size", 5)
     assert_same_course(one, two)
     assert (tmp_path / "two" / "adapter" / "adapter_model.safetensors").is_file()
+    before, after = (json.loads((run / "results.json").read_text()) for run in (base / "run", tmp_path / "two"))
+    assert after["n_parameters"] == before["n_parameters"]
+    assert list(after["zste"]) == ["base", "after B", "WiSE-FT 0.5"]

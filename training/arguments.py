@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import math
 import sys
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -68,7 +69,7 @@ def _stage_settings(config: str | None, stage: str, chosen: dict) -> StageSettin
             chosen[name] = types[name](value)
         except (OverflowError, TypeError, ValueError) as error:
             raise ValueError(f"--config {config}: {stage}.{name}: {value!r} is not a number") from error
-        if not chosen[name] >= least or chosen[name] != float(value):
+        if not least <= chosen[name] < math.inf or chosen[name] != float(value):
             whole = "a whole number" if types[name] is int else "a number"
             raise ValueError(f"{stage}.{name}: {value!r} must be {whole} of at least {least}")
     return StageSettings(**chosen)

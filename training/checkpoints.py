@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 import re
 import shutil
 from dataclasses import asdict
@@ -27,18 +28,22 @@ logger = logging.getLogger("teminal")
 
 def identity(recipe: dict, banks: dict[str, ClipBank | None], n_processes: int) -> dict:
     """What a checkpoint belongs to: a run with anything else cannot go on from it."""
-    kept = {name: value for name, value in recipe.items() if name not in FREE}
+    kept = {name: value for name, value in recipe.items() if name not in (*FREE, "stage")}
+    stages = {f"{stage}.{name}": value for stage, of in recipe["stage"].items() for name, value in of.items()}
     clips = {f"{name} clips": bank.sha256 for name, bank in banks.items() if bank}
-    return json.loads(json.dumps({**kept, **clips, "number of processes": n_processes}))
+    return json.loads(json.dumps({**kept, **stages, **clips, "number of processes": n_processes}))
 
 
-def code_version() -> str:
+def _code_version() -> str:
     """A hash of the code that decides the course of a training."""
-    hashed = hashlib.sha256()
-    for folder in ("dataset_scripts", "modeling_teminal", "training"):
+    hashed = hashlib.sha256((ROOT / "train_accelerate.py").read_bytes())
+    for folder in ("dataset_scripts", "eval", "modeling_teminal", "training"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             hashed.update(path.read_bytes())
     return hashed.hexdigest()[:16]
+
+
+CODE_VERSION = _code_version()  # of the code that runs, whatever becomes of its files
 
 
 def list_checkpoints(output_dir: Path) -> list[Path]:
@@ -63,10 +68,13 @@ def save_checkpoint(output_dir: Path, progress: Progress, tensors: dict, run: di
     try:
         beside.mkdir(parents=True)
         torch.save(tensors, beside / TENSORS)
-        about = {"run": run, "code": code_version(), "sha256": file_sha256(beside / TENSORS)}
+        about = {"run": run, "code": CODE_VERSION, "sha256": file_sha256(beside / TENSORS)}
         (beside / ABOUT).write_text(json.dumps({**about, "progress": asdict(progress)}))
+        for path in (beside / TENSORS, beside / ABOUT, beside):
+            _to_disk(path)
         shutil.rmtree(folder, ignore_errors=True)
         beside.rename(folder)
+        _to_disk(output_dir)
     except (OSError, RuntimeError) as error:  # torch says RuntimeError of a full disk
         shutil.rmtree(beside, ignore_errors=True)
         last = list_checkpoints(output_dir)
@@ -79,14 +87,33 @@ def save_checkpoint(output_dir: Path, progress: Progress, tensors: dict, run: di
     return folder
 
 
-def find_checkpoint(output_dir: Path, resume_from_checkpoint: str) -> Path | None:
-    """The folder that `--resume_from_checkpoint` means; `None` where "latest" finds none yet.
+def _to_disk(path: Path) -> None:
+    """What is written so far survives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def find_checkpoint(output_dir: Path, resume_from_checkpoint: str | None) -> Path | None:
+    """The folder that `--resume_from_checkpoint` means; `None` without it, or where "latest" finds none yet.
 
     Raises:
+        ValueError: there are checkpoints, and nothing is said of going on.
         OSError: no such folder.
     """
+    there = list_checkpoints(output_dir)
     if resume_from_checkpoint == "latest":
-        return (list_checkpoints(output_dir) or [None])[-1]
+        logger.info("going on from %s", there[-1]) if there else logger.info("no checkpoint in %s yet", output_dir)
+        return there[-1] if there else None
+    if resume_from_checkpoint is None:
+        if there:
+            raise ValueError(
+                f"--output_dir {output_dir} holds checkpoints of an earlier run: go on with --resume_from_checkpoint "
+                "latest, or give another folder"
+            )
+        return None
     folder = Path(resume_from_checkpoint)
     if not folder.is_dir():
         raise FileNotFoundError(f"--resume_from_checkpoint {folder}: no such folder; it takes one, or `latest`")
@@ -112,6 +139,6 @@ def load_checkpoint(folder: Path, run: dict) -> tuple[Progress, dict]:
     changed = sorted(name for name in run.keys() | about["run"].keys() if run.get(name) != about["run"].get(name))
     if changed:
         raise ValueError(f"{flag}: made by a run with other {', '.join(changed)}; use the same, or start again")
-    if about["code"] != code_version():
+    if about["code"] != CODE_VERSION:
         logger.warning("%s was made by other code: the run goes on, but not to the bit", folder)
     return Progress(**about["progress"]), torch.load(folder / TENSORS, map_location="cpu", weights_only=True)

@@ -45,8 +45,9 @@ def check_values(recipe: Recipe) -> None:
         raise ValueError(f"--stages {' '.join(recipe.stages)}: each at most once")
     for name, (least, most) in RANGES.items():
         value = getattr(recipe, name)
-        if value is not None and not least <= value <= most:
-            raise ValueError(f"--{name} {value}: must be from {least:g} to {most:g}")
+        if value is not None and not (least <= value <= most and value < math.inf):
+            to = f"from {least:g} to {most:g}" if most < math.inf else f"finite and at least {least:g}"
+            raise ValueError(f"--{name} {value}: must be {to}")
     if not all(0 <= share <= 1 for share in recipe.wise_ft):
         raise ValueError(f"--wise_ft {' '.join(map(str, recipe.wise_ft))}: shares must be from 0 to 1")
 
@@ -88,5 +89,10 @@ def _check_stage(recipe, stage):
     settings = recipe.stage[stage]
     if settings.text_warmup_steps and recipe.lora == "audio" and stage != "pretrain":
         raise ValueError(f"{stage}.text_warmup_steps: --lora audio leaves the text tower as it is; set it to 0")
+    if stage == "joint" and settings.per_device_train_batch_size % 2:
+        raise ValueError(
+            f"joint.per_device_train_batch_size: {settings.per_device_train_batch_size} must be even, for groups of A "
+            "and of B take turns"
+        )
     if settings.replay_weight and not settings.replay_batch_size:
         raise ValueError(f"{stage}.replay_weight: {settings.replay_weight} needs a replay_batch_size of at least 1")

@@ -3,14 +3,16 @@
 import logging
 import signal
 
-import torch
 from accelerate import Accelerator
 
 logger = logging.getLogger("teminal")
 
 
 class Interrupts:
-    """While it is entered, the first signal is remembered; the second one has its usual effect."""
+    """While it is entered, a signal is remembered; a second SIGINT has its usual effect.
+
+    A second SIGTERM has none: launchers pass on the one that their scheduler has already sent to every process.
+    """
 
     def __init__(self, accelerator: Accelerator):
         self.accelerator, self.received = accelerator, 0
@@ -24,12 +26,7 @@ class Interrupts:
             signal.signal(number, handler)
 
     def _remember(self, number, frame):
+        if not self.received and self.accelerator.is_main_process:
+            logger.info("%s: saving a checkpoint after this step; Ctrl-C ends at once", signal.Signals(number).name)
         self.received = number
-        signal.signal(number, self.before[number])
-        if self.accelerator.is_main_process:
-            logger.info("%s: saving a checkpoint after this step; again to end at once", signal.Signals(number).name)
-
-    def anywhere(self) -> int:
-        """The signal that some process has received, 0 for none; the same on all processes."""
-        received = torch.tensor(self.received, device=self.accelerator.device)
-        return int(self.accelerator.gather(received[None]).max())
+        signal.signal(signal.SIGINT, self.before[signal.SIGINT])

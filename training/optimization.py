@@ -1,6 +1,7 @@
 """What is trained, and how: frozen layers, parameter groups, optimizer and schedule."""
 
 import itertools
+import math
 
 import torch
 from torch import nn
@@ -9,6 +10,7 @@ from transformers import get_cosine_schedule_with_warmup
 from modeling_teminal import TeminalModel
 from training.recipe import Recipe, StageSettings
 
+MAX_LOGIT_SCALE = 100.0
 BETAS, EPS = (0.9, 0.98), 1e-6  # CLIP's (arXiv 2103.00020); AdamW's own 1e-8 makes full steps of rounding errors
 
 
@@ -42,6 +44,13 @@ def require_layers(model: TeminalModel, n_layers: int) -> None:
     for tower, layers in _layers(model).items():
         if n_layers >= len(layers):
             raise ValueError(f"--freeze_layers {n_layers}: the {tower} tower has {len(layers)} layers; freeze fewer")
+
+
+@torch.no_grad()
+def clamp_temperature(model: TeminalModel) -> None:
+    """Both logit scales from 1 to 100, as CLIP has them (arXiv 2103.00020)."""
+    for scale in (model.logit_scale_a, model.logit_scale_t):
+        scale.clamp_(0, math.log(MAX_LOGIT_SCALE))
 
 
 def _layers(model: TeminalModel) -> dict[str, list[nn.Module]]:

@@ -14,7 +14,7 @@ class Progress:
         validations: ZSTE on validation clips, with `stage` and `step`.
         figures: stage -> its figures, of finished stages.
         zste: ZSTE of the base and after each finished stage.
-        time_s, waited_s, n_pairs: of the stage so far.
+        time_s, waited_s, n_pairs: of the steps of the stage so far, without validation and checkpoints.
     """
 
     stage: int = 0
@@ -33,12 +33,12 @@ class Progress:
         self.figures[stage] = {}
 
     def add_step(self, stage: str, losses: dict[str, float], n_pairs: int, waited_s: float, time_s: float) -> None:
-        """One more step is done; `time_s` is that of the whole stage so far."""
+        """One more step is done, in `time_s`, of which `waited_s` for its batch."""
         self.step += 1
         self.global_step += 1
         self.n_pairs += n_pairs
         self.waited_s += waited_s
-        self.time_s = time_s
+        self.time_s += time_s
         self.history.append({"stage": stage, "step": self.step, "losses": losses})
 
     def speed(self) -> dict[str, float]:

@@ -79,12 +79,12 @@ class StageTrainer:
         composer = BatchComposer(self.drawer, extractor, stage, settings, recipe.seed, *ranks, accelerator.device)
         self._train_mode()
         if resumed is None:
-            self._begin(stage, composer)
+            self._begin(stage, composer, interrupts)
         state = StageState(accelerator, self.model, *make_optimizer(self.model, settings, recipe), recipe.ema_decay)
         if resumed is not None:
             state.load(resumed)
 
-        n_steps, time_before, started = settings.max_train_steps, progress.time_s, time.perf_counter()
+        n_steps = settings.max_train_steps
         shown = {"desc": f"stage {stage}", "unit": "step", "disable": not accelerator.is_main_process}
         bar = tqdm(total=n_steps, initial=progress.step, **shown)
         batches = iter(load_batches(composer, progress.step, self.num_workers))
@@ -96,8 +96,7 @@ class StageTrainer:
                 losses, signal_number = self._agree(
                     self._take_step(stage, batch, settings, state), interrupts.received
                 )
-                time_s = time_before + time.perf_counter() - started
-                progress.add_step(stage, losses, len(batch.truth.group), waited_s, time_s)
+                progress.add_step(stage, losses, len(batch.truth.group), waited_s, time.perf_counter() - asked)
                 bar.update()
                 bar.set_postfix({name: f"{loss:.3f}" for name, loss in losses.items()}, refresh=False)
                 last = progress.step == n_steps
@@ -128,17 +127,18 @@ class StageTrainer:
         self.model.train()
         self.model.audio_model.audio_encoder.batch_norm.eval()
 
-    def _begin(self, stage: str, composer: BatchComposer) -> None:
+    def _begin(self, stage: str, composer: BatchComposer, interrupts: Interrupts) -> None:
         progress, settings, is_main = self.progress, self.recipe.stage[stage], self.accelerator.is_main_process
         progress.begin(stage)
         if settings.text_warmup_steps:
             started = time.perf_counter()
-            seed = self.recipe.seed
-            in_group = warm_up_text(self.model, self.step.encode_text, composer, settings, seed, is_main)
+            encode_text, seed = self.step.encode_text, self.recipe.seed
+            in_group = warm_up_text(self.model, encode_text, composer, settings, seed, interrupts, is_main)
             self.model.zero_grad()
             broadcast([parameter.data for parameter in self.model.parameters()])
-            progress.figures[stage] |= {"text_warmup_in_group_loss": in_group}
             progress.figures[stage] |= {"text_warmup_time_s": time.perf_counter() - started}
+            if stage != "pretrain":  # whose captions are one a group
+                progress.figures[stage] |= {"text_warmup_in_group_loss": in_group}
 
     def _take_step(self, stage: str, batch: Batch, settings: StageSettings, state: StageState) -> dict[str, float]:
         try:
@@ -153,7 +153,6 @@ class StageTrainer:
                 f"--learning_rate, or look at the clips of this batch: {', '.join(batch.clips)}"
             ) from error
         state.update()
-        self.step.clamp_temperature()
         return {name: loss.item() for name, loss in losses.items()}
 
     def _agree(self, losses: dict[str, float], signal_number: int) -> tuple[dict[str, float], int]:

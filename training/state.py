@@ -8,6 +8,7 @@ from accelerate.utils import gather_object
 
 from modeling_teminal import TeminalModel
 from training.averages import copy_weights, set_weights, trained_weights, update_running_mean
+from training.optimization import clamp_temperature
 
 
 def random_state(device: torch.device) -> list[torch.Tensor]:
@@ -45,6 +46,7 @@ class StageState:
     def update(self) -> None:
         """One step of optimizer and schedule."""
         self.optimizer.step()
+        clamp_temperature(self.model)
         self.scheduler.step()
         self.optimizer.zero_grad()
         if self.mean:

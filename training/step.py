@@ -12,8 +12,6 @@ from training.objective import Embeddings, batch_losses, distinct_texts
 from training.recipe import Recipe, StageSettings
 from training.state import random_state, set_random_state
 
-MAX_LOGIT_SCALE = 100.0
-
 
 class TrainingStep:
     """Gradients of a batch in the prepared model, and the losses they are of.
@@ -99,8 +97,3 @@ class TrainingStep:
 
     def _scales(self):
         return self.model.logit_scale_a.exp(), self.model.logit_scale_t.exp()
-
-    @torch.no_grad()
-    def clamp_temperature(self) -> None:
-        for scale in (self.model.logit_scale_a, self.model.logit_scale_t):
-            scale.clamp_(0, math.log(MAX_LOGIT_SCALE))

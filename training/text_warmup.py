@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from modeling_teminal import TeminalModel, in_group_loss, tnce_loss
 from training.batches import BatchComposer
+from training.interrupts import Interrupts
 from training.optimization import BETAS, EPS
 from training.recipe import StageSettings
 from training.truth import Truth
@@ -47,6 +48,7 @@ def warm_up_text(
     composer: BatchComposer,
     settings: StageSettings,
     seed: int,
+    interrupts: Interrupts,
     show_progress: bool = True,
 ) -> float:
     """Train the text tower and its projection for `settings.text_warmup_steps`; the audio tower is not touched.
@@ -57,6 +59,10 @@ def warm_up_text(
 
     Returns:
         The mean in-group loss of the last 20 steps: well under 0.35 when word order has been learned.
+
+    Raises:
+        FloatingPointError: an embedding is not finite.
+        SystemExit: after a signal; the warm-up starts again when the run goes on.
     """
     classes = composer.drawer.bank.classes
     class_captions = composer.drawer.class_captions
@@ -71,11 +77,17 @@ def warm_up_text(
     in_group_history = []
     progress = tqdm(range(settings.text_warmup_steps), desc="text warm-up", unit="step", disable=not show_progress)
     for step in progress:
+        if interrupts.received:
+            raise SystemExit(128 + interrupts.received)
         rng = np.random.default_rng([seed, 13, step])
         pairs = [pair for group in composer.draw(rng, 64) for pair in group]
         texts = [pair.text for pair in pairs]
         distinct = list(dict.fromkeys(texts + class_captions))
         embeds = encode_text(distinct)
+        if not torch.isfinite(embeds).all():
+            raise FloatingPointError(
+                f"text warm-up, step {step + 1}: an embedding is not finite; try a lower --text_warmup_learning_rate"
+            )
         row = {text: i for i, text in enumerate(distinct)}
         text_embeds = embeds[[row[text] for text in texts]]
         truth = Truth(pairs)
