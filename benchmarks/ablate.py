@@ -4,10 +4,10 @@ python benchmarks/ablate.py --esc50_dir ESC-50 --output_json results/ablation.js
 
 Trains on folds 1 to 3 and tests on fold 4. The main rows have the steps of `configs/esc50_tiny.yaml` and are of every
 seed; the rows of what else could be done have a fifth of them, with a reference row of the same budget, and are of
-the first seed. The share of WiSE-FT is chosen by such a run on folds 1 and 2, validated on fold 3.
-`--jobs` runs go on at a time, each on its share of the cores: for a small model that takes less time than one run on
-all of them. LoRA has a higher learning rate, and `joint` the settings of stage B. Interrupted, the same command goes
-on, with the same recipe and code: finished runs are read again, those that were cut off resume.
+the first seed. LoRA has a higher learning rate, and `joint` the settings of stage B. The share of WiSE-FT is chosen by
+such a run on folds 1 and 2, validated on fold 3. `--jobs` runs go on at a time, each on its share of the cores: for a
+small model that takes less time than one run on all of them. Interrupted, the same command goes on, with the same
+recipe and code: finished runs are read again, those that were cut off resume.
 """
 
 import argparse

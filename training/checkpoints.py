@@ -105,8 +105,11 @@ def find_checkpoint(output_dir: Path, resume_from_checkpoint: str | None) -> Pat
     """
     there = list_checkpoints(output_dir)
     if resume_from_checkpoint == "latest":
-        logger.info("going on from %s", there[-1]) if there else logger.info("no checkpoint in %s yet", output_dir)
-        return there[-1] if there else None
+        if not there:
+            logger.info("no checkpoint in %s yet: the run starts", output_dir)
+            return None
+        logger.info("going on from %s", there[-1])
+        return there[-1]
     if resume_from_checkpoint is None:
         if there:
             raise ValueError(
