@@ -16,7 +16,7 @@ import torch
 from side_by_side import added_memory, in_own_process, machine, matmul_peak, take_turns
 from torch.nn import functional as F
 
-from dataset_scripts.scenes import VARIANTS, Caption, holds_matrix, variant_scene
+from dataset_scripts.scenes import VARIANTS, Caption, holds, variant_scene
 from modeling_teminal import chunked_tnce_loss, tnce_loss
 
 DIM, N_CLASSES = 512, 50
@@ -65,7 +65,8 @@ class Cases:
         relation = {"single": "single", "sequence": "before", "overlay": "while"}
         scenes = [variant_scene(VARIANTS[v], *xy) for v, xy in zip(self.variant.tolist(), labels, strict=True)]
         captions = [Caption(relation[scene.relation], scene.labels) for scene in scenes]
-        return torch.from_numpy(holds_matrix(captions, scenes)).to(self.group.device)
+        true = [[holds(caption, scene) for caption in captions] for scene in scenes]
+        return torch.tensor(true, device=self.group.device)
 
     def loss(self, whose: str) -> torch.Tensor:
         if whose == "open_clip":
