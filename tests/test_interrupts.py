@@ -17,6 +17,15 @@ def test_a_second_sigterm_is_one_sigterm():
         assert interrupts.received == signal.SIGTERM
 
 
+@pytest.fixture
+def python_handles_sigint():
+    """Also where a shell that runs this in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("python_handles_sigint")
 def test_a_second_sigint_ends_at_once():
     with Interrupts(Accelerator(cpu=True)) as interrupts:
         os.kill(os.getpid(), signal.SIGINT)
