@@ -27,6 +27,6 @@ class Interrupts:
 
     def _remember(self, number, frame):
         if not self.received and self.accelerator.is_main_process:
-            logger.info("%s: saving a checkpoint after this step; Ctrl-C ends at once", signal.Signals(number).name)
+            logger.info("%s: stopping after this step; Ctrl-C ends at once", signal.Signals(number).name)
         self.received = number
         signal.signal(signal.SIGINT, self.before[signal.SIGINT])
