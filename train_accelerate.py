@@ -25,6 +25,7 @@ from accelerate.utils import DistributedType, InitProcessGroupKwargs, broadcast_
 
 from dataset_scripts.hub import check_hub_access
 from dataset_scripts.memory import keep_freed_memory
+from dataset_scripts.ranks import own_cores
 from eval.pictures import plot_bars
 from eval.report import versions
 from eval.score import format_table
@@ -66,7 +67,7 @@ def start(recipe):
         logging.getLogger(name).setLevel(logging.WARNING)
     if accelerator.device.type == "cpu":
         if accelerator.num_processes > 1:  # launchers give each a single thread
-            torch.set_num_threads(max(1, os.cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
+            torch.set_num_threads(own_cores())
         torch.use_deterministic_algorithms(True)
     set_seed(recipe.seed)
     if recipe.push_to_hub and accelerator.is_main_process:

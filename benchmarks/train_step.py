@@ -34,6 +34,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dataset_scripts.bank import build_bank
 from dataset_scripts.memory import keep_freed_memory
+from dataset_scripts.ranks import own_cores
 from dataset_scripts.sources import load_clips
 from modeling_teminal import TeminalFeatureExtractor
 from training.batches import BatchComposer
@@ -43,7 +44,7 @@ CASES = ("tiny_fp32", "tiny_bf16", "full_fp32", "full_bf16")
 N_GROUPS = {"cpu": {"tiny": 32, "full": 4}, "cuda": {"tiny": 128, "full": 32}}
 LEARNING_RATE = {"tiny": 5e-4, "full": 5e-5}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-NUM_WORKERS = max(1, os.cpu_count() - 1)  # as train_accelerate.py
+NUM_WORKERS = max(1, own_cores() - 1)  # as train_accelerate.py
 LINES = {"stock": ("stock", 0), "stock_workers": ("stock", NUM_WORKERS), "ours": ("ours", NUM_WORKERS)}
 # glibc gives freed memory back and pays for every page again; measured once more with it kept
 KEPT_HEAP = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184"}

@@ -1,7 +1,6 @@
 """Build one config in a folder: decode, compose, write shards, report. Killed, the same build goes on."""
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from dataset_scripts.claim import claimed
 from dataset_scripts.clips import Clip
 from dataset_scripts.groups import SPLITS
 from dataset_scripts.plan import Plan
-from dataset_scripts.ranks import process_state
+from dataset_scripts.ranks import own_cores, process_state
 from dataset_scripts.report import REPORT, skipped_by_reason, split_report, summarise, versions, write_report
 from dataset_scripts.scenes import VARIANTS
 from dataset_scripts.shards import GROUPS_PER_SHARD, LOOP_BYTES, start_pool, store_loops, write_shards
@@ -66,7 +65,7 @@ def build_config(
 def _build(folder, recipe, about, clips, plan_groups, includes_audio, num_proc, state):
     started = time.perf_counter()
     loops_file, skipped_file = folder / ".loops", folder / ".skipped.json"
-    num_proc = num_proc or max(1, os.cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
+    num_proc = num_proc or own_cores()
     with start_pool(num_proc) as pool:
         try:
             decoded = skipped_file.is_file() and (loops_file.is_file() or not includes_audio)

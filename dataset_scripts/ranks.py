@@ -1,7 +1,9 @@
-"""Which of how many processes this one is."""
+"""Which of how many processes this one is, and its share of the cores."""
 
 import os
 from datetime import timedelta
+
+import joblib
 
 
 class Alone:
@@ -20,3 +22,8 @@ def process_state():
     from accelerate import PartialState
 
     return PartialState(cpu=True, timeout=timedelta(days=7))
+
+
+def own_cores() -> int:
+    """This process's share of the cores that affinity and cgroup grant the processes of this machine; at least 1."""
+    return max(1, joblib.cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))

@@ -1,7 +1,6 @@
 """Train one stage: compose, embed, contrast, step; report, validate, save, and stop when asked to."""
 
 import logging
-import os
 import time
 import traceback
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from accelerate.utils import broadcast, broadcast_object_list
 from tqdm.auto import tqdm
 from transformers import ClapProcessor
 
+from dataset_scripts.ranks import own_cores
 from modeling_teminal import TeminalModel
 from training.averages import weights_of
 from training.batches import Batch, BatchComposer, load_batches, on_device
@@ -57,9 +57,8 @@ class StageTrainer:
         prepared_model = self.accelerator.prepare(self.model)
         tokenizer = self.processor.tokenizer
         self.step = TrainingStep(self.accelerator, prepared_model, self.model, tokenizer, self.recipe)
-        cores = os.cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         workers = self.recipe.dataloader_num_workers
-        self.num_workers = max(1, cores - 1) if workers is None else workers
+        self.num_workers = max(1, own_cores() - 1) if workers is None else workers
 
     def train(self, stage: str, interrupts: Interrupts, resumed: dict | None = None) -> None:
         """Run one stage from its start, or from a checkpoint within it, to its end.
