@@ -76,7 +76,7 @@ class Ablation:
         """The results of a run, read from its file if it is there."""
         output_dir = self.folder_of(name)
         if not (output_dir / "results.json").is_file():
-            print(name, flush=True)
+            print(f"{name}\n", end="", flush=True)  # at once: others print too
             data = ["--config", self.work_dir / f"{config}.yaml", "--esc50_dir", self.args.esc50_dir]
             command = [sys.executable, "train_accelerate.py", *data, "--output_dir", output_dir]
             command += ["--resume_from_checkpoint", "latest", "--save_steps", 100, *flags]
