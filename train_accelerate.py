@@ -20,8 +20,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import DistributedType, InitProcessGroupKwargs, broadcast_object_list, set_seed
+from accelerate import Accelerator, PartialState
+from accelerate.utils import DistributedType, broadcast_object_list, set_seed
 
 from dataset_scripts.hub import check_hub_access
 from dataset_scripts.memory import keep_freed_memory
@@ -39,6 +39,7 @@ from training.export import export_model, push_model
 from training.interrupts import Interrupts
 from training.models import adapt, mix_with_base, prepare_model
 from training.optimization import freeze, require_layers
+from training.precision import choose_precision
 from training.progress import Progress
 from training.report import plot_course, write_results
 from training.scoring import Scorer
@@ -51,11 +52,12 @@ logger = logging.getLogger("teminal")
 def start(recipe):
     """Accelerator, trackers and random state; what can be refused before any work is."""
     keep_freed_memory()
+    device = PartialState(timeout=timedelta(days=1)).device  # others wait while one decodes or scores
+    recipe.mixed_precision, why = choose_precision(recipe.mixed_precision, device)
     accelerator = Accelerator(
         mixed_precision=recipe.mixed_precision,
         log_with=recipe.report_to or None,
         project_dir=recipe.output_dir,
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=1))],  # others wait while one decodes or scores
     )
     if accelerator.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
         raise ValueError(
@@ -65,6 +67,7 @@ def start(recipe):
     logging.basicConfig(format="%(message)s", level=logging.INFO if accelerator.is_main_process else logging.ERROR)
     for name in ("httpx", "httpx2"):  # of huggingface_hub 1 and 2
         logging.getLogger(name).setLevel(logging.WARNING)
+    logger.info(why)
     if accelerator.device.type == "cpu":
         if accelerator.num_processes > 1:  # launchers give each a single thread
             torch.set_num_threads(own_cores())

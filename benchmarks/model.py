@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from side_by_side import added_memory, compare, in_own_process, machine, matmul_peak
+from side_by_side import added_memory, compare, computed_in_hardware, in_own_process, machine, matmul_peak
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
 from dataset_scripts.clips import read_clip
 from dataset_scripts.sources import load_clips
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
+from training.precision import bf16_support
 
 FEATURES = {"truncation": "rand_trunc", "frequency_min": 50}  # as laion/clap-htsat-unfused
 TEXT = {"num_hidden_layers": 1}  # not measured here
@@ -101,7 +102,8 @@ def differences(cases: Cases, clips: list[np.ndarray]) -> dict[str, float]:
     with torch.inference_mode():
         found["embeddings"] = cases.embedding("ours") - cases.embedding("stock")
         found["pooled"] = cases.inference("ours") - cases.inference("stock")
-        found["pooled_bf16"] = cases.inference("ours", bf16=True) - cases.inference("stock", bf16=True)
+        if bf16_support(cases.device)[0]:
+            found["pooled_bf16"] = cases.inference("ours", bf16=True) - cases.inference("stock", bf16=True)
     found = {name: difference.abs().max().item() for name, difference in found.items()}
 
     gradients = {}
@@ -133,7 +135,7 @@ def main():
 
     options = ["--device", str(args.device), "--turns", str(args.turns)] + ["--torch_compile"] * args.torch_compile
     results = {"machine": machine(args.device), "torch_compile": args.torch_compile}
-    for name in CASES:
+    for name in computed_in_hardware(CASES, args.device):
         row = in_own_process("--case", name, *options)
         if args.device.type == "cpu":
             row["kept_heap"] = in_own_process("--case", name, *options, **KEPT_HEAP)

@@ -7,11 +7,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 import transformers
+
+from training.precision import bf16_support
 
 
 def take_turns(cases: dict[str, Callable[[], object]], turns: int, turn_s: float = 0.5) -> dict[str, list[float]]:
@@ -50,6 +52,15 @@ def matmul_peak(dtype: torch.dtype, device: torch.device, size: int = 2048) -> f
     return 2 * size**3 / min(take_turns({"matmul": lambda: left @ right}, 10, 0.1)["matmul"])
 
 
+def computed_in_hardware(cases: Sequence[str], device: torch.device) -> list[str]:
+    """Leave out the bf16 cases where `device` would emulate them, and say so."""
+    supported, reason = bf16_support(device)
+    left_out = [name for name in cases if name.endswith("bf16") and not supported]
+    if left_out:
+        print(f"left out: {', '.join(left_out)} ({reason})", flush=True)
+    return [name for name in cases if name not in left_out]
+
+
 def in_own_process(*arguments: str, **environment: str) -> dict:
     """The JSON that the running script prints when given other arguments: no case sees the memory of another."""
     command = [sys.executable, sys.argv[0], *arguments]
@@ -82,6 +93,7 @@ def machine(device: torch.device) -> dict[str, object]:
     cpu = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return {
         "cpu": cpu[0],
+        "instructions": torch.backends.cpu.get_cpu_capability(),  # that PyTorch uses, AVX2 where held down to it
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if device.type == "cuda" else None,

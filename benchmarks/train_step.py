@@ -28,7 +28,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import psutil
 import torch
 from our_step import OrderDrawer, OurStep, save_checkpoint
-from side_by_side import machine, matmul_peak, resident_kb
+from side_by_side import computed_in_hardware, machine, matmul_peak, resident_kb
 from stock_step import StockStep
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -148,7 +148,7 @@ def main():
 
     clips = "ESC-50, fold 1" if args.esc50_dir else "synthetic"
     results = {"machine": machine(args.device), "pairs": "forward, reversed and overlay of each group", "clips": clips}
-    for name in args.cases:
+    for name in computed_in_hardware(args.cases, args.device):
         with tempfile.TemporaryDirectory() as folder:
             save_checkpoint(name.partition("_")[0], read_bank(args.esc50_dir), Path(folder))
             row = measure(name, Path(folder), args, {})

@@ -131,6 +131,7 @@ def tiny_recipe_text() -> str:
         "n_scenes": 12,
         "stages": ["pretrain", "A", "B"],
         "temporal_head": True,
+        "mixed_precision": "no",  # the same numbers on every machine
         "pretrain": steps,
         "A": several,
         "B": several,

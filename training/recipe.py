@@ -99,7 +99,9 @@ class Recipe:
     beta: float = option(1.0, "TNCE weight of reversed and overlay rows")
     mini_batch_size: int = option(0, "audios that the towers take at a time (gradient caching); 0: all")
     loss_chunk_size: int = option(4096, "rows of the TNCE loss that are computed at a time")
-    mixed_precision: Literal["no", "bf16"] = "no"
+    mixed_precision: Literal["auto", "no", "bf16"] = option(
+        "auto", "bf16 where the hardware has it, else fp32; `no` is fp32 everywhere"
+    )
     dataloader_num_workers: int | None = option(None, "processes that compose batches; default: one less than cores")
     seed: int = 0
 
