@@ -52,7 +52,8 @@ def run(model, inputs):
     torch.manual_seed(1)
     model.zero_grad()
     outputs = model(**inputs)
-    weights = torch.linspace(-1, 1, outputs.pooler_output.numel()).view_as(outputs.pooler_output)
+    weights = torch.linspace(-1, 1, outputs.pooler_output.numel(), device=outputs.pooler_output.device)
+    weights = weights.view_as(outputs.pooler_output)
     (outputs.pooler_output * weights).sum().backward()
     return outputs, {name: parameter.grad for name, parameter in model.named_parameters()}
 

@@ -1,0 +1,29 @@
+"""Do not wait for a Hub that is out of reach."""
+
+import logging
+import os
+import sys
+
+from huggingface_hub import constants, get_session
+from huggingface_hub.errors import HTTPError
+
+TIMEOUT_S = 5.0
+logger = logging.getLogger("teminal")
+
+
+def use_cache_if_hub_is_away() -> None:
+    """Ask the Hub once whether it is there; if not, use what is cached, as with `HF_HUB_OFFLINE=1`.
+
+    Its clients try again for up to a minute before they look into their cache. To be called before a Hub id is loaded.
+    """
+    if constants.is_offline_mode():
+        return
+    try:
+        get_session().head(constants.ENDPOINT, timeout=TIMEOUT_S)
+    except (HTTPError, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        logger.warning("%s cannot be reached (%s): only what is in the cache is used", constants.ENDPOINT, reason)
+        os.environ["HF_HUB_OFFLINE"] = "1"  # for libraries that are imported later, and for other processes
+        constants.HF_HUB_OFFLINE = True
+        if "datasets" in sys.modules:
+            sys.modules["datasets"].config.HF_HUB_OFFLINE = True
