@@ -6,17 +6,82 @@ bias and shift mask are one term, made once per layer and call; elsewhere than o
 """
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 from transformers.models.clap.modeling_clap import (
+    ClapAudioAttention,
     ClapAudioEncoder,
     ClapAudioLayer,
+    ClapAudioSelfAttention,
     window_partition,
     window_reverse,
 )
 
 CPU_CHUNK = 2**20  # elements of hidden states that a layer takes at a time on a CPU
 UNFUSED_DEVICES = ("cpu",)  # whose fused kernel takes longer than plain products at 64 keys
+
+
+class TeminalAudioSelfAttention(ClapAudioSelfAttention):
+    """Scaled dot-product attention of each window's tokens among themselves."""
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        output_attentions: bool | None = False,
+        bias: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """
+        Args:
+            hidden_states: (B * windows, L, C), clip by clip.
+            attention_mask: (windows, L, L), added to the scores.
+            bias: what an earlier call with this mask returned, so that it is made once for many clips.
+
+        Returns:
+            The context, like `hidden_states`, and relative position bias and mask as one term, (windows or 1, heads,
+            L, L); with `output_attentions`, as the stock class.
+        """
+        if output_attentions:
+            return super().forward(hidden_states, attention_mask, output_attentions)
+        if bias is None:
+            bias = self.position_bias()
+            bias = bias if attention_mask is None else bias + attention_mask[:, None]
+        # the windows of a clip stand beside its heads, so that the bias broadcasts over clips
+        query, key, value = (
+            project(hidden_states)
+            .unflatten(2, (self.num_attention_heads, self.attention_head_size))
+            .transpose(1, 2)
+            .unflatten(0, (-1, len(bias)))
+            .flatten(1, 2)
+            for project in (self.query, self.key, self.value)
+        )
+        term = bias.flatten(0, 1)
+        if hidden_states.device.type in UNFUSED_DEVICES:
+            scores = (query * self.attention_head_size**-0.5) @ key.transpose(2, 3) + term
+            context = self.dropout(scores.softmax(-1)) @ value
+        else:
+            dropout = self.dropout.p if self.training else 0.0
+            context = F.scaled_dot_product_attention(query, key, value, term.to(query.dtype), dropout)
+        context = context.unflatten(1, (-1, self.num_attention_heads)).flatten(0, 1).transpose(1, 2).flatten(2)
+        return context, bias
+
+    def position_bias(self) -> torch.Tensor:
+        """(1, heads, L, L)."""
+        index = self.relative_position_index
+        return self.relative_position_bias_table[index.view(-1)].view(*index.shape, -1).permute(2, 0, 1)[None]
+
+
+class TeminalAudioAttention(ClapAudioAttention):
+    """Self-attention and its output layer; arguments and second result are those of the self-attention."""
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        output_attentions: bool | None = False,
+        bias: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        context, second = self.self(hidden_states, attention_mask, output_attentions, bias)
+        return self.output(context, hidden_states), second
 
 
 class TeminalAudioLayer(ClapAudioLayer):
@@ -36,55 +101,27 @@ class TeminalAudioLayer(ClapAudioLayer):
             self.set_shift_and_window_size(input_dimensions)
         if output_attentions or any(size % self.window_size for size in input_dimensions):
             return super().forward(hidden_states, input_dimensions, output_attentions, always_partition)
-        bias = self.attention_bias(*input_dimensions)
+        mask = self.get_attn_mask(*input_dimensions, hidden_states.dtype, hidden_states.device)
         clips = max(1, CPU_CHUNK // hidden_states.shape[1:].numel())
         if hidden_states.device.type != "cpu" or torch.compiler.is_compiling() or len(hidden_states) <= clips:
-            return (self.run(hidden_states, input_dimensions, bias),)
-        return (torch.cat([self.run(chunk, input_dimensions, bias) for chunk in hidden_states.split(clips)]),)
+            return (self.run(hidden_states, input_dimensions, mask)[0],)
+        outputs, bias = [], None
+        for chunk in hidden_states.split(clips):
+            output, bias = self.run(chunk, input_dimensions, mask, bias)
+            outputs.append(output)
+        return (torch.cat(outputs),)
 
-    def attention_bias(self, height: int, width: int) -> torch.Tensor:
-        """(windows, heads, L, L) to add to the scores of L tokens; 1 for windows where all are alike."""
-        attention = self.attention.self
-        index = attention.relative_position_index
-        bias = attention.relative_position_bias_table[index.view(-1)].view(*index.shape, -1).permute(2, 0, 1)[None]
-        mask = self.get_attn_mask(height, width, bias.dtype, bias.device)
-        return bias if mask is None else bias + mask[:, None]
-
-    def run(self, hidden_states: torch.Tensor, grid: tuple[int, int], bias: torch.Tensor) -> torch.Tensor:
+    def run(self, hidden_states, grid, mask, bias=None) -> tuple[torch.Tensor, torch.Tensor]:
         image = self.layernorm_before(hidden_states).unflatten(1, grid)
         if self.shift_size > 0:
             image = image.roll((-self.shift_size, -self.shift_size), dims=(1, 2))
         windows = window_partition(image, self.window_size).flatten(1, 2)
-        windows = self.attention.output(attend(self.attention.self, windows, bias), windows)
+        windows, bias = self.attention(windows, mask, bias=bias)
         image = window_reverse(windows, self.window_size, *grid)
         if self.shift_size > 0:
             image = image.roll((self.shift_size, self.shift_size), dims=(1, 2))
         hidden_states = hidden_states + self.drop_path(image.flatten(1, 2))
-        return hidden_states + self.output(self.intermediate(self.layernorm_after(hidden_states)))
-
-
-def attend(attention: nn.Module, windows: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Scaled dot-product attention of each window's tokens among themselves.
-
-    Args:
-        attention: the stock layer's `ClapAudioSelfAttention`, whose projections may be LoRA layers.
-        windows: (B * windows, L, C), clip by clip.
-        bias: (windows or 1, heads, L, L), added to the scores.
-    """
-    heads, size = attention.num_attention_heads, attention.attention_head_size
-    # the windows of a clip stand beside its heads, so that the bias broadcasts over clips
-    query, key, value = (
-        project(windows).unflatten(2, (heads, size)).transpose(1, 2).unflatten(0, (-1, len(bias))).flatten(1, 2)
-        for project in (attention.query, attention.key, attention.value)
-    )
-    bias = bias.flatten(0, 1)
-    if windows.device.type in UNFUSED_DEVICES:
-        scores = (query * size**-0.5) @ key.transpose(2, 3) + bias
-        context = attention.dropout(scores.softmax(-1)) @ value
-    else:
-        dropout = attention.dropout.p if attention.training else 0.0
-        context = F.scaled_dot_product_attention(query, key, value, bias.to(query.dtype), dropout)
-    return context.unflatten(1, (-1, heads)).flatten(0, 1).transpose(1, 2).flatten(2)
+        return hidden_states + self.output(self.intermediate(self.layernorm_after(hidden_states))), bias
 
 
 def use_fast_layers(encoder: ClapAudioEncoder):
@@ -92,3 +129,5 @@ def use_fast_layers(encoder: ClapAudioEncoder):
     for stage in encoder.layers:
         for layer in stage.blocks:
             layer.__class__ = TeminalAudioLayer
+            layer.attention.__class__ = TeminalAudioAttention
+            layer.attention.self.__class__ = TeminalAudioSelfAttention

@@ -14,7 +14,7 @@ from transformers.utils.generic import can_return_tuple
 from .audio_teminal import use_fast_layers
 from .configuration_teminal import TeminalConfig
 from .loss_teminal import tnce_loss
-from .temporal_head_teminal import TemporalHead
+from .temporal_head_teminal import SelfAttention, TemporalHead
 
 
 def average_windows(embeds: torch.Tensor, window_counts: torch.Tensor) -> torch.Tensor:
@@ -57,8 +57,8 @@ class TeminalModel(ClapModel):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module):
         super()._init_weights(module)
-        if isinstance(module, nn.MultiheadAttention):
-            init.normal_(module.in_proj_weight, std=module.embed_dim**-0.5)
+        if isinstance(module, SelfAttention):
+            init.normal_(module.in_proj_weight, std=module.in_proj_weight.shape[1] ** -0.5)
             init.zeros_(module.in_proj_bias)
         elif isinstance(module, TemporalHead):
             init.normal_(module.position_embeddings, std=0.02)

@@ -19,12 +19,50 @@ class TemporalHead(nn.Module):
         hidden_size = config.audio_config.hidden_size
         self.positions = config.temporal_positions
         self.position_embeddings = nn.Parameter(torch.zeros(self.positions, hidden_size))
-        self.layer = nn.TransformerEncoderLayer(
-            hidden_size, nhead=4, dim_feedforward=2 * hidden_size, dropout=0.0, norm_first=True, batch_first=True
-        )
+        self.layer = TransformerLayer(hidden_size, num_heads=4)
         self.output = nn.Linear(self.positions * hidden_size, hidden_size)
 
     def forward(self, last_hidden_state: torch.Tensor) -> torch.Tensor:
         over_time = F.adaptive_avg_pool1d(last_hidden_state.mean(2), self.positions)
         hidden = self.layer(over_time.transpose(1, 2) + self.position_embeddings)
         return self.output(hidden.flatten(1))
+
+
+class TransformerLayer(nn.Module):
+    """Pre-norm transformer layer with ReLU, (B, P, C) -> (B, P, C): `nn.TransformerEncoderLayer` with every part called.
+
+    Keys and numbers are that class's. In inference it reads the weights of its parts instead of calling them, so that
+    adapters, hooks, offloading, quantisation and compilation of the parts are passed over.
+    """
+
+    def __init__(self, hidden_size: int, num_heads: int):
+        super().__init__()
+        self.self_attn = SelfAttention(hidden_size, num_heads)
+        self.linear1 = nn.Linear(hidden_size, 2 * hidden_size)
+        self.linear2 = nn.Linear(2 * hidden_size, hidden_size)
+        self.norm1 = nn.LayerNorm(hidden_size)
+        self.norm2 = nn.LayerNorm(hidden_size)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        hidden = hidden + self.self_attn(self.norm1(hidden))
+        return hidden + self.linear2(F.relu(self.linear1(self.norm2(hidden))))
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention, (B, P, C) -> (B, P, C), with the keys of `nn.MultiheadAttention`."""
+
+    def __init__(self, hidden_size: int, num_heads: int):
+        super().__init__()
+        if hidden_size % num_heads:
+            raise ValueError(f"hidden_size={hidden_size} must be a multiple of the temporal head's {num_heads} heads")
+        self.num_heads = num_heads
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * hidden_size, hidden_size))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * hidden_size))
+        self.out_proj = nn.Linear(hidden_size, hidden_size)
+        nn.init.xavier_uniform_(self.in_proj_weight)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        projected = F.linear(hidden, self.in_proj_weight, self.in_proj_bias)
+        query, key, value = projected.unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind()
+        context = F.scaled_dot_product_attention(query, key, value)
+        return self.out_proj(context.transpose(1, 2).flatten(2))
