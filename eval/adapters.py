@@ -11,6 +11,8 @@ import numpy as np
 import soxr
 import torch
 
+from eval.weights import finite, require_finite
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -65,7 +67,7 @@ def embed_windows(
 
 
 def normalised(embeds: np.ndarray) -> np.ndarray:
-    embeds = np.asarray(embeds, np.float32)
+    embeds = finite(torch.as_tensor(embeds, dtype=torch.float32)).numpy()
     return embeds / np.linalg.norm(embeds, axis=1, keepdims=True)
 
 
@@ -82,6 +84,7 @@ class LaionClap:
         fused = any(".fusion_model." in key for key in state)
         self.model = library.CLAP_Module(enable_fusion=fused, amodel=amodel)
         self.model.load_ckpt(model_name_or_path, verbose=False)
+        require_finite(f"--model_name_or_path {model_name_or_path}", self.model.state_dict())
         self.batch_size = batch_size
         self.fingerprint = fingerprint(self.model.state_dict(), json.dumps(self.model.model_cfg, default=str))
 
@@ -103,6 +106,7 @@ class MsClap:
         version = "2022" if "2022" in Path(model_name_or_path).name else "2023"
         file = None if model_name_or_path == version else model_name_or_path
         self.wrapper = library.CLAP(file, version=version, use_cuda=torch.cuda.is_available())
+        require_finite(f"--model_name_or_path {model_name_or_path}", self.wrapper.clap.state_dict())
         self.batch_size = batch_size
         self.fingerprint = fingerprint(self.wrapper.clap.state_dict(), self.wrapper.config_as_str)
 
@@ -139,6 +143,7 @@ class SentenceEncoder:
     def __init__(self, model_name_or_path: str, batch_size: int = 16):
         library = require("sentence_transformers", "'sentence-transformers>=6'")
         self.model = library.SentenceTransformer(model_name_or_path)
+        require_finite(f"--model_name_or_path {model_name_or_path}", self.model.state_dict())
         if "audio" not in self.model.modalities:
             taken = ", ".join(map(str, self.model.modalities))
             raise ValueError(f"--model_name_or_path {model_name_or_path}: it takes {taken}, no audio")

@@ -114,6 +114,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     try:
         embed_folder(parse_args())
+    except ValueError as error:
+        sys.exit(f"embed.py: error: {error}")
     except KeyboardInterrupt:
         sys.exit("embed.py: interrupted; the same command goes on from here")
 

@@ -9,8 +9,10 @@ from safetensors import SafetensorError
 from tqdm import tqdm
 from transformers import AutoTokenizer, ClapConfig, ClapProcessor
 
-from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
+from eval.weights import finite, require_complete
+from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel, TeminalProcessor
 from modeling_teminal.modeling_teminal import average_windows
+from modeling_teminal.text_teminal import longest_caption
 
 NEEDED_FILES = [
     ("config.json",),
@@ -19,11 +21,15 @@ NEEDED_FILES = [
 ]
 
 
-def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel, ClapProcessor]:
+def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel, TeminalProcessor]:
     """Any CLAP checkpoint, stock or TeminAL, with a deterministic feature extractor.
 
+    Args:
+        config_overrides: of its configuration; a temporal head that it has not gets new weights.
+
     Raises:
-        OSError, ValueError: no such checkpoint, or one whose weights are missing, truncated or not a CLAP's.
+        OSError, ValueError: no such checkpoint, or one whose weights are missing, truncated, not finite or not a
+            CLAP's.
     """
     path = Path(model_name_or_path)
     flag = f"--model_name_or_path {model_name_or_path}"
@@ -61,11 +67,10 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
         raise ValueError(
             f"{flag}: weights damaged or of another shape, save or download them again: {error}"
         ) from error
-    parameters = dict(model.named_parameters())
-    missing = [key for key in loading["missing_keys"] if key in parameters and not key.startswith("temporal_head.")]
-    if missing:
-        raise ValueError(f"{flag}: not a CLAP: {len(missing)} weights are missing")
-    return model.eval(), ClapProcessor(extractor, tokenizer)
+    new_head = config.temporal_head and not values.get("temporal_head")
+    require_complete(flag, model, loading["missing_keys"], loading["unexpected_keys"], new_head)
+    tokenizer.model_max_length = min(tokenizer.model_max_length, longest_caption(config.text_config))
+    return model.eval(), TeminalProcessor(extractor, tokenizer)
 
 
 @torch.inference_mode()
@@ -81,12 +86,15 @@ def embed_audio(
 
     Returns:
         (B, D) normalised, fp32, on the CPU.
+
+    Raises:
+        ValueError: an embedding is not finite.
     """
     embeds = []
     for chunk in features.split(batch_size):
         is_longer = torch.zeros(len(chunk), 1, dtype=torch.bool, device=model.device)
         embeds.append(model.get_audio_features(chunk.to(model.device), is_longer).pooler_output.float().cpu())
-    embeds = torch.cat(embeds)
+    embeds = finite(torch.cat(embeds))
     return embeds if window_counts is None else average_windows(embeds, window_counts.cpu())
 
 
@@ -109,7 +117,7 @@ def embed_waveforms(
         (len(waveforms), D) fp32, L2-normalised.
 
     Raises:
-        ValueError: a waveform that is empty, not finite or of another shape.
+        ValueError: a waveform that is empty, not finite or of another shape, or an embedding that is not finite.
     """
     if getattr(waveforms, "ndim", None) == 1:
         waveforms = [waveforms]
@@ -123,13 +131,19 @@ def embed_waveforms(
 
 @torch.inference_mode()
 def embed_text(model: TeminalModel, processor: ClapProcessor, captions: list[str], batch_size: int = 256):
-    """Captions -> (T, D) normalised, fp32, on the CPU; batched by length, so that little is padding."""
+    """Captions -> (T, D) normalised, fp32, on the CPU; batched by length, so that little is padding.
+
+    Captions are cut to what the text tower takes, with a warning.
+
+    Raises:
+        ValueError: an embedding is not finite.
+    """
     order = sorted(range(len(captions)), key=lambda i: len(captions[i]))
     embeds = torch.empty(len(captions), model.config.projection_dim)
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        tokens = processor.tokenizer([captions[i] for i in chosen], padding=True, truncation=True, return_tensors="pt")
+        tokens = processor(text=[captions[i] for i in chosen], padding=True, truncation=True, return_tensors="pt")
         tokens = tokens.to(model.device)
         outputs = model.get_text_features(tokens["input_ids"], tokens["attention_mask"])
         embeds[chosen] = outputs.pooler_output.float().cpu()
-    return embeds
+    return finite(embeds)

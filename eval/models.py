@@ -12,6 +12,7 @@ from transformers.utils.peft_utils import find_adapter_config_file
 
 from eval.adapters import LaionClap, MsClap, SentenceEncoder, fingerprint, require
 from eval.encoder import embed_text, embed_waveforms, load_clap
+from eval.weights import merge_adapter
 from modeling_teminal import TeminalModel
 
 
@@ -77,7 +78,10 @@ def load_clap_or_adapter(model_name_or_path: str) -> tuple[TeminalModel, ClapPro
     if not is_adapter:
         return load_clap(model_name_or_path)
     peft = require("peft", "peft")
-    config = peft.PeftConfig.from_pretrained(model_name_or_path)
+    try:
+        config = peft.PeftConfig.from_pretrained(model_name_or_path)
+    except (TypeError, KeyError, ValueError) as error:
+        raise ValueError(f"{flag}: no adapter can be built from its adapter_config.json: {error!r}") from error
     if not config.base_model_name_or_path:
         raise ValueError(f"{flag}: its adapter_config.json names no base_model_name_or_path")
     head = {"temporal_head": True} if "temporal_head" in (config.modules_to_save or ()) else {}
@@ -85,7 +89,7 @@ def load_clap_or_adapter(model_name_or_path: str) -> tuple[TeminalModel, ClapPro
         model, processor = load_clap(config.base_model_name_or_path, **head)
     except (OSError, ValueError) as error:
         raise ValueError(f"{flag}: the base of this adapter cannot be loaded: {error}") from error
-    return peft.PeftModel.from_pretrained(model, model_name_or_path).merge_and_unload().eval(), processor
+    return merge_adapter(flag, model, model_name_or_path).eval(), processor
 
 
 MODEL_TYPES = {"clap": Clap, "laion_clap": LaionClap, "msclap": MsClap, "sentence_transformers": SentenceEncoder}

@@ -5,11 +5,13 @@ from .configuration_teminal import TeminalConfig
 from .feature_extraction_teminal import TeminalFeatureExtractor
 from .loss_teminal import in_group_loss, tnce_loss
 from .modeling_teminal import TeminalModel
+from .processing_teminal import TeminalProcessor
 
 __all__ = [
     "TeminalConfig",
     "TeminalFeatureExtractor",
     "TeminalModel",
+    "TeminalProcessor",
     "chunked_tnce_loss",
     "in_group_loss",
     "tnce_loss",

@@ -103,7 +103,8 @@ class TeminalAudioLayer(ClapAudioLayer):
             return super().forward(hidden_states, input_dimensions, output_attentions, always_partition)
         mask = self.get_attn_mask(*input_dimensions, hidden_states.dtype, hidden_states.device)
         clips = max(1, CPU_CHUNK // hidden_states.shape[1:].numel())
-        if hidden_states.device.type != "cpu" or torch.compiler.is_compiling() or len(hidden_states) <= clips:
+        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # for batches of any size
+        if hidden_states.device.type != "cpu" or traced or len(hidden_states) <= clips:
             return (self.run(hidden_states, input_dimensions, mask)[0],)
         outputs, bias = [], None
         for chunk in hidden_states.split(clips):

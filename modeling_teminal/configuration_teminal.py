@@ -41,6 +41,14 @@ class TeminalConfig(ClapConfig):
         if audio.spec_size % audio.num_mel_bins:
             raise ValueError(f"spec_size={audio.spec_size} must be a multiple of num_mel_bins={audio.num_mel_bins}")
 
+    @classmethod
+    def get_config_dict(cls, *args, **kwargs) -> tuple[dict, dict]:
+        """As the base class; a plain CLAP is one without temporal head, which needs no warning."""
+        values, kwargs = super().get_config_dict(*args, **kwargs)
+        if values.get("model_type") == "clap":
+            values["model_type"] = cls.model_type
+        return values, kwargs
+
     def to_dict(self) -> dict:
         output = super().to_dict()
         if not self.temporal_head:

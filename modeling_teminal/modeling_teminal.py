@@ -1,45 +1,39 @@
 """CLAP with faster towers, a symmetric loss, window averaging for long audio, and an optional temporal head."""
 
-import copy
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 from transformers import ClapModel
 from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutputWithPooling
-from transformers.models.clap.modeling_clap import ClapOutput, ClapTextModel, ClapTextSelfAttention
+from transformers.models.clap.modeling_clap import ClapOutput
 from transformers.utils.generic import can_return_tuple
 
 from .audio_teminal import use_fast_layers
 from .configuration_teminal import TeminalConfig
 from .loss_teminal import tnce_loss
 from .temporal_head_teminal import SelfAttention, TemporalHead
+from .text_teminal import check_length, use_sdpa
 
 
 def average_windows(embeds: torch.Tensor, window_counts: torch.Tensor) -> torch.Tensor:
-    """Embeddings (W, D) of all windows and (B,) how many each clip has -> (B, D), L2-normalised means."""
-    clip = torch.arange(len(window_counts), device=embeds.device)
-    clip = torch.repeat_interleave(clip, window_counts, output_size=len(embeds))
+    """Embeddings (W, D) of all windows and (B,) how many each clip has -> (B, D), L2-normalised means.
+
+    Raises:
+        ValueError: the counts do not add up to W.
+    """
+    ends = window_counts.cumsum(0)
+    if not torch.compiler.is_compiling() and ends[-1] != len(embeds):
+        raise ValueError(f"window_counts adds up to {int(ends[-1])} windows, input_features has {len(embeds)}")
+    clip = (torch.arange(len(embeds), device=embeds.device)[:, None] >= ends).sum(1)
     summed = embeds.new_zeros(len(window_counts), embeds.shape[1]).index_add(0, clip, embeds)
     return F.normalize(summed, dim=-1)
-
-
-def use_sdpa(text_model: ClapTextModel):
-    """Let the stock text tower, which says that it knows eager attention alone, attend by sdpa."""
-    config = copy.deepcopy(text_model.config)  # the attention layers' own: no stock model is built from one with sdpa
-    config._attn_implementation = "sdpa"
-    for module in text_model.modules():
-        if isinstance(module, ClapTextSelfAttention):
-            module.config = config
-            module.is_causal = False  # the stock class does not say so, and sdpa takes unpadded text for causal
 
 
 class TeminalModel(ClapModel):
     """[`~transformers.ClapModel`] with the same state-dict keys (plus `temporal_head.*` when configured).
 
-    `TeminalModel.from_pretrained("laion/clap-htsat-unfused")` works as it stands. The text tower runs on sdpa, so that
-    `output_attentions` gives those of the audio tower alone.
+    `TeminalModel.from_pretrained("laion/clap-htsat-unfused")` works as it stands.
     """
 
     config_class = TeminalConfig
@@ -66,10 +60,38 @@ class TeminalModel(ClapModel):
             init.zeros_(module.output.bias)
 
     @can_return_tuple
+    def get_text_features(
+        self,
+        input_ids: torch.LongTensor,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        **kwargs,
+    ) -> BaseModelOutputWithPooling:
+        """Embed captions.
+
+        Args:
+            input_ids, attention_mask, position_ids: (T, L) tokenised captions.
+
+        Returns:
+            The tower's output with `.pooler_output` (T, D), L2-normalised.
+
+        Raises:
+            ValueError: a caption has more tokens than the text tower takes.
+        """
+        check_length(input_ids, self.config.text_config)
+        outputs = self.text_model(
+            input_ids, attention_mask=attention_mask, position_ids=position_ids, **kwargs, return_dict=True
+        )
+        outputs.pooler_output = F.normalize(self.text_projection(outputs.pooler_output), dim=-1)
+        return outputs
+
+    @can_return_tuple
     def get_audio_features(
         self,
         input_features: torch.Tensor,
         is_longer: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        *,
         window_counts: torch.Tensor | None = None,
         **kwargs,
     ) -> BaseModelOutputWithPooling:
@@ -78,13 +100,14 @@ class TeminalModel(ClapModel):
         Args:
             input_features: (W, channels, frames, mel bins) log-mel windows of B clips, one clip after the other.
             is_longer: (W, 1) bool, read by fused checkpoints alone.
+            attention_mask: not used, as in [`~transformers.ClapModel`].
             window_counts: (B,) long, windows per clip, as [`TeminalFeatureExtractor`] gives it for audio longer than
                 one window; the windows' embeddings are averaged. `None`: one window per clip.
 
         Returns:
             The tower's output with `.pooler_output` (B, D), L2-normalised.
         """
-        outputs = self.audio_model(input_features=input_features, is_longer=is_longer, **kwargs)
+        outputs = self.audio_model(input_features=input_features, is_longer=is_longer, **kwargs, return_dict=True)
         pooled = outputs.pooler_output
         if self.config.temporal_head:
             pooled = pooled + self.temporal_head(outputs.last_hidden_state)
@@ -102,8 +125,8 @@ class TeminalModel(ClapModel):
         is_longer: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
         position_ids: torch.Tensor | None = None,
-        window_counts: torch.Tensor | None = None,
         return_loss: bool | None = None,
+        window_counts: torch.Tensor | None = None,
         group: torch.LongTensor | None = None,
         variant: torch.LongTensor | None = None,
         holds: torch.BoolTensor | None = None,
@@ -121,7 +144,8 @@ class TeminalModel(ClapModel):
         Returns:
             `ClapOutput` with `logits_per_audio` (B, T), `logits_per_text` (T, B) and both normalised embeddings.
         """
-        audio = self.get_audio_features(input_features, is_longer, window_counts, **kwargs)
+        kwargs["return_dict"] = True
+        audio = self.get_audio_features(input_features, is_longer, window_counts=window_counts, **kwargs)
         text = self.get_text_features(input_ids, attention_mask, position_ids, **kwargs)
         cosine = audio.pooler_output @ text.pooler_output.T
         logits_per_audio = cosine * self.logit_scale_a.exp()

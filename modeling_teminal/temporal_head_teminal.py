@@ -29,10 +29,10 @@ class TemporalHead(nn.Module):
 
 
 class TransformerLayer(nn.Module):
-    """Pre-norm transformer layer with ReLU, (B, P, C) -> (B, P, C): `nn.TransformerEncoderLayer` with every part called.
+    """Pre-norm transformer layer with ReLU, (B, P, C) -> (B, P, C), as `nn.TransformerEncoderLayer` has it.
 
-    Keys and numbers are that class's. In inference it reads the weights of its parts instead of calling them, so that
-    adapters, hooks, offloading, quantisation and compilation of the parts are passed over.
+    In inference that class reads the weights of its parts instead of calling them, and so passes over adapters, hooks,
+    offloading and quantisation of the parts.
     """
 
     def __init__(self, hidden_size: int, num_heads: int):

@@ -7,6 +7,7 @@ from transformers.models.clap.modeling_clap import ClapAudioLayer, ClapAudioMode
 
 from modeling_teminal import TeminalConfig, TeminalModel, audio_teminal
 from modeling_teminal.audio_teminal import TeminalAudioLayer, use_fast_layers
+from modeling_teminal.text_teminal import TeminalTextSelfAttention
 from training.precision import bf16_support
 
 SMALL = {
@@ -142,7 +143,7 @@ def test_the_models_own_tower_is_fast_and_its_text_tower_sdpa(tmp_path):
     layers = [module for module in model.modules() if isinstance(module, ClapAudioLayer)]
     assert len(layers) == 7
     assert all(type(layer) is TeminalAudioLayer for layer in layers)
-    assert model.text_model.encoder.layer[0].attention.self.config._attn_implementation == "sdpa"
+    assert type(model.text_model.encoder.layer[0].attention.self) is TeminalTextSelfAttention
     model.gradient_checkpointing_enable()
     for kind in (ClapModel, TeminalModel):
         kind(model.config)

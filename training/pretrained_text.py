@@ -13,6 +13,8 @@ from transformers import (
 )
 from transformers.utils import cached_file
 
+from eval.weights import require_finite
+
 ROBERTA_TYPES = ("roberta", "xlm-roberta", "camembert")
 SAME_IN_CLAP = (
     "vocab_size",
@@ -44,7 +46,8 @@ def load_text_encoder(text_model_name_or_path: str) -> tuple[ClapTextModel, PreT
         text_model_name_or_path: folder or Hub id of an encoder of type BERT, RoBERTa, XLM-RoBERTa or CamemBERT.
 
     Raises:
-        OSError, ValueError: no such encoder, one of another type, or one without tokenizer or with missing weights.
+        OSError, ValueError: no such encoder, one of another type, or one without tokenizer or with weights that are
+            missing or not finite.
     """
     flag = f"--text_model_name_or_path {text_model_name_or_path}"
     try:
@@ -62,6 +65,7 @@ def load_text_encoder(text_model_name_or_path: str) -> tuple[ClapTextModel, PreT
     missing = {key for key in loading["missing_keys"] if not key.startswith("pooler.")}
     if missing:
         raise ValueError(f"{flag}: {len(missing)} weights are missing, such as {min(missing)}; download it again")
+    require_finite(flag, encoder.state_dict())
     if len(tokenizer) > encoder.config.vocab_size:
         raise ValueError(
             f"{flag}: the tokenizer has {len(tokenizer)} tokens, the encoder embeddings of {encoder.config.vocab_size}"

@@ -8,7 +8,6 @@ import torch
 from tokenizers import ByteLevelBPETokenizer
 from transformers import (
     ClapAudioConfig,
-    ClapProcessor,
     ClapTextConfig,
     ClapTextModel,
     PreTrainedTokenizerBase,
@@ -19,11 +18,10 @@ from dataset_scripts.bank import ClipBank
 from dataset_scripts.captions import DEFAULT, TRAINING
 from dataset_scripts.compose import SAMPLING_RATE
 from dataset_scripts.natural_captions import NATURAL_TRAINING
-from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
+from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel, TeminalProcessor
 
 SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-MAX_TOKENS = 64
-MAX_TOKENS_OF_CAPTIONS = 256  # two captions of people in one
+MAX_TOKENS = 256  # two captions of people in one, also in words that the tokenizer has not seen
 
 
 def build_scratch_clap(
@@ -36,7 +34,7 @@ def build_scratch_clap(
     audio_config,
     text_config=None,
     feature_extractor,
-) -> tuple[TeminalModel, ClapProcessor]:
+) -> tuple[TeminalModel, TeminalProcessor]:
     """A randomly initialised model, but for a pretrained text encoder if there is one, and its processor.
 
     Args:
@@ -67,7 +65,7 @@ def build_scratch_clap(
     if text_encoder:
         model.text_model.load_state_dict(text_model.state_dict())
     _calibrate_batch_norm(model, extractor, bank)
-    return model, ClapProcessor(extractor, tokenizer)
+    return model, TeminalProcessor(extractor, tokenizer)
 
 
 def _train_tokenizer(bank: ClipBank, vocab_size: int) -> RobertaTokenizer:
@@ -75,8 +73,7 @@ def _train_tokenizer(bank: ClipBank, vocab_size: int) -> RobertaTokenizer:
     bpe.train_from_iterator(_texts(bank), vocab_size=vocab_size, min_frequency=2, special_tokens=SPECIAL_TOKENS)
     learned = json.loads(bpe.to_str())["model"]
     merges = [tuple(merge) for merge in learned["merges"]]
-    max_tokens = MAX_TOKENS if bank.classes else MAX_TOKENS_OF_CAPTIONS
-    return RobertaTokenizer(vocab=learned["vocab"], merges=merges, model_max_length=max_tokens)
+    return RobertaTokenizer(vocab=learned["vocab"], merges=merges, model_max_length=MAX_TOKENS)
 
 
 def _texts(bank: ClipBank) -> list[str]:

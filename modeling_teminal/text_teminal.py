@@ -1,0 +1,55 @@
+"""CLAP's text tower on sdpa, and captions that fit it."""
+
+import torch
+from torch.nn import functional as F
+from transformers import ClapTextConfig
+from transformers.models.clap.modeling_clap import ClapTextModel, ClapTextSelfAttention
+
+
+class TeminalTextSelfAttention(ClapTextSelfAttention):
+    """The stock layer's numbers by `scaled_dot_product_attention`; the stock layer runs where attentions are asked."""
+
+    def forward(
+        self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, **kwargs
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        if kwargs.get("output_attentions", self.config.output_attentions):
+            return super().forward(hidden_states, attention_mask, **kwargs)
+        query, key, value = (
+            project(hidden_states).unflatten(2, (self.num_attention_heads, -1)).transpose(1, 2)
+            for project in (self.query, self.key, self.value)
+        )
+        dropout = self.attention_dropout if self.training else 0.0
+        context = F.scaled_dot_product_attention(query, key, value, attention_mask, dropout)
+        return context.transpose(1, 2).flatten(2), None
+
+
+def use_sdpa(text_model: ClapTextModel):
+    """Let the attention layers of a stock text tower be [`TeminalTextSelfAttention`]s; parameters and names stay."""
+    for module in text_model.modules():
+        if isinstance(module, ClapTextSelfAttention):
+            module.__class__ = TeminalTextSelfAttention
+
+
+def longest_caption(config: ClapTextConfig) -> int:
+    """Tokens that the tower takes: its positions are numbered from behind `pad_token_id`."""
+    return config.max_position_embeddings - config.pad_token_id - 1
+
+
+def check_length(input_ids: torch.Tensor, config: ClapTextConfig):
+    """
+    Args:
+        input_ids: (T, L) tokenised captions.
+
+    Raises:
+        ValueError: a caption has more tokens than the tower takes.
+    """
+    limit = longest_caption(config)
+    if input_ids.shape[1] <= limit:
+        return
+    padded = input_ids.shape[1] > config.max_position_embeddings
+    longest = input_ids.shape[1] if padded else int(input_ids.ne(config.pad_token_id).sum(1).max())
+    if longest > limit:
+        raise ValueError(
+            f"input_ids has a caption of {longest} tokens, the text tower takes {limit}: tokenise with "
+            f"truncation=True, max_length={limit}, or shorten the caption"
+        )
