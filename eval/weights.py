@@ -35,7 +35,8 @@ def require_complete(
     lost = [
         key for key in missing if key in state and state[key].is_floating_point()
     ]  # index buffers follow the sizes
-    if not new_head and lost and all(key.startswith(HEAD) for key in lost):
+    head = [key for key in state if key.startswith(HEAD)]
+    if not new_head and head and set(head) <= set(lost):
         raise ValueError(
             f"{flag}: its config.json has a temporal head and its weights have none, as when `ClapModel` loads and "
             "saves a TeminAL model; take the original, or save it with `TeminalModel`"

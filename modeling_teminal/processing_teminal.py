@@ -17,13 +17,14 @@ class TeminalProcessor(ClapProcessor):
 
     def __call__(self, images=None, text=None, videos=None, audio=None, **kwargs):
         inputs = super().__call__(images=images, text=text, videos=videos, audio=audio, **kwargs)
-        if text is not None:
-            self._warn_if_cut([text] if isinstance(text, str) else list(text), inputs["input_ids"])
+        if text:
+            self._warn_if_cut([text] if isinstance(text, str) else text, inputs["input_ids"])
         return inputs
 
     def _warn_if_cut(self, captions, input_ids):
         limit = self.tokenizer.model_max_length
-        if max(map(len, input_ids)) != limit:
+        rows = [input_ids] if isinstance(input_ids[0], int) else input_ids
+        if max(map(len, rows)) != limit:
             return
         lengths = [len(tokens) for tokens in self.tokenizer(captions, verbose=False)["input_ids"]]
         if max(lengths) > limit:

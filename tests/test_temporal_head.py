@@ -39,7 +39,7 @@ def test_keys_and_numbers_are_those_of_the_torch_layer(inference):
         32, nhead=4, dim_feedforward=64, dropout=0.0, norm_first=True, batch_first=True
     ).eval()
     for parameter in torch_layer.parameters():
-        nn.init.normal_(parameter, std=0.3)
+        nn.init.normal_(parameter, std=0.1)
     layer = TransformerLayer(32, num_heads=4).eval()
     assert list(layer.state_dict()) == list(torch_layer.state_dict())
     layer.load_state_dict(torch_layer.state_dict())
