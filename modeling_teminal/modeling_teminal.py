@@ -22,11 +22,12 @@ def average_windows(embeds: torch.Tensor, window_counts: torch.Tensor) -> torch.
     Raises:
         ValueError: the counts do not add up to W.
     """
+    n_windows, n_clips = embeds.shape[0], window_counts.shape[0]  # `len` would fix both in an exported graph
     ends = window_counts.cumsum(0)
-    if not torch.compiler.is_compiling() and ends[-1] != len(embeds):
-        raise ValueError(f"window_counts adds up to {int(ends[-1])} windows, input_features has {len(embeds)}")
-    clip = (torch.arange(len(embeds), device=embeds.device)[:, None] >= ends).sum(1)
-    summed = embeds.new_zeros(len(window_counts), embeds.shape[1]).index_add(0, clip, embeds)
+    if not torch.compiler.is_compiling() and ends[-1] != n_windows:
+        raise ValueError(f"window_counts adds up to {int(ends[-1])} windows, input_features has {n_windows}")
+    clip = (torch.arange(n_windows, device=embeds.device)[:, None] >= ends).sum(1)
+    summed = embeds.new_zeros(n_clips, embeds.shape[1]).index_add(0, clip, embeds)
     return F.normalize(summed, dim=-1)
 
 
