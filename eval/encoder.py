@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from tqdm import tqdm
 from transformers import AutoTokenizer, ClapConfig, ClapProcessor
 
-from eval.weights import finite, require_complete
+from eval.weights import finite, one_line, require_complete
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel, TeminalProcessor
 from modeling_teminal.modeling_teminal import average_windows
 from modeling_teminal.text_teminal import longest_caption
@@ -65,7 +65,7 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
         raise OSError(f"{flag}: {error}") from error
     except (SafetensorError, RuntimeError) as error:
         raise ValueError(
-            f"{flag}: weights damaged or of another shape, save or download them again: {error}"
+            f"{flag}: weights damaged or of another shape, save or download them again: {one_line(error)}"
         ) from error
     new_head = config.temporal_head and not values.get("temporal_head")
     require_complete(flag, model, loading["missing_keys"], loading["unexpected_keys"], new_head)

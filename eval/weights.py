@@ -32,9 +32,7 @@ def require_complete(
             have a temporal head and the configuration none.
     """
     state = model.state_dict()
-    lost = [
-        key for key in missing if key in state and state[key].is_floating_point()
-    ]  # index buffers follow the sizes
+    lost = [key for key in missing if key in state and state[key].is_floating_point()]  # not indices, made of sizes
     head = [key for key in state if key.startswith(HEAD)]
     if not new_head and head and set(head) <= set(lost):
         raise ValueError(
@@ -65,7 +63,7 @@ def merge_adapter(flag: str, model: PreTrainedModel, model_name_or_path: str) ->
             warnings.simplefilter("ignore")  # of missing keys, which are an error below
             adapted = peft.PeftModel.from_pretrained(model, model_name_or_path)
     except Exception as error:  # PEFT hands on those of safetensors, torch and the Hub
-        reason = " ".join(" ".join(str(error).splitlines()[:2]).split())
+        reason = one_line(error)
         raise ValueError(f"{flag}: the adapter's weights do not fit or cannot be read: {reason}") from error
     expected = peft.get_peft_model_state_dict(adapted, save_embedding_layers=False)
     missing = expected.keys() - weights.keys()
@@ -77,6 +75,11 @@ def merge_adapter(flag: str, model: PreTrainedModel, model_name_or_path: str) ->
         )
     require_finite(flag, weights)
     return adapted.merge_and_unload()
+
+
+def one_line(error: Exception) -> str:
+    """The first two lines of a message as one: torch lists each weight that does not fit."""
+    return " ".join(" ".join(str(error).splitlines()[:2]).split())
 
 
 def finite(embeds: torch.Tensor) -> torch.Tensor:

@@ -78,7 +78,8 @@ def test_int8_runs_and_is_close(model, features):
 
 
 @pytest.mark.slow
-def test_inductor_gives_the_numbers_of_eager(model, features):
+def test_inductor_gives_the_numbers_of_eager(model, features, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     compiled = torch.compile(model.get_audio_features, fullgraph=True)
     with torch.no_grad():
         assert (compiled(**features).pooler_output - embed(model, features)).abs().max() <= 1e-5

@@ -86,6 +86,7 @@ DAMAGES = {
         lambda folder: change_config(folder, temporal_head=False),
         "its weights have a temporal head and its config.json none",
     ),
+    "another size": (lambda folder: change_config(folder, projection_dim=48), "damaged or of another shape"),
     "a lost weight": (
         lambda folder: change_weights(folder, lambda weights: weights.pop("temporal_head.layer.linear1.weight")),
         "temporal_head",
