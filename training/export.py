@@ -9,7 +9,6 @@ from transformers import ClapProcessor
 
 from dataset_scripts.hub import commit_with_retries
 from modeling_teminal import TeminalModel
-from training.lora import save_adapter
 
 ADAPTER = "adapter"
 # Of the adapter, not the card: PEFT's is an empty form.
@@ -19,7 +18,7 @@ PUBLISHED = ("*.json", "*.safetensors", "*.txt", "*.py", "*.png", "README.md", f
 def export_model(model: TeminalModel | PeftModel, processor: ClapProcessor, folder: Path) -> None:
     """Save a checkpoint like any other; of a model with adapters, merged, and the adapter in `adapter/` beside it."""
     if isinstance(model, PeftModel):
-        save_adapter(model, folder / ADAPTER)
+        model.save_pretrained(folder / ADAPTER)
         model = copy.deepcopy(model).merge_and_unload()
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
