@@ -8,6 +8,7 @@ import numpy as np
 
 from dataset_scripts.compose import SAMPLING_RATE
 from dataset_scripts.decode import read_audio
+from dataset_scripts.find_audio import can_decode
 from dataset_scripts.synthetic import synthesise
 
 MAX_DURATION_S = 60.0  # of a clip that is read: a small file may unpack to hours
@@ -66,7 +67,7 @@ def digest(clips: list[Clip]) -> str:
     for clip in clips:
         audio = clip.audio
         if isinstance(audio, Path):
-            stat = audio.stat() if audio.is_file() else None
+            stat = audio.stat() if audio.is_file() and can_decode(audio) else None
             audio = stat and (stat.st_size, stat.st_mtime_ns)
         elif isinstance(audio, bytes):
             audio = hashlib.sha256(audio).hexdigest()

@@ -25,7 +25,8 @@ from tqdm import tqdm
 from transformers import ClapProcessor
 
 from dataset_scripts.compose import SAMPLING_RATE
-from dataset_scripts.decode import AUDIO_SUFFIXES, read_audio
+from dataset_scripts.decode import read_audio
+from dataset_scripts.find_audio import AUDIO_SUFFIXES
 from eval.encoder import embed_waveforms, load_clap
 from modeling_teminal import TeminalModel
 
