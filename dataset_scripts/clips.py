@@ -44,6 +44,11 @@ class Clip:
     license: str = "other"
     attribution: str = ""
 
+    @property
+    def is_generated(self) -> bool:
+        """Whether the clip is made by [`synthesise`], and so cannot be faulty."""
+        return isinstance(self.audio, tuple)
+
 
 def read_clip(clip: Clip) -> np.ndarray:
     """Decode one clip: (samples,) fp32 mono at 48 kHz, in [-1, 1], at most `MAX_DURATION_S`.
@@ -51,7 +56,7 @@ def read_clip(clip: Clip) -> np.ndarray:
     Raises:
         ValueError: the audio is unreadable, empty, truncated, silent or not finite; the message is the reason alone.
     """
-    if isinstance(clip.audio, tuple):
+    if clip.is_generated:
         return synthesise(*clip.audio, SAMPLING_RATE)
     if clip.audio is None:
         raise ValueError("missing file")
