@@ -1,5 +1,6 @@
 """Find the audio files below a folder; what is left out is counted."""
 
+import os
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
@@ -36,6 +37,11 @@ class FoundAudio:
             cure = f" ({CURE})" if suffix in FFMPEG_SUFFIXES else ""
             parts.append(f"{count} {suffix or 'without suffix'}{cure}")
         return ", ".join(parts)
+
+
+def printable(name: str) -> str:
+    """A file name with the bytes that are not UTF-8 written as \\xNN, for what holds text alone: Parquet, a card."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def plain_name(stem: str) -> str:
