@@ -55,6 +55,8 @@ def with_undecoded_audio(origin: str, dataset):
     check_columns(origin, dataset.column_names, ("audio",))
     feature = dataset.features["audio"]
     try:
+        if isinstance(feature, dict) and not {"bytes", "path"} & set(feature):
+            raise TypeError("neither bytes nor path")
         return dataset.cast_column("audio", Audio(decode=False))
     except (TypeError, ValueError, NotImplementedError) as error:
         raise ValueError(f"{origin}: the column audio is {feature}, expected is Audio") from error
