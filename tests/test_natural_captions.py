@@ -114,7 +114,7 @@ def test_finite_verbs_become_participles(clause, participles):
 
 
 def test_final_consonants_are_doubled_where_english_doubles_them():
-    """After one vowel letter in a verb of one syllable, and where the last one is stressed, as lemminflect has them."""
+    """After one vowel letter in a verb of one syllable, and where the last one is stressed, as in lemminflect."""
     doubled = {"emit", "occur"}
     doubled |= {verb for verb in VERBS.split() if re.fullmatch(r"(qu|[^aeiou])*[aeiouy][^aeiouwxy]", verb)}
     assert {"spit", "thud", "whir", "hum", "shut"} <= doubled
