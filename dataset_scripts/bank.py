@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from huggingface_hub import cached_assets_path
 from tqdm import tqdm
 
-from dataset_scripts.atomic import file_sha256, write_whole
+from dataset_scripts.atomic import file_sha256, read_json, write_whole
 from dataset_scripts.clips import Clip, digest, read_clip
 from dataset_scripts.compose import EVENT_SAMPLES, SAMPLING_RATE, SCENE_SAMPLES, event_loop
 
@@ -21,7 +22,8 @@ FORMAT = 2  # of the file and of how clips are decoded; another one makes new fi
 
 @dataclass
 class ClipBank:
-    """Decoded clips: `raw[i]` is clip i as recorded, `loops[i]` its event loop, (EVENT_SAMPLES,), both fp16.
+    """Decoded clips: `raw[i]` is clip i as recorded, `loops[i]` its event loop, (EVENT_SAMPLES,), both fp16. Where few
+    generated clips are drawn, only theirs are there.
 
     `raw` is cut or zero-padded to 5 s; of captioned clips, whose captions speak of all that is heard, to 10 s.
     `skipped` maps a clip's name to the reason why it is not here. `sha256` is of the names, classes, captions and
@@ -29,8 +31,8 @@ class ClipBank:
     """
 
     clips: list[Clip]
-    raw: np.ndarray
-    loops: np.ndarray
+    raw: np.ndarray | dict[int, np.ndarray]
+    loops: np.ndarray | dict[int, np.ndarray]
     skipped: dict[str, str]
     sha256: str
 
@@ -40,19 +42,27 @@ class ClipBank:
         self.by_class = {label: np.flatnonzero(np.array(self.labels) == label) for label in self.classes}
 
 
-def build_bank(clips: list[Clip]) -> ClipBank:
+def build_bank(clips: list[Clip], drawn: Callable[[ClipBank], set[int]] | None = None) -> ClipBank:
     """Decode clips on all cores, or take them from the file of an earlier time; faulty ones are skipped and named.
 
     The file, 1 MB per labelled and 1.4 MB per captioned clip, lies in the folder that
     [`huggingface_hub.cached_assets_path`] gives (`HF_ASSETS_CACHE`), under a hash of the clips, and is checked by its
     own hash: a damaged one is made again.
 
+    Args:
+        drawn: which clips of a bank are going to be used. Generated clips cannot be faulty, so that this can be said
+            before they are made; if it is less than half of them, the others are not.
+
     Raises:
         ValueError: there are not two usable clips (of different classes, where they have classes).
-        OSError: the disk is full.
+        OSError: the disk is full, or the system refuses to read a clip.
     """
+    if drawn and all(clip.is_generated for clip in clips):
+        few = drawn(ClipBank(clips, {}, {}, {}, ""))
+        if 2 * len(few) < len(clips):
+            return _bank_of_few(clips, sorted(few))
     file = cached_assets_path("teminal", namespace="banks") / f"{digest(clips)[:32]}-{FORMAT}.f16"
-    about = _read(file) or _decode(clips, file)
+    about = _read(file, clips) or _decode(clips, file)
     skipped = about["skipped"]
     for name, reason in skipped.items():
         logger.warning("skipped %s: %s", name, reason)
@@ -67,13 +77,34 @@ def build_bank(clips: list[Clip]) -> ClipBank:
     return ClipBank(kept, sounds[:, :-EVENT_SAMPLES], sounds[:, -EVENT_SAMPLES:], skipped, sha256)
 
 
-def _read(file: Path) -> dict | None:
+def _bank_of_few(clips: list[Clip], few: list[int]) -> ClipBank:
+    """A bank in memory with the sounds of some of its generated clips."""
+    with ThreadPoolExecutor() as pool:
+        made = tqdm(pool.map(_sounds, [clips[index] for index in few]), total=len(few), desc="decode", unit="clip")
+        sounds = dict(zip(few, made, strict=True))
+    sha256 = hashlib.sha256(repr([(clips[index].name, sounds[index].tobytes()) for index in few]).encode()).hexdigest()
+    raw = {index: sound[:-EVENT_SAMPLES] for index, sound in sounds.items()}
+    loops = {index: sound[-EVENT_SAMPLES:] for index, sound in sounds.items()}
+    return ClipBank(clips, raw, loops, {}, sha256)
+
+
+def _read(file: Path, clips: list[Clip]) -> dict | None:
     """What is known of a whole file: `skipped` and `sha256`."""
     about = file.with_suffix(".json")
     if not (file.is_file() and about.is_file()):
         return None
-    known = json.loads(about.read_text())
-    return known if file_sha256(file) == known["sha256"] else None
+    known = read_json(about) or {}
+    skipped = known.get("skipped")
+    n_kept = len(clips) - len(skipped) if isinstance(skipped, dict) else 0
+    one = 2 * (EVENT_SAMPLES + _raw_samples(clips[0]))
+    if file.stat().st_size == n_kept * one and file_sha256(file) == known.get("sha256"):
+        return known
+    logger.warning("%s or its .json is damaged: decoded again", file)
+    return None
+
+
+def _raw_samples(clip: Clip) -> int:
+    return EVENT_SAMPLES if clip.label else SCENE_SAMPLES
 
 
 def _decode(clips: list[Clip], file: Path) -> dict:
@@ -102,7 +133,7 @@ def _sounds(clip: Clip) -> np.ndarray | str:
         waveform = read_clip(clip)
     except ValueError as error:
         return str(error)
-    raw = np.zeros(EVENT_SAMPLES if clip.label else SCENE_SAMPLES, np.float16)
+    raw = np.zeros(_raw_samples(clip), np.float16)
     raw[: len(waveform)] = waveform[: len(raw)]
     if not raw.any():
         return f"silent in its first {len(raw) / SAMPLING_RATE:g} s"

@@ -4,12 +4,13 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 from pathlib import Path
 
 from tqdm import tqdm
 
-from dataset_scripts.atomic import write_whole
+from dataset_scripts.atomic import file_sha256, read_json, to_disk, write_whole
 from dataset_scripts.cards import write_card
 from dataset_scripts.claim import claimed
 from dataset_scripts.clips import Clip
@@ -18,7 +19,15 @@ from dataset_scripts.plan import Plan
 from dataset_scripts.ranks import own_cores, process_state
 from dataset_scripts.report import REPORT, skipped_by_reason, split_report, summarise, versions, write_report
 from dataset_scripts.scenes import VARIANTS
-from dataset_scripts.shards import GROUPS_PER_SHARD, LOOP_BYTES, start_pool, store_loops, write_shards
+from dataset_scripts.shards import (
+    GROUPS_PER_SHARD,
+    LOOP_BYTES,
+    hash_file,
+    remove_damaged,
+    start_pool,
+    store_loops,
+    write_shards,
+)
 
 ROW_BYTES = {True: 600_000, False: 1_000}  # about, with and without audio
 
@@ -68,17 +77,13 @@ def _build(folder, recipe, about, clips, plan_groups, includes_audio, num_proc, 
     num_proc = num_proc or own_cores()
     with start_pool(num_proc) as pool:
         try:
-            decoded = skipped_file.is_file() and (loops_file.is_file() or not includes_audio)
-            if state.is_main_process and not decoded:
-                if includes_audio:
-                    _require_disk(folder, len(clips) * LOOP_BYTES)
-                    skipped = store_loops(clips, loops_file, pool)
-                else:  # recipes of clips that only others have are fine, unless some are at hand
-                    skipped = {index: "missing file" for index, clip in enumerate(clips) if clip.audio is None}
-                    skipped = skipped if len(skipped) < len(clips) else {}
-                write_whole(skipped_file, lambda file: file.write_text(json.dumps(skipped)))
+            if state.is_main_process:
+                remove_damaged(folder, pool)
+                if not _is_decoded(skipped_file, loops_file if includes_audio else None):
+                    _decode(clips, plan_groups, skipped_file, loops_file if includes_audio else None, pool)
             state.wait_for_everyone()
-            skipped = {int(index): reason for index, reason in json.loads(skipped_file.read_text()).items()}
+            known = json.loads(skipped_file.read_text())["skipped"]
+            skipped = {int(index): reason for index, reason in known.items()}
             plan = plan_groups(skipped)
             shards = _shards(folder, plan, GROUPS_PER_SHARD[includes_audio])
             todo = [shard for shard in shards if not shard[0].exists()]
@@ -107,9 +112,48 @@ def _build(folder, recipe, about, clips, plan_groups, includes_audio, num_proc, 
                 loops_file.unlink(missing_ok=True)
                 write_report(folder, report)
                 skipped_file.unlink()
-        except BaseException:
+                for path, _, _ in shards:
+                    hash_file(path).unlink(missing_ok=True)
+        except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, BrokenProcessPool | MemoryError):
+                raise OSError(f"too little memory for {num_proc} workers: give a smaller --num_proc") from error
             raise
+
+
+def _is_decoded(skipped_file: Path, loops_file: Path | None) -> bool:
+    """Whether [`_decode`] has left whole files."""
+    known = read_json(skipped_file)
+    if known is None or not isinstance(known.get("skipped"), dict):
+        return False
+    return not loops_file or (loops_file.is_file() and file_sha256(loops_file) == known.get("loops_sha256"))
+
+
+def _decode(clips: list[Clip], plan_groups, skipped_file: Path, loops_file: Path | None, pool) -> None:
+    """Write which clips cannot be used, and the loops of the others."""
+    if loops_file:
+        which = _clips_to_decode(clips, plan_groups)
+        _require_disk(loops_file.parent, len(which) * LOOP_BYTES)
+        skipped = store_loops(clips, which, loops_file, pool)
+        to_disk(loops_file)
+    else:  # recipes of clips that only others have are fine, unless some are at hand
+        skipped = {index: "missing file" for index, clip in enumerate(clips) if clip.audio is None}
+        skipped = skipped if len(skipped) < len(clips) else {}
+    known = {"skipped": skipped, "loops_sha256": loops_file and file_sha256(loops_file)}
+    write_whole(skipped_file, lambda file: file.write_text(json.dumps(known)))
+
+
+def _clips_to_decode(clips: list[Clip], plan_groups: Callable[[dict[int, str]], Plan]) -> list[int]:
+    """All, for faulty ones are left out before any are drawn; of generated ones, never faulty, those of few groups."""
+    plan = plan_groups({}) if all(clip.is_generated for clip in clips) else None
+    if plan is None or 2 * sum(n_groups for n_groups, _ in plan.values()) > len(clips):
+        return list(range(len(clips)))
+    drawn = set()
+    for n_groups, draw in plan.values():
+        for index in range(n_groups):
+            [(group, _)] = draw(range(index, index + 1))
+            drawn.update(event.clip for event in group.events)
+    return sorted(drawn)
 
 
 def _shards(folder: Path, plan: Plan, size: int) -> list[tuple[Path, str, range]]:

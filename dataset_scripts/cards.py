@@ -9,6 +9,7 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCardData
 
 from dataset_scripts.atomic import write_whole
+from dataset_scripts.find_audio import printable
 from dataset_scripts.pictures import plot_first_group
 from dataset_scripts.report import REPORT
 from dataset_scripts.rows import row_features, strictest
@@ -16,7 +17,7 @@ from dataset_scripts.rows import row_features, strictest
 PICTURE = "group.png"
 TITLE = "# Temporal audio-caption pairs"
 
-HEAD = Path(__file__).with_name("card_head.md").read_text()
+HEAD = Path(__file__).with_name("card_head.md").read_text(encoding="utf-8")
 
 SECTION = """
 ## Config `{config}`
@@ -58,7 +59,7 @@ def dataset_card(reports: dict[str, dict], place: str) -> str:
 def check_card(output_dir: Path) -> None:
     """Raise a ValueError if the folder has a README.md that is not ours to write."""
     file = output_dir / "README.md"
-    if file.exists() and TITLE not in file.read_text(errors="replace"):
+    if file.exists() and TITLE not in file.read_text(encoding="utf-8", errors="replace"):
         raise ValueError(f"{file} is not a card of this builder and would be lost: choose another --output_dir")
 
 
@@ -71,8 +72,8 @@ def write_card(output_dir: Path) -> None:
         if report["includes_audio"] and not (folder / PICTURE).is_file():
             shard = next(iter(report["splits"].values()))["shards"][0]["file"]
             write_whole(folder / PICTURE, lambda file, shard=folder / shard: plot_first_group(shard, file))
-    card = dataset_card(reports, output_dir.resolve().name)
-    write_whole(output_dir / "README.md", lambda file: file.write_text(card))
+    card = dataset_card(reports, printable(output_dir.resolve().name))
+    write_whole(output_dir / "README.md", lambda file: file.write_text(card, encoding="utf-8"))
 
 
 def _header(reports: dict[str, dict]) -> DatasetCardData:

@@ -1,13 +1,15 @@
 """Whose folder it is: one build at a time, and never over another one's shards."""
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dataset_scripts.atomic import remove_leftovers, write_whole
+from filelock import FileLock, Timeout
+
+from dataset_scripts.atomic import file_sha256, read_json, remove_leftovers, write_whole
 from dataset_scripts.report import REPORT
+from dataset_scripts.shards import hash_file
 
 
 @contextmanager
@@ -16,13 +18,17 @@ def claimed(folder: Path, recipe: dict) -> Iterator[None]:
 
     Raises:
         ValueError: another build is at work in the folder, or it holds something else.
+        OSError: the folder cannot be written, or its disk has no locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(f"{folder}: another build is at work here; wait for it, or stop it") from error
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        held = lock.acquire()
+    except Timeout as error:
+        raise ValueError(f"{folder}: another build is at work here; wait for it, or stop it") from error
+    except NotImplementedError as error:
+        raise OSError(f"{folder}: its disk has no file locks; choose an --output_dir on another disk") from error
+    with held:
         _claim(folder, recipe)
         yield
 
@@ -31,19 +37,26 @@ def _claim(folder: Path, recipe: dict) -> None:
     file, shards = folder / "recipe.json", list(folder.glob("*.parquet"))
     if shards and not file.is_file():
         raise ValueError(f"{folder} holds Parquet files of something else: choose another --output_dir")
-    before = json.loads(file.read_text()) if file.is_file() else recipe
+    before = read_json(file)
+    if shards and before is None:
+        raise ValueError(f"{file} is damaged: delete {folder} and build again, or choose another --output_dir")
     if shards and before != recipe:
         changed = ", ".join(sorted(name for name in recipe if recipe[name] != before.get(name)))
         raise ValueError(f"{folder} holds a build with another {changed}: delete it or choose another --output_dir")
     remove_leftovers(folder)
     if before != recipe:
         (folder / ".skipped.json").unlink(missing_ok=True)
-    if (folder / REPORT).is_file() and not _is_whole(folder):
-        (folder / REPORT).unlink()
+    if (folder / REPORT).is_file():
+        _check_finished(folder)
     write_whole(file, lambda beside: beside.write_text(json.dumps(recipe, indent=1) + "\n"))
 
 
-def _is_whole(folder: Path) -> bool:
-    """Whether all shards of a finished build are still there."""
-    splits = json.loads((folder / REPORT).read_text())["splits"]
-    return all((folder / shard["file"]).is_file() for split in splits.values() for shard in split["shards"])
+def _check_finished(folder: Path) -> None:
+    """Delete the report of a finished build if it is damaged or any of the shards is, so that the build goes on."""
+    splits = (read_json(folder / REPORT) or {}).get("splits") or {}
+    told = {folder / shard["file"]: shard["sha256"] for split in splits.values() for shard in split["shards"]}
+    if told and all(path.is_file() and file_sha256(path) == sha256 for path, sha256 in told.items()):
+        return
+    for path, sha256 in told.items():
+        hash_file(path).write_text(sha256)
+    (folder / REPORT).unlink()

@@ -22,8 +22,8 @@ toss travel trickle trill trot tweet type use vibrate vocalize wail walk wash wh
 whirl whisper whistle whoosh work yap yell yelp yip yodel zip zoom
 """
 DOUBLED = """
-chop chug clap clop cut drag drip drop drum flap get gun hit hum occur plop pop rev rip rub run scrub shut sip skid
-slam slap snap snip sob spin step strum tap trot whir yap yip zip
+chop chug clap clop cut drag drip drop drum emit flap get hit hum occur plop pop rev rip rub run scrub shut sip skid
+slam slap snap snip sob spin spit step strum tap thud trot whir yap yip zip
 """
 # These words tell a verb in -s from a plural noun: "someone laughs", but "several laughs", "loud laughs".
 ALONE = "someone somebody something everyone water wind rain music thunder laughter applause traffic steam"

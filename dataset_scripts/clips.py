@@ -8,6 +8,7 @@ import numpy as np
 
 from dataset_scripts.compose import SAMPLING_RATE
 from dataset_scripts.decode import read_audio
+from dataset_scripts.find_audio import can_decode
 from dataset_scripts.synthetic import synthesise
 
 MAX_DURATION_S = 60.0  # of a clip that is read: a small file may unpack to hours
@@ -43,6 +44,11 @@ class Clip:
     license: str = "other"
     attribution: str = ""
 
+    @property
+    def is_generated(self) -> bool:
+        """Whether the clip is made by [`synthesise`], and so cannot be faulty."""
+        return isinstance(self.audio, tuple)
+
 
 def read_clip(clip: Clip) -> np.ndarray:
     """Decode one clip: (samples,) fp32 mono at 48 kHz, in [-1, 1], at most `MAX_DURATION_S`.
@@ -50,7 +56,7 @@ def read_clip(clip: Clip) -> np.ndarray:
     Raises:
         ValueError: the audio is unreadable, empty, truncated, silent or not finite; the message is the reason alone.
     """
-    if isinstance(clip.audio, tuple):
+    if clip.is_generated:
         return synthesise(*clip.audio, SAMPLING_RATE)
     if clip.audio is None:
         raise ValueError("missing file")
@@ -66,7 +72,7 @@ def digest(clips: list[Clip]) -> str:
     for clip in clips:
         audio = clip.audio
         if isinstance(audio, Path):
-            stat = audio.stat() if audio.is_file() else None
+            stat = audio.stat() if audio.is_file() and can_decode(audio) else None
             audio = stat and (stat.st_size, stat.st_mtime_ns)
         elif isinstance(audio, bytes):
             audio = hashlib.sha256(audio).hexdigest()

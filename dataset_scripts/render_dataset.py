@@ -16,9 +16,11 @@ from dataset_scripts.build import build_config
 from dataset_scripts.cards import check_card
 from dataset_scripts.clips import Clip, digest
 from dataset_scripts.decode import audio_files
+from dataset_scripts.find_audio import plain_name
 from dataset_scripts.groups import SPLITS
 from dataset_scripts.plan import plan_recipes
 from dataset_scripts.report import REPORT, command_line
+from dataset_scripts.sources.audiocaps import audio_of_video
 
 
 def read_recipes(folder: Path) -> tuple[dict, dict[str, list[dict]]]:
@@ -49,8 +51,9 @@ def clips_of(rows: dict[str, list[dict]], audio_dir: Path) -> list[Clip]:
     clips = {}
     for row in (row for split in SPLITS for row in rows.get(split, ())):
         if row["variant"] == 1:
-            for name in row["render"]["clips"]:
-                clips[name] = Clip(name, "", None, name, audio.get(name) or audio.get(Path(name).stem))
+            for name, start_s in zip(row["render"]["clips"], row["render"]["start_s"], strict=True):
+                file = audio.get(plain_name(name)) or audio.get(plain_name(Path(name).stem))
+                clips[name] = Clip(name, "", None, name, file or audio_of_video(audio, name, start_s))
     if not any(clip.audio for clip in clips.values()):
         raise ValueError(f"--audio_dir {audio_dir}: none of its files is named as a clip, such as {next(iter(clips))}")
     return list(clips.values())

@@ -16,6 +16,7 @@ import soundfile
 
 from dataset_scripts.atomic import file_sha256, write_whole
 from dataset_scripts.compose import SCENE_S
+from dataset_scripts.find_audio import printable
 
 logger = logging.getLogger("teminal")
 REPORT = "build_report.json"
@@ -73,4 +74,4 @@ def command_line() -> str:
     """The command that runs, without the places of folders on this machine."""
     script = f"dataset_scripts/{Path(sys.argv[0]).name}"
     flags = [re.sub(r"(^|=)/.*/", r"\1", flag.rstrip("/")) for flag in sys.argv[1:]]
-    return shlex.join(["python", script, *flags])
+    return printable(shlex.join(["python", script, *flags]))

@@ -6,6 +6,7 @@ Clips are decoded once into a file of event loops, which the workers read from: 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from dataset_scripts.atomic import write_whole
+from dataset_scripts.atomic import file_sha256, write_whole
 from dataset_scripts.clips import Clip, read_clip
 from dataset_scripts.compose import EVENT_SAMPLES, event_loop, render_group
 from dataset_scripts.groups import Group
@@ -33,6 +34,7 @@ LOOP_BYTES = EVENT_SAMPLES * 2
 def start_pool(num_proc: int) -> ProcessPoolExecutor:
     """Worker processes with one thread each, that end when this process does, however it ends."""
     os.environ["OMP_NUM_THREADS"] = "1"
+    num_proc = min(num_proc, 61) if sys.platform == "win32" else num_proc  # as many as Windows can wait for
     return ProcessPoolExecutor(num_proc, multiprocessing.get_context("spawn"), _start_worker)
 
 
@@ -43,13 +45,14 @@ def _start_worker():
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
-def store_loops(clips: list[Clip], file: Path, pool: ProcessPoolExecutor) -> dict[int, str]:
-    """Decode clips into a file of (clips, EVENT_SAMPLES) fp16 loops: index -> reason of those that cannot be used."""
+def store_loops(clips: list[Clip], which: list[int], file: Path, pool: ProcessPoolExecutor) -> dict[int, str]:
+    """Decode some clips into a file of (clips, EVENT_SAMPLES) fp16 loops, of which the others stay empty: index ->
+    reason of those that cannot be used."""
     with open(file, "wb") as out:
         out.truncate(len(clips) * LOOP_BYTES)
-    reasons = pool.map(partial(_store_loop, file), range(len(clips)), clips, chunksize=8)
-    bar = tqdm(reasons, total=len(clips), desc="decode", unit="clip")
-    return {index: reason for index, reason in enumerate(bar) if reason}
+    reasons = pool.map(partial(_store_loop, file), which, [clips[index] for index in which], chunksize=8)
+    bar = tqdm(reasons, total=len(which), desc="decode", unit="clip")
+    return {index: reason for index, reason in zip(which, bar, strict=True) if reason}
 
 
 def _store_loop(file: Path, index: int, clip: Clip) -> str | None:
@@ -93,6 +96,20 @@ def _drain(pending: set, bar: tqdm, until: str) -> set:
     return pending
 
 
+def hash_file(shard: Path) -> Path:
+    """Where the hash of a shard is noted until the build is finished."""
+    return shard.with_name(f".{shard.name}.sha256")
+
+
+def remove_damaged(folder: Path, pool: ProcessPoolExecutor) -> None:
+    """Delete the shards of an unfinished build that are not as they were written."""
+    shards = sorted(folder.glob("*.parquet"))
+    for shard, sha256 in zip(shards, pool.map(file_sha256, shards), strict=True):
+        noted = hash_file(shard)
+        if not noted.is_file() or noted.read_text() != sha256:
+            shard.unlink()
+
+
 def _write_shard(path: Path, groups: list[tuple[Group, list[dict]]], loops_file: Path | None) -> int:
     schema = row_features(includes_audio=loops_file is not None).arrow_schema
 
@@ -106,6 +123,7 @@ def _write_shard(path: Path, groups: list[tuple[Group, list[dict]]], loops_file:
                     audio = _compose(group, loops_file) if loops_file else [{}] * len(variants)
                     rows += [sound | row for sound, row in zip(audio, variants, strict=True)]
                 writer.write_table(pa.Table.from_pylist(rows, schema))
+        write_whole(hash_file(path), lambda beside: beside.write_text(file_sha256(file)))
 
     write_whole(path, write)
     return len(VARIANTS) * len(groups)

@@ -52,7 +52,7 @@ def write_sample(swaps: list[dict[str, str]], sample_file: Path, n_samples: int,
 
 
 def print_precision(sample_file: Path) -> None:
-    verdicts = [row["verdict"] for row in read_table(sample_file, MARKED[:3])]
+    verdicts = [row["verdict"].strip() for row in read_table(sample_file, MARKED[:3])]
     if set(verdicts) - {"right", "wrong"}:
         raise ValueError(f"--sample_file {sample_file}: mark every verdict `right` or `wrong`")
     share, low, high = precision(verdicts)

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -24,8 +23,10 @@ from accelerate import PartialState
 from tqdm import tqdm
 from transformers import ClapProcessor
 
+from dataset_scripts.atomic import write_whole
 from dataset_scripts.compose import SAMPLING_RATE
-from dataset_scripts.decode import AUDIO_SUFFIXES, read_audio
+from dataset_scripts.decode import read_audio
+from dataset_scripts.find_audio import AUDIO_SUFFIXES, find_audio, printable
 from eval.encoder import embed_waveforms, load_clap
 from modeling_teminal import TeminalModel
 
@@ -51,13 +52,6 @@ def job_folder(args: argparse.Namespace, model: TeminalModel, processor: ClapPro
     return args.output_file.with_name(f"{args.output_file.name}.{digest.hexdigest()[:12]}.parts")
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside `path` and rename, so that a file of this name is always whole."""
-    beside = path.with_name(f"{os.getpid()}-{path.name}")
-    write(beside)
-    beside.replace(path)
-
-
 def embed_part(model: TeminalModel, processor: ClapProcessor, paths: list[Path], batch_size: int, bar: tqdm):
     """Embed files, reading ahead by one batch.
 
@@ -80,11 +74,21 @@ def embed_part(model: TeminalModel, processor: ClapProcessor, paths: list[Path],
 
 
 def as_table(names: list[str], embeds: np.ndarray, errors: list[str | None]) -> pa.Table:
-    """`path`, `embedding` (null for a faulty file) and `error` (null for a sound one)."""
+    """`path`, see [`printable`], `embedding` (null for a faulty file) and `error` (null for a sound one)."""
     rows = pa.FixedSizeListArray.from_arrays(embeds.ravel(), embeds.shape[1])
     row_of = np.cumsum([error is None for error in errors]) - 1
     chosen = pa.array([None if error else row for row, error in zip(row_of.tolist(), errors, strict=True)], pa.int64())
-    return pa.table({"path": names, "embedding": rows.take(chosen), "error": pa.array(errors, pa.string())})
+    return pa.table(
+        {"path": list(map(printable, names)), "embedding": rows.take(chosen), "error": pa.array(errors, pa.string())}
+    )
+
+
+def is_whole(part: Path, names: list[str]) -> bool:
+    """Whether a part is there and can be read, and is of these files."""
+    try:
+        return pq.read_table(part)["path"].to_pylist() == list(map(printable, names))
+    except (FileNotFoundError, KeyError, pa.ArrowInvalid):
+        return False
 
 
 def write_output(output_file: Path, parts: list[Path]) -> None:
@@ -98,8 +102,13 @@ def write_output(output_file: Path, parts: list[Path]) -> None:
     else:
         embedding = table["embedding"].combine_chunks()
         embedding = embedding.flatten().to_numpy().reshape(-1, embedding.type.list_size)
-        write_whole(output_file, partial(np.savez, path=table["path"].to_pylist(), embedding=embedding))
-    print(f"{len(table)} embeddings in {output_file}, {len(faulty)} files skipped")
+
+        def write(beside):
+            with open(beside, "wb") as file:  # else NumPy adds a suffix
+                np.savez(file, path=table["path"].to_pylist(), embedding=embedding)
+
+        write_whole(output_file, write)
+    print(f"{len(table)} embeddings in {printable(str(output_file))}, {len(faulty)} files skipped")
 
 
 def parse_args() -> argparse.Namespace:
@@ -118,6 +127,8 @@ def main() -> None:
         sys.exit(f"embed.py: error: {error}")
     except KeyboardInterrupt:
         sys.exit("embed.py: interrupted; the same command goes on from here")
+    except OSError as error:  # says nothing about the audio, which is read again next time
+        sys.exit(f"embed.py: error: {error}; the same command goes on from here")
 
 
 def embed_folder(args: argparse.Namespace) -> None:
@@ -129,10 +140,12 @@ def embed_folder(args: argparse.Namespace) -> None:
             raise ValueError(f"--per_device_eval_batch_size {args.per_device_eval_batch_size}: must be at least 1")
         if not args.audio_dir.is_dir():
             raise ValueError(f"--audio_dir {args.audio_dir}: no such folder")
-        found = (path for path in args.audio_dir.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
-        files = sorted(path.relative_to(args.audio_dir).as_posix() for path in found if not path.is_dir())
+        found = find_audio(args.audio_dir)
+        files = sorted(path.relative_to(args.audio_dir).as_posix() for path in found.files)
+        left_out = found.describe_left_out()
         if not files:
-            raise ValueError(f"--audio_dir {args.audio_dir}: no audio in it ({', '.join(AUDIO_SUFFIXES)})")
+            there = f"only {left_out}" if left_out else f"({', '.join(AUDIO_SUFFIXES)})"
+            raise ValueError(f"--audio_dir {args.audio_dir}: no audio in it, {there}")
         model, processor = load_clap(args.model_name_or_path)
         folder = job_folder(args, model, processor, files)
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +155,7 @@ def embed_folder(args: argparse.Namespace) -> None:
     model.to(state.device)
     slices = [files[start : start + PART_SIZE] for start in range(0, len(files), PART_SIZE)]
     parts = {folder / f"{index:06d}.parquet": names for index, names in enumerate(slices)}
-    todo = {part: names for part, names in parts.items() if not part.exists()}
+    todo = {part: names for part, names in parts.items() if not is_whole(part, names)}
     state.wait_for_everyone()  # all have the same list before the first part is written
     mine = list(todo.items())[state.process_index :: state.num_processes]
     total = sum(len(names) for _, names in mine)
@@ -154,6 +167,8 @@ def embed_folder(args: argparse.Namespace) -> None:
     state.wait_for_everyone()
     if state.is_main_process:
         write_output(args.output_file, list(parts))
+        if left_out:
+            print(f"left out: {left_out}")
         shutil.rmtree(folder)
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from dataset_scripts.clips import Clip
+from dataset_scripts.find_audio import ALL_SUFFIXES
+from dataset_scripts.labels import clean_labels
 from dataset_scripts.sources import load_source, require_folder, select_folds, source_names, taken_options
 from dataset_scripts.table import file_in, read_table
 from eval.classification import accuracy_figures, map_figures
@@ -36,7 +38,10 @@ def parse_args() -> argparse.Namespace:
 
 
 def load_fsd50k(labels_file: str | None, audio_dir: str | None) -> list[Clip]:
-    """Clips whose label is the table's: several, separated by commas (Fonseca et al., TASLP 2022)."""
+    """Clips whose label is the table's: several, separated by commas (Fonseca et al., TASLP 2022).
+
+    FSDKaggle's tables, whose fname has its suffix, are read as well.
+    """
     hint = "get FSD50K from zenodo.org/records/4060432"
     if not labels_file:
         raise ValueError(f"--labels_file is missing: the table eval.csv; {hint}")
@@ -44,10 +49,14 @@ def load_fsd50k(labels_file: str | None, audio_dir: str | None) -> list[Clip]:
     rows = read_table(Path(labels_file), ("fname", "labels"))
     clips = {}
     for number, row in enumerate(rows, start=1):
-        name, labels = row["fname"], [label.strip() for label in row["labels"].split(",")]
+        name, labels = row["fname"].strip(), [label.strip() for label in row["labels"].split(",")]
         if not all(labels):
             raise ValueError(f"--labels_file {labels_file}: row {number} has an empty label: {row['labels']!r}")
-        clips[name] = Clip(name, ",".join(labels), None, "", file_in(folder, f"{name}.wav"))
+        if not row.get("mids", "/").startswith("/"):
+            raise ValueError(f"--labels_file {labels_file}: row {number}: {row['mids']!r} is no mid; quote its labels")
+        file = name if name.lower().endswith(ALL_SUFFIXES) else f"{name}.wav"
+        clips[name] = Clip(name, ",".join(labels), None, "", file_in(folder, file))
+    clean_labels(f"--labels_file {labels_file}", [label for clip in clips.values() for label in clip.label.split(",")])
     if len(clips) < len(rows):
         raise ValueError(f"--labels_file {labels_file}: {len(rows) - len(clips)} of its rows repeat an fname")
     return list(clips.values())

@@ -10,12 +10,12 @@ import argparse
 import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from dataset_scripts.clips import Clip
 from dataset_scripts.groups import SPLITS
+from dataset_scripts.hub_rows import audio_of, captions_of, load_hub_dataset, with_undecoded_audio
 from dataset_scripts.sources import load_source
 from dataset_scripts.table import check_columns
 from eval.evaluation import Evaluation, evaluation_parser, run_evaluation
@@ -58,34 +58,24 @@ def captioned_clips(args: argparse.Namespace) -> list[Clip]:
 
 
 def _from_hub(dataset_name: str, split: str) -> list[Clip]:
-    from datasets import Audio, load_dataset
-    from datasets.exceptions import DatasetsError
-
     origin = f"--dataset_name {dataset_name}"
-    try:
-        dataset = load_dataset(dataset_name, split=split)
-    except (DatasetsError, OSError, ValueError) as error:
-        raise ValueError(f"{origin}: {error}") from error
+    dataset = load_hub_dataset(origin, dataset_name, split)
     check_columns(origin, dataset.column_names, ("audio", "caption"))
-    return group_rows(origin, dataset.cast_column("audio", Audio(decode=False)))
+    return group_rows(origin, with_undecoded_audio(origin, dataset).select_columns(["audio", "caption"]))
 
 
 def group_rows(origin: str, rows: Iterable[dict]) -> list[Clip]:
     """Rows with `audio` (its bytes or path) and `caption` (text, or several) -> clips, one for each distinct audio.
 
     Raises:
-        ValueError: a caption is empty.
+        ValueError: a caption is empty or no text.
     """
     clips = {}
     for number, row in enumerate(rows, start=1):
-        captions = (row["caption"],) if isinstance(row["caption"], str) else tuple(row["caption"] or ())
-        if not captions or not all(caption and caption.strip() for caption in captions):
-            raise ValueError(f"{origin}: row {number} has an empty caption: drop the row or write one")
-        audio = row["audio"] or {"bytes": None, "path": None}
-        content = audio["bytes"] or (audio["path"] and Path(audio["path"]))
+        said, content = captions_of(f"{origin}: row {number}", row["caption"]), audio_of(row["audio"])
         key = hashlib.sha256(content).digest() if isinstance(content, bytes) else content or number
         known = clips.get(key) or Clip(f"row {number}", "", None, "", content)
-        clips[key] = replace(known, captions=known.captions + captions)
+        clips[key] = replace(known, captions=known.captions + said)
     return list(clips.values())
 
 

@@ -25,7 +25,7 @@ from eval.tables import write_tables
 from eval.zste_audio import BankAudio
 from eval.zste_dataset import DatasetAudio, load_scenes
 from eval.zste_questions import Example
-from eval.zste_scenes import build_examples
+from eval.zste_scenes import build_examples, drawn_clips
 
 
 def parse_args() -> argparse.Namespace:
@@ -47,7 +47,8 @@ def prepare_scenes(args: argparse.Namespace) -> tuple[list[Example], BankAudio |
             raise ValueError("--zste_dataset brings its own scenes: drop it, or --esc50_dir and --dataset_name")
         examples, audio = load_scenes(args.zste_dataset, args.seed)
         return examples, audio, {"zste_dataset": args.zste_dataset, "n_scenes": len(audio.rows)}
-    bank = build_bank(load_clips(args.source, args.folds, esc50_dir=args.esc50_dir, dataset_name=args.dataset_name))
+    clips = load_clips(args.source, args.folds, esc50_dir=args.esc50_dir, dataset_name=args.dataset_name)
+    bank = build_bank(clips, lambda bank: drawn_clips(bank, args.n_scenes, args.seed))
     about = {name: getattr(args, name) for name in ("source", "esc50_dir", "dataset_name", "folds", "n_scenes")}
     about |= {"n_clips": len(bank.clips), "skipped": bank.skipped}
     return build_examples(bank, args.n_scenes, args.seed), BankAudio(bank), about

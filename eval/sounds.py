@@ -66,13 +66,13 @@ def check_sounds(clips: list[Clip]) -> Sounds:
 
 def _check(clip: Clip) -> tuple[str, str]:
     """The clip's key and what is wrong with it, one of them ""."""
-    try:
-        read_clip(clip)
-    except ValueError as error:
-        return "", str(error)
-    if isinstance(clip.audio, tuple):
+    if clip.is_generated:  # never faulty
         content = repr(clip.audio)
     else:
+        try:
+            read_clip(clip)
+        except ValueError as error:
+            return "", str(error)
         content = hashlib.sha256(clip.audio).hexdigest() if isinstance(clip.audio, bytes) else file_sha256(clip.audio)
     return hashlib.sha256(f"{content} {READ_AS}".encode()).hexdigest(), ""
 

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from datasets import Audio, Dataset, load_dataset
+from datasets import Dataset, load_dataset
 from datasets.exceptions import DatasetsError
 
 from dataset_scripts.captions import HELD_OUT
 from dataset_scripts.compose import EVENT_S, EVENT_SAMPLES
 from dataset_scripts.decode import read_audio
+from dataset_scripts.hub_rows import with_undecoded_audio
+from dataset_scripts.rows import row_features
 from dataset_scripts.scenes import VARIANTS, Scene
 from eval.zste_audio import AudioSpec, in_silence
 from eval.zste_questions import Example, SceneGroup, three_examples, two_sound_examples
@@ -60,6 +62,27 @@ class DatasetAudio:
         return row["audio"]["bytes"]
 
 
+def _typed_rows(flag: str, dataset: Dataset) -> list[dict]:
+    """Rows whose columns are of the types that the builder writes, and never null.
+
+    Raises:
+        ValueError: they are not; naming the column or the row.
+    """
+    expected = row_features(includes_audio=True)
+    for name in dataset.column_names:
+        try:
+            dataset = dataset.cast_column(name, expected[name])
+        except (ValueError, TypeError, NotImplementedError) as error:
+            found = dataset.features[name]
+            raise ValueError(f"{flag}: its column {name} is {found}, expected is {expected[name]}") from error
+    rows = dataset.to_list()
+    for number, row in enumerate(rows, start=1):
+        for name, value in row.items():
+            if value is None or value == []:
+                raise ValueError(f"{flag}: row {number} has no {name}: build the scenes again")
+    return rows
+
+
 def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAudio]:
     """All examples of the test split of `zste`, and its audio.
 
@@ -84,8 +107,8 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
     if missing := [name for name in NEEDED if name not in dataset.column_names]:
         cure = "; render it first, see render_dataset.py" if "audio" in missing else ""
         raise ValueError(f"{flag}: no column {', '.join(missing)}{cure}")
-    dataset = dataset.cast_column("audio", Audio(decode=False))
-    about = dataset.select_columns([name for name in NEEDED if name != "audio"]).to_list()
+    dataset = with_undecoded_audio(flag, dataset)
+    about = _typed_rows(flag, dataset.select_columns([name for name in NEEDED if name != "audio"]))
     rows: dict[str, dict[str, int]] = {}
     for number, row in enumerate(about):
         rows.setdefault(row["group_id"], {})[VARIANTS[row["variant"]]] = number

@@ -42,6 +42,19 @@ def draw_groups(
     return groups
 
 
+def draw_scenes(bank: ClipBank, n_scenes: int, seed: int) -> tuple[list, list[SceneGroup]]:
+    """What [`draw_clips`] and [`draw_groups`] give for `n_scenes` each."""
+    rng, rng_of_more = np.random.default_rng([seed, 7]), np.random.default_rng([seed, 13])
+    clips = draw_clips(bank, n_scenes, rng)
+    return clips, draw_groups(bank, n_scenes, rng, rng_of_more)
+
+
+def drawn_clips(bank: ClipBank, n_scenes: int, seed: int) -> set[int]:
+    """Which clips the scenes are made of."""
+    clips, groups = draw_scenes(bank, n_scenes, seed)
+    return {clip for recorded, _, _ in clips for clip in recorded.clips}.union(*(group.clips for group in groups))
+
+
 def build_examples(bank: ClipBank, n_scenes: int, seed: int) -> list[Example]:
     """All examples of all tasks; example i of each sub-task but 1A and 1B is of composition group i.
 
@@ -54,8 +67,6 @@ def build_examples(bank: ClipBank, n_scenes: int, seed: int) -> list[Example]:
         raise ValueError(f"--n_scenes {n_scenes}: at least 1 is needed")
     if len(bank.classes) < 3:
         raise ValueError(f"test clips of {', '.join(bank.classes)} only: ZSTE needs three classes, take more folds")
-    rng, rng_of_more = np.random.default_rng([seed, 7]), np.random.default_rng([seed, 13])
-    clips = draw_clips(bank, n_scenes, rng)
-    groups = draw_groups(bank, n_scenes, rng, rng_of_more)
+    clips, groups = draw_scenes(bank, n_scenes, seed)
     unseen_pairs = set(split_pairs(bank.classes)[1])
     return two_sound_examples(clips, groups, bank.classes, unseen_pairs) + three_examples(groups, unseen_pairs)

@@ -110,8 +110,11 @@ def test_recipes_of_the_audio_at_hand(tables, audio_dir, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("youtube_id,start_time,caption\nabcdefghijk,0, \n", "row 1 is damaged"),
-        ("youtube_id,start_time,caption\nabcdefghijk,soon,A dog\n", "row 1 is damaged"),
+        ("youtube_id,start_time,caption\nabcdefghijk,0, \n", "line 2 is damaged: caption is ' ', expected is text"),
+        (
+            "youtube_id,start_time,caption\nabcdefghijk,soon,A dog\n",
+            "line 2 is damaged: start_time is 'soon'",
+        ),
         ("youtube_id,start_time,caption\n../../x,0,A dog\n", "'../../x' is no YouTube id"),
         ("youtube_id,caption\nabcdefghijk,A dog\n", "no column start_time"),
         ("youtube_id,start_time,caption\n", "the table has no rows"),

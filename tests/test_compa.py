@@ -135,7 +135,7 @@ def test_a_real_checkpoint(order, tiny_clap, tmp_path):
     ("old", "new", "message"),
     [
         ("reversed_pair_file", "other_file", "no column reversed_pair_file"),
-        ("tone 4 then 3", " ", "row 2 is damaged"),
+        ("tone 4 then 3", " ", "line 3 is damaged: reversed_pair_caption is"),
         ("b2.wav", "../b2.wav", "leads out of"),
         (".wav", "", "none of 8 clips can be read"),
         ("1.wav", "9.wav", "no row of .* has both of its files"),

@@ -1,7 +1,9 @@
+import re
+
 import numpy as np
 import pytest
 
-from dataset_scripts.clauses import as_participles
+from dataset_scripts.clauses import VERBS, as_participles, participle, third_person
 from dataset_scripts.natural_captions import NATURAL_TRAINING, as_clause, has_order, say_naturally
 
 
@@ -109,3 +111,25 @@ def test_captions_with_an_order_are_known(caption, ordered):
 )
 def test_finite_verbs_become_participles(clause, participles):
     assert as_participles(clause) == participles
+
+
+def test_final_consonants_are_doubled_where_english_doubles_them():
+    """After one vowel letter in a verb of one syllable, and where the last one is stressed, as in lemminflect."""
+    doubled = {"emit", "occur"}
+    doubled |= {verb for verb in VERBS.split() if re.fullmatch(r"(qu|[^aeiou])*[aeiouy][^aeiouwxy]", verb)}
+    assert {"spit", "thud", "whir", "hum", "shut"} <= doubled
+    for verb in VERBS.split():
+        expected = f"{verb}{verb[-1]}ing" if verb in doubled else f"{verb.removesuffix('e')}ing"
+        assert participle(verb) == expected
+
+
+def test_third_persons():
+    forms = {"buzz": "buzzes", "go": "goes", "coo": "coos", "cry": "cries", "play": "plays", "splash": "splashes"}
+    forms |= {"screech": "screeches", "hiss": "hisses", "whir": "whirs", "baa": "baas", "emit": "emits"}
+    assert {verb: third_person(verb) for verb in forms} == forms
+
+
+def test_emitting_spitting_and_thudding():
+    assert as_participles("a machine emits beeps") == "a machine emitting beeps"
+    assert as_participles("someone spits") == "someone spitting"
+    assert as_participles("a bag thuds") == "a bag thudding"

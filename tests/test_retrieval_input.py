@@ -39,7 +39,7 @@ def test_bad_input_is_named(clotho, tmp_path, monkeypatch, arguments, message):
     ("old", "new", "message"),
     [
         ("caption_3", "third", "no column caption_3"),
-        ('"tone 2, said c times"', "", "row 2 is damaged"),
+        ('"tone 2, said c times"', "", "line 3 is damaged: caption_3 is empty"),
         ("clip 2.wav", "../clip 2.wav", "leads out of"),
         ("clip 2.wav", "clip 1.wav", "clip 1.wav is listed twice"),
     ],

@@ -112,7 +112,7 @@ def test_command_line(captions_file, tmp_path):
         ("", "the table has no rows"),
         ("audiocap_id,youtube_id,caption\n1,x,Rain\n", "no column start_time"),
         ("audiocap_id,youtube_id,start_time,caption\n", "the table has no rows"),
-        ("audiocap_id,youtube_id,start_time,caption\n1,x,0,\n", "row 1 is damaged"),
+        ("audiocap_id,youtube_id,start_time,caption\n1,x,0,\n", "line 2 is damaged: caption is empty"),
     ],
 )
 def test_errors_are_one_line(tmp_path, content, message):

@@ -7,11 +7,13 @@ card, and `REDISTRIBUTABLE = False` keeps the audio out of what is published.
 
 import inspect
 import itertools
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 from dataset_scripts.clips import Clip
+from dataset_scripts.find_audio import printable
 
 CREDITS = ("LICENSE", "ATTRIBUTION", "CITATION", "REDISTRIBUTABLE")
 OPTIONS = ("esc50_dir", "audio_dir", "captions_dir", "dataset_name")
@@ -55,11 +57,17 @@ def load_source(source: str, **options: str | None) -> list[Clip]:
     clips = load(**given)
     if not clips:
         raise ValueError(f"--source {source}: there are no clips in {', '.join(given.values())}")
-    clips = sorted(clips, key=lambda clip: clip.name)
+    clips = sorted(map(_printable, clips), key=lambda clip: clip.name)
     for clip, following in itertools.pairwise(clips):
         if clip.name == following.name:
             raise ValueError(f"--source {source}: clip {clip.name} is listed twice")
     return clips
+
+
+def _printable(clip: Clip) -> Clip:
+    """The clip with text alone in what is said of it, where that comes from file names that are not UTF-8."""
+    said = {name: getattr(clip, name) for name in ("name", "label", "recording", "attribution")}
+    return replace(clip, **{name: printable(text) for name, text in said.items()})
 
 
 def load_clips(source: str, folds: list[int], *, folds_flag: str = "--folds", **options: str | None) -> list[Clip]:

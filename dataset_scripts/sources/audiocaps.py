@@ -1,11 +1,14 @@
 """AudioCaps: captions of YouTube clips (Kim et al., NAACL 2019), with the user's own audio where it is at hand."""
 
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
 from dataset_scripts.clips import Clip
 from dataset_scripts.decode import audio_files
+from dataset_scripts.hub_rows import load_hub_dataset, text_rows
 from dataset_scripts.sources import require_folder
-from dataset_scripts.table import check_columns, check_rows, read_table
+from dataset_scripts.table import check_rows, read_table
 
 LICENSE = "mit"
 ATTRIBUTION = "Captions of AudioCaps (C. D. Kim, B. Kim, H. Lee, G. Kim, 2019), MIT; the audio is that of YouTube."
@@ -20,6 +23,7 @@ REDISTRIBUTABLE = False
 WHY_NOT = "AudioCaps audio comes from YouTube and may not be redistributed"
 COLUMNS = ("youtube_id", "start_time", "caption")
 TABLES = {"train": "train.csv", "validation": "val.csv", "test": "test.csv"}
+DURATION_S = 10
 YOUTUBE_ID = re.compile(r"[\w-]{11}")
 
 
@@ -28,7 +32,8 @@ def load(captions_dir: str | None = None, audio_dir: str | None = None, dataset_
 
     Args:
         captions_dir: folder with `train.csv`, `val.csv` and `test.csv`, or some of them.
-        audio_dir: folder with the audio, each file named by its `youtube_id`, with or without a leading "Y".
+        audio_dir: folder with the audio, each file named by its `youtube_id`, with or without a leading "Y", or as
+            [`audio_of_video`] says.
         dataset_name: Hub dataset id with the columns `youtube_id`, `start_time` and `caption`, instead of tables.
     """
     if bool(captions_dir) == bool(dataset_name):
@@ -37,11 +42,13 @@ def load(captions_dir: str | None = None, audio_dir: str | None = None, dataset_
     audio = audio_files(require_folder("--audio_dir", audio_dir, "audio named by youtube_id")) if audio_dir else {}
     clips = {}
     for split, (origin, rows) in tables.items():
-        captions = {}
+        captions, ids = {}, {}
         for row in rows:
             if not YOUTUBE_ID.fullmatch(row["youtube_id"]):
                 raise ValueError(f"{origin}: {row['youtube_id']!r} is no YouTube id")
-            captions.setdefault((row["youtube_id"], int(row["start_time"])), []).append(row["caption"])
+            clip = row["youtube_id"], int(row["start_time"])
+            captions.setdefault(clip, []).append(row["caption"])
+            ids.setdefault(clip, []).append(str(row.get("audiocap_id", "")))
         for (youtube_id, start_s), said in captions.items():
             if youtube_id in clips:
                 raise ValueError(f"{origin}: {youtube_id} occurs with two start times or in two splits")
@@ -50,16 +57,38 @@ def load(captions_dir: str | None = None, audio_dir: str | None = None, dataset_
                 "",
                 None,
                 youtube_id,
-                audio.get(youtube_id),
+                audio_of_video(audio, youtube_id, start_s, ids[youtube_id, start_s]),
                 captions=tuple(said),
                 split=split,
                 start_s=start_s,
                 license=LICENSE,
                 attribution=f"youtu.be/{youtube_id} from {start_s} s, captions of AudioCaps",
             )
-    if audio_dir and not any(clip.audio for clip in clips.values()):
-        raise ValueError(f"--audio_dir {audio_dir}: no file is named by a youtube_id of the tables")
+    if audio and not any(clip.audio for clip in clips.values()):
+        example = next(iter(audio.values())).name
+        raise ValueError(
+            f"--audio_dir {audio_dir}: no file is named by a youtube_id of the tables, nor as ID_START, ID_START_END "
+            f"or by an audiocap_id; rename them, such as {example} to {next(iter(clips))}.wav"
+        )
+    if audio_dir and not audio:
+        raise ValueError(f"--audio_dir {audio_dir}: there is no audio in it")
     return list(clips.values())
+
+
+def audio_of_video(
+    audio: dict[str, Path], youtube_id: str, start_s: int, audiocap_ids: Iterable[str] = ()
+) -> Path | None:
+    """The file of a clip under the names that download scripts give: the id of the video, with or without the start
+    and end of the clip in seconds or milliseconds, or an `audiocap_id`.
+
+    Args:
+        audio: [`audio_files`] of a folder.
+    """
+    names = [youtube_id]
+    for scale, digits in ((1, ""), (1, ".0"), (1, ".000"), (1000, "")):
+        start, end = f"{start_s * scale}{digits}", f"{(start_s + DURATION_S) * scale}{digits}"
+        names += [f"{youtube_id}_{start}", f"{youtube_id}_{start}_{end}", f"Y{youtube_id}_{start}_{end}"]
+    return next((audio[name] for name in [*names, *audiocap_ids] if name in audio), None)
 
 
 def _from_folder(captions_dir: str) -> dict:
@@ -71,17 +100,13 @@ def _from_folder(captions_dir: str) -> dict:
 
 
 def _from_hub(dataset_name: str) -> dict:
-    from datasets import load_dataset
-    from datasets.exceptions import DatasetsError
-
     origin = f"--dataset_name {dataset_name}"
-    try:
-        dataset = load_dataset(dataset_name)
-    except (DatasetsError, OSError, ValueError) as error:
-        raise ValueError(f"{origin}: {error}") from error
-    for split in dataset.values():
-        check_columns(origin, split.column_names, COLUMNS)
-    tables = {name: list(dataset[name].select_columns(list(COLUMNS))) for name in TABLES if name in dataset}
-    for rows in tables.values():
-        check_rows(origin, rows, COLUMNS, whole=("start_time",))
-    return {name: (origin, rows) for name, rows in tables.items()}
+    dataset, tables = load_hub_dataset(origin, dataset_name), {}
+    for split in TABLES:
+        if split in dataset:
+            rows = text_rows(origin, dataset[split], COLUMNS, optional=("audiocap_id",))
+            check_rows(f"{origin}, {split}", rows, COLUMNS, whole=("start_time",))
+            tables[split] = origin, rows
+    if not tables:
+        raise ValueError(f"{origin}: it has {', '.join(dataset)}, expected are splits of {', '.join(TABLES)}")
+    return tables

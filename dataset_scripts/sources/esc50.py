@@ -1,10 +1,10 @@
 """ESC-50 in its official folder layout, or a Hub dataset with the same columns (K. J. Piczak, ACM MM 2015)."""
 
-from pathlib import Path
-
 from dataset_scripts.clips import Clip
+from dataset_scripts.hub_rows import audio_of, load_hub_dataset, text_rows, with_undecoded_audio
+from dataset_scripts.labels import clean_labels
 from dataset_scripts.sources import require_folder
-from dataset_scripts.table import check_columns, check_rows, file_in, read_table
+from dataset_scripts.table import check_rows, file_in, read_table
 
 LICENSE = "cc-by-nc-3.0"
 ATTRIBUTION = (
@@ -39,36 +39,30 @@ def load(esc50_dir: str | None = None, dataset_name: str | None = None) -> list[
     rows = read_table(table, COLUMNS, whole=("fold",))
     if not (root / "audio").is_dir():
         raise FileNotFoundError(f"--esc50_dir {root}: audio/ is missing; point at the official ESC-50 folder")
-    return _clips(rows, [file_in(root / "audio", row["filename"]) for row in rows])
+    return _clips(table, rows, [file_in(root / "audio", row["filename"]) for row in rows])
 
 
 def _from_hub(dataset_name: str) -> list[Clip]:
-    from datasets import Audio, load_dataset
-    from datasets.exceptions import DatasetsError
-
-    try:
-        dataset = load_dataset(dataset_name, split="train")
-    except (DatasetsError, OSError, ValueError) as error:
-        raise ValueError(f"--dataset_name {dataset_name}: {error}") from error
-    check_columns(f"--dataset_name {dataset_name}", dataset.column_names, (*COLUMNS, "audio"))
-    rows = list(dataset.remove_columns("audio"))
-    check_rows(f"--dataset_name {dataset_name}", rows, COLUMNS, whole=("fold",))
-    dataset = dataset.cast_column("audio", Audio(decode=False))
-    audio = [item["bytes"] or Path(item["path"]) for item in dataset["audio"]]
-    return _clips(rows, audio)
+    origin = f"--dataset_name {dataset_name}"
+    dataset = load_hub_dataset(origin, dataset_name, "train")
+    rows = text_rows(origin, dataset, COLUMNS, optional=("esc10",))
+    check_rows(origin, rows, COLUMNS, whole=("fold",), ids=("src_file",))
+    audio = with_undecoded_audio(origin, dataset).select_columns("audio")
+    return _clips(origin, rows, [audio_of(row["audio"]) for row in audio])
 
 
-def _clips(rows: list[dict], audio: list) -> list[Clip]:
+def _clips(origin, rows: list[dict], audio: list) -> list[Clip]:
+    labels = clean_labels(origin, [row["category"] for row in rows])
     return [
         Clip(
             row["filename"],
-            row["category"],
+            label,
             int(row["fold"]),
-            str(row["src_file"]),
+            str(row["src_file"]).strip(),
             content,
             DURATION_S - 0.1,
             license="cc-by-3.0" if str(row.get("esc10")) == "True" else LICENSE,
             attribution=f"freesound.org recording {row['src_file']}, in ESC-50 (K. J. Piczak, 2015)",
         )
-        for row, content in zip(rows, audio, strict=True)
+        for row, label, content in zip(rows, labels, audio, strict=True)
     ]

@@ -1,6 +1,7 @@
 """UrbanSound8K in its official folder layout (J. Salamon, C. Jacoby, J. P. Bello, ACM MM 2014)."""
 
 from dataset_scripts.clips import Clip
+from dataset_scripts.labels import clean_labels
 from dataset_scripts.sources import require_folder
 from dataset_scripts.table import file_in, read_table
 
@@ -11,14 +12,18 @@ REDISTRIBUTABLE = True
 
 
 def load(audio_dir: str | None = None) -> list[Clip]:
-    """The clips of the folder with `metadata/UrbanSound8K.csv` and `audio/fold1` to `audio/fold10`."""
+    """The clips of the folder with `metadata/UrbanSound8K.csv` and `audio/fold1` to `audio/fold10`, or of Kaggle's,
+    which has the table and the folds side by side."""
     root = require_folder("--audio_dir", audio_dir, "get UrbanSound8K from urbansounddataset.weebly.com")
     table = root / "metadata" / "UrbanSound8K.csv"
+    if not table.is_file() and (root / table.name).is_file():
+        table = root / table.name
+    folds = root if (root / "fold1").is_dir() else root / "audio"
     rows = read_table(table, ("slice_file_name", "fsID", "fold", "class"), whole=("fold",))
     clips = []
-    for row in rows:
-        name, recording, fold = row["slice_file_name"], row["fsID"], int(row["fold"])
-        audio = file_in(root / "audio" / f"fold{fold}", name)
+    for row, label in zip(rows, clean_labels(table, [row["class"] for row in rows]), strict=True):
+        name, recording, fold = row["slice_file_name"], row["fsID"].strip(), int(row["fold"])
+        audio = file_in(folds / f"fold{fold}", name)
         credit = f"freesound.org recording {recording}, in UrbanSound8K"
-        clips.append(Clip(name, row["class"], fold, recording, audio, license=LICENSE, attribution=credit))
+        clips.append(Clip(name, label, fold, recording, audio, license=LICENSE, attribution=credit))
     return clips

@@ -1,0 +1,153 @@
+"""What is kept between runs is made again where it is damaged, whichever file of it; what the system refuses is not
+remembered."""
+
+import errno
+import json
+import os
+
+import numpy as np
+import pytest
+import soundfile
+
+from dataset_scripts import atomic, bank, decode, shards
+from dataset_scripts.atomic import read_json, to_disk, write_whole
+from dataset_scripts.bank import build_bank
+from dataset_scripts.clips import Clip
+from dataset_scripts.synthetic import synthesise
+from eval import sounds
+from eval.sounds import check_sounds as check
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """Clips of two classes, files of their own."""
+    found = []
+    for number, label in enumerate(("siren", "wind")):
+        path = tmp_path / f"{number}.wav"
+        soundfile.write(path, synthesise(label, number, 16_000), 16_000)
+        found.append(Clip(path.name, label, 1, path.name, path))
+    return found
+
+
+@pytest.fixture
+def banks(tmp_path, monkeypatch):
+    folder = tmp_path / "banks"
+    folder.mkdir()
+    monkeypatch.setattr(bank, "cached_assets_path", lambda *_, **__: folder)
+    return folder
+
+
+@pytest.mark.parametrize("suffix", [".json", ".f16"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"skipped": {"0.wav": "gone"}, "sha256": "0"}'])
+def test_a_damaged_bank_is_made_again(clips, banks, suffix, content):
+    before = build_bank(clips)
+    loops = np.array(before.loops)
+    [file] = banks.glob(f"*{suffix}")
+    file.write_bytes(content)
+    after = build_bank(clips)
+    assert np.array_equal(after.loops, loops)
+    assert after.sha256 == before.sha256
+    assert not after.skipped
+
+
+def test_a_bank_whose_json_is_of_other_clips_is_made_again(clips, banks):
+    build_bank(clips)
+    [about] = banks.glob("*.json")
+    about.write_text(json.dumps({**json.loads(about.read_text()), "skipped": {"0.wav": "silent audio"}}))
+    assert len(build_bank([*clips, *clips[1:]]).clips) == 3
+    assert build_bank(clips).skipped == {}
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_what_the_system_refuses_is_no_fault_of_the_clip(clips, banks, monkeypatch, code):
+    def refuse(*_, **__):
+        raise OSError(code, os.strerror(code), str(clips[0].audio))
+
+    class Refused:
+        def __init__(self, *_):
+            raise soundfile.LibsndfileError(2)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(soundfile, "SoundFile", Refused)
+        patch.setattr("builtins.open", refuse)
+        with pytest.raises(OSError, match=os.strerror(code)):
+            decode.read_audio(clips[0].audio)
+    with monkeypatch.context() as patch:
+        for module in (bank, shards, sounds):
+            patch.setattr(module, "read_clip", refuse)
+        for work in (lambda: build_bank(clips), lambda: shards._store_loop(banks, 0, clips[0]), lambda: check(clips)):
+            with pytest.raises(OSError, match=os.strerror(code)):
+                work()
+    assert not list(banks.iterdir())
+    assert build_bank(clips).skipped == {}  # repaired
+
+
+def test_too_little_memory_is_no_fault_of_the_clip(clips, monkeypatch):
+    def refuse(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(decode, "_read_with_libsndfile", refuse)
+    with pytest.raises(OSError, match=r"not enough memory to decode it: .*0\.wav"):
+        decode.read_audio(clips[0].audio)
+
+
+def test_what_libsndfile_fails_on_for_once_is_judged_again(clips, monkeypatch):
+    calls = []
+
+    def sometimes(file, max_duration_s, read=decode._read_with_libsndfile):
+        calls.append(file)
+        if len(calls) == 1:
+            raise ValueError("unreadable audio")  # as where another thread has the last file handle
+        return read(file, max_duration_s)
+
+    monkeypatch.setattr(decode, "_read_with_libsndfile", sometimes)
+    assert len(decode.read_audio(clips[0].audio)) == 240_000
+
+
+def test_a_header_that_promises_too_much_is_not_believed(tmp_path):
+    soundfile.write(tmp_path / "x.wav", np.full(48_000, 0.1), 48_000)
+    content = bytearray((tmp_path / "x.wav").read_bytes())
+    content[40:44] = (2**31 - 1).to_bytes(4, "little")
+    (tmp_path / "x.wav").write_bytes(content)
+    assert len(decode.read_audio(tmp_path / "x.wav")) == 48_000
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[1]", b"\xff\xfe"])
+def test_json_that_is_damaged_counts_as_missing(tmp_path, content):
+    if content is not None:
+        (tmp_path / "x.json").write_bytes(content)
+    assert read_json(tmp_path / "x.json") is None
+
+
+def test_json_that_may_not_be_read_does_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.read_bytes", lambda _: (_ for _ in ()).throw(PermissionError("no")))
+    with pytest.raises(PermissionError):
+        read_json(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("error", [OSError(), PermissionError(errno.EACCES, "no"), OSError(errno.EINVAL, "no")])
+def test_systems_that_do_not_sync(tmp_path, monkeypatch, error):
+    def refuse(_):
+        raise error
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    write_whole(tmp_path / "x", lambda file: file.write_text("whole"))
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_file_that_is_not_on_disk_is_not_whole(tmp_path, monkeypatch):
+    def refuse(_):
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    to_disk(tmp_path)
+    with pytest.raises(OSError, match="broken"):
+        write_whole(tmp_path / "x", lambda file: file.write_text("whole"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_file_and_folder_are_synced(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(atomic, "to_disk", lambda path: synced.append((path.name, path.exists())))
+    write_whole(tmp_path / "x", lambda file: file.write_text("whole"))
+    assert synced == [(f".{os.getpid()}-x", True), (tmp_path.name, True)]
