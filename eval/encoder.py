@@ -11,8 +11,8 @@ from transformers import AutoTokenizer, ClapConfig, ClapProcessor
 
 from eval.weights import finite, one_line, require_complete
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel, TeminalProcessor
-from modeling_teminal.modeling_teminal import average_windows
 from modeling_teminal.text_teminal import longest_caption
+from modeling_teminal.windows_teminal import average_windows
 
 NEEDED_FILES = [
     ("config.json",),

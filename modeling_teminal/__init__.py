@@ -1,5 +1,6 @@
 """TeminAL model code: a CLAP checkpoint that also knows the order of sounds."""
 
+from .audio_model_teminal import TeminalAudioModelWithProjection
 from .chunked_loss_teminal import chunked_tnce_loss
 from .configuration_teminal import TeminalConfig
 from .feature_extraction_teminal import TeminalFeatureExtractor
@@ -8,6 +9,7 @@ from .modeling_teminal import TeminalModel
 from .processing_teminal import TeminalProcessor
 
 __all__ = [
+    "TeminalAudioModelWithProjection",
     "TeminalConfig",
     "TeminalFeatureExtractor",
     "TeminalModel",

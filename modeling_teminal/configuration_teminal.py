@@ -2,6 +2,18 @@
 
 from transformers import ClapConfig
 
+# A checkpoint with a temporal head is no CLAP to anyone who leaves the head out. `AutoModel` and `pipeline` refuse it
+# without trust, for they do not know its `model_type`; `ClapModel`, `ClapAudioModel` and
+# `ClapAudioModelWithProjection` go by their own class and would take the towers, with a warning at most. So the saved
+# `audio_config` holds this sentence for a size that all of them need: transformers refuses it and shows it, and older
+# versions can build no tower of it. The size itself stands beside it, where [`TeminalConfig`] finds it.
+# `ClapTextModelWithProjection` reads `text_config` alone, and what it gives is right.
+REFUSAL = (
+    "this checkpoint has a temporal head, which stock CLAP classes leave out: load it with AutoModel.from_pretrained("
+    "..., trust_remote_code=True) or TeminalModel"
+)
+GUARDED, KEPT = "spec_size", "spec_size_with_temporal_head"
+
 
 class TeminalConfig(ClapConfig):
     """Configuration of [`TeminalModel`].
@@ -9,8 +21,8 @@ class TeminalConfig(ClapConfig):
     Args:
         temporal_head (`bool`, defaults to `False`): add a residual head that sees the order of the audio tower's
             time positions. Without it the checkpoint is a plain CLAP and says `model_type: "clap"` when saved, so
-            that stock `ClapModel` loads it; with it, it says `"teminal"`, so that `AutoModel` and `pipeline` refuse
-            it without trust instead of silently giving other embeddings (`ClapModel.from_pretrained` warns only).
+            that stock `ClapModel` loads it; with it, it says `"teminal"`, and stock classes refuse it instead of
+            silently giving other embeddings.
         temporal_positions (`int`, defaults to 8): number of time positions that the head looks at.
 
     All other arguments are those of [`~transformers.ClapConfig`].
@@ -25,6 +37,9 @@ class TeminalConfig(ClapConfig):
     temporal_positions: int = 8
 
     def __post_init__(self, **kwargs):
+        if isinstance(self.audio_config, dict) and KEPT in self.audio_config:
+            self.audio_config = {**self.audio_config, GUARDED: self.audio_config[KEPT]}
+            del self.audio_config[KEPT]
         super().__post_init__(**kwargs)
         audio = self.audio_config
         stages = {"depths": audio.depths, "num_attention_heads": audio.num_attention_heads}
@@ -51,7 +66,9 @@ class TeminalConfig(ClapConfig):
 
     def to_dict(self) -> dict:
         output = super().to_dict()
-        if not self.temporal_head:
+        if self.temporal_head:
+            output["audio_config"] |= {GUARDED: REFUSAL, KEPT: self.audio_config.spec_size}
+        else:
             output["model_type"] = "clap"
             output.pop("temporal_head", None)
             output.pop("temporal_positions", None)

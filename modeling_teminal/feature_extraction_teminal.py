@@ -1,77 +1,104 @@
 """Log-mel features for CLAP in batched torch: the numbers of `ClapFeatureExtractor`, without its random crop."""
 
-import contextlib
-
 import torch
-from torch.nn import functional as F
 from transformers import BatchFeature, ClapFeatureExtractor
 from transformers.utils import logging
 
+from .log_mel_teminal import log_mel
 from .waveform_teminal import as_clips, resample
+from .windows_teminal import cut_windows, fill_window, pad_windows
 
 logger = logging.get_logger(__name__)
 
-CPU_FRAMES, GPU_FRAMES = 128, 2**16  # that are transformed at a time: a CPU is faster on what fits its cache
-
-
-def without_autocast(device_type: str):
-    """Entered on a thread of its own, autocast empties the cache of casts of the thread that trains, so only if on."""
-    on = torch.is_autocast_enabled(device_type)
-    return torch.autocast(device_type, enabled=False) if on else contextlib.nullcontext()
+PADDINGS = ("repeatpad", "repeat", "pad")
+FOR_TOKENIZERS = (None, True, False, "longest", "max_length", "do_not_pad", "longest_first", "only_first")
+# Saved as `truncation`: the stock class takes clips of one window as ever, and of longer ones says that this "is not
+# implemented", where it would crop at random.
+SAVED_TRUNCATION = "windows (trust_remote_code=True)"
 
 
 class TeminalFeatureExtractor(ClapFeatureExtractor):
     """Deterministic CLAP features; one clip's features never depend on the rest of its batch.
 
-    Arguments and saved file are those of [`~transformers.ClapFeatureExtractor`], so that either class loads the
-    other's `preprocessor_config.json`. Audio up to `max_length_s` is repeated and zero-padded as there. Longer audio
-    gives evenly spaced windows, the first at the start and the last at the end, whose embeddings
-    [`TeminalModel`] averages; `truncation="head"` keeps the first window alone.
+    Arguments are those of [`~transformers.ClapFeatureExtractor`], and either class loads the other's
+    `preprocessor_config.json`. Audio up to `max_length_s` is repeated and zero-padded as there. Longer audio gives
+    evenly spaced windows, the first at the start and the last at the end, whose embeddings [`TeminalModel`] averages;
+    the stock class, which would crop it at random, refuses it where it loads what this class saved.
     """
 
     def to_dict(self) -> dict:
         output = super().to_dict()
         output["feature_extractor_type"] = "ClapFeatureExtractor"
+        if self.truncation != "fusion":
+            output["truncation"] = SAVED_TRUNCATION
         return output
 
     def __call__(
         self,
         raw_speech,
         truncation: str | bool | None = None,
-        padding: str | None = None,
+        padding: str | bool | None = None,
+        max_length: int | None = None,
         sampling_rate: int | None = None,
         return_tensors: str | None = None,
         **kwargs,
     ) -> BatchFeature:
-        """Turn waveforms into features, on the device that they are on.
+        """Turn waveforms into features, one row per clip, on the device that they are on.
+
+        Args:
+            raw_speech, truncation, padding, max_length, sampling_rate: see [`~TeminalFeatureExtractor.windows`].
+            return_tensors: accepted for `ClapProcessor`; the features are tensors either way unless `"np"`.
+
+        Returns:
+            `input_features` (B, windows * channels, frames, mel bins) in dB, and `is_longer` (B, 1), False. The rows
+            of clips with fewer windows than the longest end with `ABSENT_DB`, which [`TeminalModel`] leaves out.
+            Without longer audio that is the stock class's (B, channels, frames, mel bins).
+
+        Raises:
+            ValueError: see [`~TeminalFeatureExtractor.windows`].
+        """
+        clips = self.windows(raw_speech, truncation, padding, max_length, sampling_rate)
+        features = pad_windows([clip.flatten(0, 1) for clip in clips])
+        data = {"input_features": features, "is_longer": features.new_zeros((len(features), 1), dtype=torch.bool)}
+        return BatchFeature(data, tensor_type="np" if return_tensors == "np" else None)
+
+    def windows(
+        self,
+        raw_speech,
+        truncation: str | bool | None = None,
+        padding: str | bool | None = None,
+        max_length: int | None = None,
+        sampling_rate: int | None = None,
+    ) -> list[torch.Tensor]:
+        """The features of each clip's windows, (windows, channels, frames, mel bins) in dB.
 
         Args:
             raw_speech: one waveform (samples,), a batch (B, samples) or (B, channels, samples), or a list of
                 waveforms of any lengths, mono or with channels, which are mixed down; NumPy arrays, tensors or lists
                 of floats in [-1, 1], or 16 or 32 bit PCM.
-            truncation: `None` (windows) or `"head"`; `True` and `False`, which `ClapProcessor` hands on for its
-                tokenizer, mean windows too.
-            padding: accepted for `ClapProcessor`, which hands its tokenizer's `padding=True` on; the audio is
-                always repeated and padded as the checkpoint's own `padding` says.
-            sampling_rate: of `raw_speech`, Hz; `None` means the extractor's own. Another is resampled.
-            return_tensors: accepted for `ClapProcessor`; the features are tensors either way unless `"np"`.
-
-        Returns:
-            `input_features` (W, channels, frames, mel bins) in dB and `is_longer` (W, 1), with W windows in all (one
-            per clip up to `max_length_s`), and for longer audio `window_counts` (B,).
+            truncation: which features, and what becomes of longer audio. `"rand_trunc"`: those of unfused
+                checkpoints. `"fusion"`: those of fused ones, four equal channels a window. Either way nothing is
+                random: longer audio gives windows. `"head"`: the first window alone. `None`, or what `ClapProcessor`
+                hands on for its tokenizer: the checkpoint's own, in windows.
+            padding: what becomes of shorter audio: `"repeatpad"`, `"repeat"` or `"pad"`, as in the stock class.
+                `None`, or what `ClapProcessor` hands on for its tokenizer: the checkpoint's own.
+            max_length: samples of a window, at the extractor's own sampling rate. `None`, or a number of tokens, which
+                `ClapProcessor` hands on and is less than one frame: those of `max_length_s`.
+            sampling_rate: of `raw_speech`, Hz; `None` means the extractor's own, with a warning. Another is resampled.
 
         Raises:
-            ValueError: an unknown truncation or sampling rate, or a clip that is empty, not finite or of another type
-                or shape.
+            ValueError: an unknown truncation, padding or sampling rate, or a clip that is empty, not finite or of
+                another type or shape.
         """
-        if truncation not in (None, True, False, "head"):
-            raise ValueError(f'truncation={truncation!r}: use None (averaged windows) or "head"')
+        if truncation not in (*FOR_TOKENIZERS, "rand_trunc", "fusion", "head"):
+            raise ValueError(f'truncation={truncation!r}: use None, "rand_trunc", "fusion" or "head"')
+        if padding not in (*FOR_TOKENIZERS, *PADDINGS):
+            raise ValueError(f"padding={padding!r}: use None or one of {', '.join(PADDINGS)}")
         clips = as_clips(raw_speech)
-        sampling_rate = self.sampling_rate if sampling_rate is None else int(sampling_rate)
-        if sampling_rate < 1:
-            raise ValueError(f"sampling_rate={sampling_rate}: must be at least 1 Hz")
-        if sampling_rate != self.sampling_rate:
-            logger.warning_once(f"audio is resampled from {sampling_rate} Hz to the model's {self.sampling_rate} Hz")
+        sampling_rate = self._checked_rate(sampling_rate)
+        size = max_length if max_length and max_length >= self.fft_window_size else self.nb_max_samples
+        fused = (truncation if truncation in ("rand_trunc", "fusion") else self.truncation) == "fusion"
+        filters = self.mel_filters if fused else self.mel_filters_slaney
 
         together = {}  # clips of one length, but on a CPU one clip: what stays in its cache is faster
         for index, clip in enumerate(clips):
@@ -81,61 +108,54 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
             waveforms = torch.stack([clips[index] for index in indices])
             if sampling_rate != self.sampling_rate:
                 waveforms = resample(waveforms, sampling_rate, self.sampling_rate)
-            windows = self._windows(waveforms, truncation)
-            mel = self._log_mel(windows.flatten(0, 1))
-            for index, clip_features in zip(indices, mel.split(windows.shape[1]), strict=True):
-                features[index] = clip_features
+            if waveforms.shape[1] < size:
+                cut = fill_window(waveforms, size, padding if padding in PADDINGS else self.padding)[:, None]
+            elif truncation == "head":
+                cut = waveforms[:, None, :size]
+            elif fused and waveforms.shape[1] // self.hop_length == size // self.hop_length:
+                cut = waveforms[:, None]  # no frame more: the stock class takes it whole
+            else:
+                cut = cut_windows(waveforms, size)
+            mel = log_mel(cut.flatten(0, 1), filters, self.fft_window_size, self.hop_length)
+            mel = mel.unflatten(0, cut.shape[:2])
+            if not torch.isfinite(mel).all():
+                clip = indices[int((~torch.isfinite(mel)).nonzero()[0, 0])]
+                raise ValueError(f"clip {clip} holds values that are not finite")
+            for index, clip_features in zip(indices, mel.unsqueeze(2), strict=True):
+                features[index] = clip_features.expand(-1, 4 if fused else 1, -1, -1)
+        return features
 
-        counts = [len(clip_features) for clip_features in features]
-        features = torch.cat(features)
-        if not torch.isfinite(features).all():
-            window = int((~torch.isfinite(features)).nonzero()[0, 0])
-            clip = int((torch.tensor(counts).cumsum(0) <= window).sum())
-            raise ValueError(f"clip {clip} holds values that are not finite")
-        channels = 4 if self.truncation == "fusion" else 1
-        features = features[:, None].expand(-1, channels, -1, -1)
+    def pad(self, processed_features, *args, return_tensors: str | None = None, **kwargs) -> BatchFeature:
+        """Make a batch of rows that came from several calls, with different numbers of windows.
 
-        data = {"input_features": features, "is_longer": features.new_zeros((len(features), 1), dtype=torch.bool)}
-        if len(features) != len(counts):
-            data["window_counts"] = torch.tensor(counts, device=features.device)
-        return BatchFeature(data, tensor_type="np" if return_tensors == "np" else None)
+        So `DataCollatorWithPadding(feature_extractor)` and `Trainer(processing_class=feature_extractor)` take short
+        and long clips together. Whatever else a row holds must be of one shape.
 
-    def _windows(self, waveforms: torch.Tensor, truncation: str | bool | None) -> torch.Tensor:
-        """(B, samples) -> (B, windows, `nb_max_samples`)."""
-        size, n_samples = self.nb_max_samples, waveforms.shape[1]
-        if n_samples < size:
-            repeats = {"repeat": -(-size // n_samples), "repeatpad": size // n_samples, "pad": 1}[self.padding]
-            waveforms = waveforms.repeat(1, repeats)[:, :size]
-            return F.pad(waveforms, (0, size - waveforms.shape[1]))[:, None]
-        if truncation == "head":
-            return waveforms[:, None, :size]
-        n_windows = -(-n_samples // size)
-        starts = [round(index * (n_samples - size) / max(1, n_windows - 1)) for index in range(n_windows)]
-        return torch.stack([waveforms[:, start : start + size] for start in starts], dim=1)
+        Args:
+            processed_features: list of B rows, each a dict with `input_features` (windows * channels, frames, mel
+                bins), or the same with a leading 1; anything else goes to the stock class, with all arguments.
+        """
+        first = processed_features[0] if isinstance(processed_features, (list, tuple)) else {}
+        if torch.as_tensor(first.get("input_features", [])).ndim < 3:
+            return super().pad(processed_features, *args, return_tensors=return_tensors, **kwargs)
+        columns = {name: [torch.as_tensor(row[name]) for row in processed_features] for name in first}
+        rows = [features.flatten(0, -3) for features in columns.pop("input_features")]
+        batch = {"input_features": pad_windows(rows)} | {name: torch.stack(rows) for name, rows in columns.items()}
+        return BatchFeature(batch, tensor_type="np" if return_tensors == "np" else None)
 
-    def _log_mel(self, waveform: torch.Tensor) -> torch.Tensor:
-        """(W, samples) -> (W, frames, mel bins), 10 log10 of the mel power, at least -100 dB."""
-        device = waveform.device
-        n_fft = self.fft_window_size
-        filters = self.mel_filters if self.truncation == "fusion" else self.mel_filters_slaney
-        n_bins = int(filters.any(1).nonzero()[0][-1]) + 1
-        # one row for the real and one for the imaginary part of a bin: their squares are summed by the product
-        filters = torch.as_tensor(filters[:n_bins], dtype=torch.float32, device=device).repeat_interleave(2, dim=0)
-        # quiet bands beside loud ones drown in the rounding errors of an fp32 FFT, which the stock one has not either
-        dtype = torch.float32 if device.type == "mps" else torch.float64
-        window = torch.hann_window(n_fft, dtype=dtype, device=device)
-        edge = n_fft // 2  # reflected by hand, for F.pad does it on one thread
-        reflected = waveform[:, 1 : edge + 1].flip(1), waveform, waveform[:, -edge - 1 : -1].flip(1)
-        padded = torch.cat(reflected, dim=1)
-        frames = padded.unfold(1, n_fft, self.hop_length)
-        mel = []
-        n_frames = CPU_FRAMES if device.type == "cpu" else GPU_FRAMES
-        for block in frames.split(max(1, n_frames // len(frames)), dim=1):
-            spectrum = torch.fft.rfft(block * window)[..., :n_bins]
-            power = torch.view_as_real(spectrum).flatten(2).float().square_()
-            with without_autocast(device.type):
-                mel.append(power @ filters)
-        return 10 * torch.cat(mel, dim=1).clamp(min=1e-10).log10()
+    def _checked_rate(self, sampling_rate: int | None) -> int:
+        if sampling_rate is None:
+            logger.warning(
+                f"It is strongly recommended to pass the `sampling_rate` argument to `{type(self).__name__}()`: "
+                f"without it audio is taken to be at {self.sampling_rate} Hz, and its features are wrong if it is not"
+            )
+            return self.sampling_rate
+        sampling_rate = int(sampling_rate)
+        if sampling_rate < 1:
+            raise ValueError(f"sampling_rate={sampling_rate}: must be at least 1 Hz")
+        if sampling_rate != self.sampling_rate:
+            logger.warning_once(f"audio is resampled from {sampling_rate} Hz to the model's {self.sampling_rate} Hz")
+        return sampling_rate
 
 
 TeminalFeatureExtractor.register_for_auto_class()

@@ -1,37 +1,21 @@
-"""CLAP with faster towers, a symmetric loss, window averaging for long audio, and an optional temporal head."""
+"""CLAP with faster towers, a symmetric loss, audio of any length, and an optional temporal head."""
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 from transformers import ClapModel
-from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.clap.modeling_clap import ClapOutput
 from transformers.utils.generic import can_return_tuple
 
+from .audio_model_teminal import AudioEmbedder
 from .audio_teminal import use_fast_layers
 from .configuration_teminal import TeminalConfig
 from .loss_teminal import tnce_loss
-from .temporal_head_teminal import SelfAttention, TemporalHead
+from .temporal_head_teminal import TemporalHead
 from .text_teminal import check_length, use_sdpa
 
 
-def average_windows(embeds: torch.Tensor, window_counts: torch.Tensor) -> torch.Tensor:
-    """Embeddings (W, D) of all windows and (B,) how many each clip has -> (B, D), L2-normalised means.
-
-    Raises:
-        ValueError: the counts do not add up to W.
-    """
-    n_windows, n_clips = embeds.shape[0], window_counts.shape[0]  # `len` would fix both in an exported graph
-    ends = window_counts.cumsum(0)
-    if not torch.compiler.is_compiling() and ends[-1] != n_windows:
-        raise ValueError(f"window_counts adds up to {int(ends[-1])} windows, input_features has {n_windows}")
-    clip = (torch.arange(n_windows, device=embeds.device)[:, None] >= ends).sum(1)
-    summed = embeds.new_zeros(n_clips, embeds.shape[1]).index_add(0, clip, embeds)
-    return F.normalize(summed, dim=-1)
-
-
-class TeminalModel(ClapModel):
+class TeminalModel(AudioEmbedder, ClapModel):
     """[`~transformers.ClapModel`] with the same state-dict keys (plus `temporal_head.*` when configured).
 
     `TeminalModel.from_pretrained("laion/clap-htsat-unfused")` works as it stands.
@@ -48,17 +32,6 @@ class TeminalModel(ClapModel):
         if config.temporal_head:
             self.temporal_head = TemporalHead(config)
             self.post_init()
-
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module):
-        super()._init_weights(module)
-        if isinstance(module, SelfAttention):
-            init.normal_(module.in_proj_weight, std=module.in_proj_weight.shape[1] ** -0.5)
-            init.zeros_(module.in_proj_bias)
-        elif isinstance(module, TemporalHead):
-            init.normal_(module.position_embeddings, std=0.02)
-            init.zeros_(module.output.weight)
-            init.zeros_(module.output.bias)
 
     @can_return_tuple
     def get_text_features(
@@ -87,38 +60,6 @@ class TeminalModel(ClapModel):
         return outputs
 
     @can_return_tuple
-    def get_audio_features(
-        self,
-        input_features: torch.Tensor,
-        is_longer: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        *,
-        window_counts: torch.Tensor | None = None,
-        **kwargs,
-    ) -> BaseModelOutputWithPooling:
-        """Embed audio.
-
-        Args:
-            input_features: (W, channels, frames, mel bins) log-mel windows of B clips, one clip after the other.
-            is_longer: (W, 1) bool, read by fused checkpoints alone.
-            attention_mask: not used, as in [`~transformers.ClapModel`].
-            window_counts: (B,) long, windows per clip, as [`TeminalFeatureExtractor`] gives it for audio longer than
-                one window; the windows' embeddings are averaged. `None`: one window per clip.
-
-        Returns:
-            The tower's output with `.pooler_output` (B, D), L2-normalised.
-        """
-        outputs = self.audio_model(input_features=input_features, is_longer=is_longer, **kwargs, return_dict=True)
-        pooled = outputs.pooler_output
-        if self.config.temporal_head:
-            pooled = pooled + self.temporal_head(outputs.last_hidden_state)
-        embeds = F.normalize(self.audio_projection(pooled), dim=-1)
-        if window_counts is not None:
-            embeds = average_windows(embeds, window_counts)
-        outputs.pooler_output = embeds
-        return outputs
-
-    @can_return_tuple
     def forward(
         self,
         input_ids: torch.LongTensor,
@@ -137,7 +78,7 @@ class TeminalModel(ClapModel):
 
         Args:
             input_ids, attention_mask, position_ids: (T, L) tokenised captions.
-            input_features, is_longer, window_counts: as for [`~TeminalModel.get_audio_features`].
+            input_features, is_longer, window_counts: as for [`~AudioEmbedder.get_audio_features`].
             return_loss: also return the contrastive loss, the mean of audio->text and text->audio; caption n must
                 then belong to audio n.
             group, variant, holds: with `return_loss`, all three or none: the loss is then [`tnce_loss`].

@@ -1,7 +1,9 @@
-"""CLAP's processor for captions of any length."""
+"""CLAP's processor for captions and audio of any length."""
 
-from transformers import ClapProcessor
+from transformers import ClapFeatureExtractor, ClapProcessor
 from transformers.utils import logging
+
+from .feature_extraction_teminal import TeminalFeatureExtractor
 
 logger = logging.get_logger(__name__)
 
@@ -15,11 +17,26 @@ class TeminalProcessor(ClapProcessor):
 
     text_kwargs = {"truncation": True}  # noqa: RUF012, as transformers has the defaults of a processor
 
+    def __init__(self, feature_extractor, tokenizer):
+        if type(feature_extractor) is ClapFeatureExtractor:  # as it is loaded without trust
+            feature_extractor = TeminalFeatureExtractor(**feature_extractor.to_dict())
+        super().__init__(feature_extractor, tokenizer)
+
     def __call__(self, images=None, text=None, videos=None, audio=None, **kwargs):
         inputs = super().__call__(images=images, text=text, videos=videos, audio=audio, **kwargs)
         if text:
             self._warn_if_cut([text] if isinstance(text, str) else text, inputs["input_ids"])
         return inputs
+
+    def save_pretrained(self, *args, **kwargs):
+        """As the base class, but without what the last call has left in the tokenizer.
+
+        `ClapProcessor` takes a tokenizer's `max_length` for the feature extractor's too: tokens for samples.
+        """
+        self.tokenizer.backend_tokenizer.no_truncation()
+        self.tokenizer.backend_tokenizer.no_padding()
+        self.tokenizer.init_kwargs.pop("max_length", None)
+        return super().save_pretrained(*args, **kwargs)
 
     def _warn_if_cut(self, captions, input_ids):
         limit = self.tokenizer.model_max_length

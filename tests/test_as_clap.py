@@ -9,7 +9,6 @@ import torch
 from transformers import (
     AutoModel,
     AutoProcessor,
-    ClapAudioConfig,
     ClapConfig,
     ClapModel,
     ClapProcessor,
@@ -136,7 +135,8 @@ def test_saved_and_loaded_it_gives_the_same_without_a_warning(model, inputs, tmp
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     for again in loaded:
         assert (again.eval()(**inputs).logits_per_audio - model(**inputs).logits_per_audio).abs().max() <= 1e-5
-    assert ClapAudioConfig.from_pretrained(tmp_path).to_dict() == model.config.audio_config.to_dict()
+    parts = TeminalConfig.from_pretrained(tmp_path)  # ClapAudioConfig refuses a checkpoint with head
+    assert parts.audio_config.to_dict() == model.config.audio_config.to_dict()
     assert ClapTextConfig.from_pretrained(tmp_path).to_dict() == model.config.text_config.to_dict()
 
 

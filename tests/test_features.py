@@ -9,6 +9,7 @@ from transformers import ClapFeatureExtractor
 
 from modeling_teminal import TeminalFeatureExtractor
 from modeling_teminal.waveform_teminal import resample
+from modeling_teminal.windows_teminal import ABSENT_DB
 
 STOCK = {"truncation": "rand_trunc", "frequency_min": 50}
 
@@ -52,10 +53,10 @@ def test_fused_checkpoints_get_four_channels_of_their_own_filters():
 def test_a_clip_does_not_depend_on_its_batch(extractors):
     clips = [waveform(n, seed=n) for n in (480_000, 1_500_000, 90_000, 240_000, 600_000, 48_000)]
     batch = extractors[1](clips, sampling_rate=48_000)
-    counts = batch["window_counts"].tolist()
-    assert counts == [1, 4, 1, 1, 2, 1]
-    for clip, features in zip(clips, batch["input_features"].split(counts), strict=True):
-        assert torch.equal(extractors[1](clip, sampling_rate=48_000)["input_features"], features)
+    assert batch["input_features"].shape == (6, 4, 1001, 64)
+    for clip, row, count in zip(clips, batch["input_features"], (1, 4, 1, 1, 2, 1), strict=True):
+        assert torch.equal(extractors[1](clip, sampling_rate=48_000)["input_features"][0], row[:count])
+        assert (row[count:] == ABSENT_DB).all()
 
 
 def test_long_audio_is_the_same_each_time_and_head_keeps_the_start(extractors):
@@ -63,8 +64,7 @@ def test_long_audio_is_the_same_each_time_and_head_keeps_the_start(extractors):
     first, second = (extractors[1](clip, sampling_rate=48_000)["input_features"] for _ in range(2))
     assert torch.equal(first, second)
     head = extractors[1](clip, sampling_rate=48_000, truncation="head")
-    assert torch.equal(head["input_features"], first[:1])
-    assert "window_counts" not in head
+    assert torch.equal(head["input_features"], first[:, :1])
 
 
 @pytest.mark.parametrize("form", [list, np.asarray, torch.as_tensor, lambda x: [x], lambda x: x[None]])
@@ -115,7 +115,8 @@ def test_resampling_is_that_of_soxr(from_hz, to_hz):
         ([waveform(100), np.zeros(100, np.uint8)], {}, r"clip 1 is torch\.uint8: give floats"),
         ([waveform(100)], {"sampling_rate": 0}, "sampling_rate=0"),
         ([], {}, "no clip"),
-        ([waveform(100)], {"truncation": "fusion"}, "truncation"),
+        ([waveform(100)], {"truncation": "random"}, "truncation='random': use None"),
+        ([waveform(100)], {"padding": "zero"}, "padding='zero': use None or one of repeatpad"),
     ],
 )
 def test_bad_audio_is_named(extractors, clips, options, message):
