@@ -1,6 +1,6 @@
 """The dataset card (README.md) and a picture of one group of every config, made from build reports alone."""
 
-import json
+import logging
 import statistics
 from pathlib import Path
 
@@ -11,11 +11,13 @@ from huggingface_hub import DatasetCardData
 from dataset_scripts.atomic import write_whole
 from dataset_scripts.find_audio import printable
 from dataset_scripts.pictures import plot_first_group
-from dataset_scripts.report import REPORT
+from dataset_scripts.report import REPORT, read_report
 from dataset_scripts.rows import row_features, strictest
 
 PICTURE = "group.png"
 TITLE = "# Temporal audio-caption pairs"
+
+logger = logging.getLogger("teminal")
 
 HEAD = Path(__file__).with_name("card_head.md").read_text(encoding="utf-8")
 
@@ -65,10 +67,13 @@ def check_card(output_dir: Path) -> None:
 
 def write_card(output_dir: Path) -> None:
     """Draw the picture of every finished config with audio in a folder that lacks one, and write their card."""
-    folders = sorted(file.parent for file in output_dir.glob(f"*/{REPORT}"))
-    reports = {folder.name: json.loads((folder / REPORT).read_text()) for folder in folders}
-    for folder in folders:
-        report = reports[folder.name]
+    reports = {}
+    for folder in sorted(file.parent for file in output_dir.glob(f"*/{REPORT}")):
+        try:
+            reports[folder.name] = report = read_report(folder)
+        except ValueError as error:
+            logger.warning("%s; left out of README.md", error)
+            continue
         if report["includes_audio"] and not (folder / PICTURE).is_file():
             shard = next(iter(report["splits"].values()))["shards"][0]["file"]
             write_whole(folder / PICTURE, lambda file, shard=folder / shard: plot_first_group(shard, file))

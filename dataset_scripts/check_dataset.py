@@ -6,7 +6,6 @@ python dataset_scripts/check_dataset.py datasets/esc50
 import argparse
 import hashlib
 import io
-import json
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +18,9 @@ from tqdm import tqdm
 
 from dataset_scripts import checks
 from dataset_scripts.atomic import file_sha256
-from dataset_scripts.report import REPORT
+from dataset_scripts.report import read_report
 from dataset_scripts.rows import row_features
+from dataset_scripts.table import check_columns
 
 SHOWN = 5  # findings of one check
 MIN_GROUPS = 10
@@ -45,13 +45,11 @@ def read_rows(folder: Path) -> list[dict]:
         for shard in shards:
             try:
                 file = pq.ParquetFile(shard)
-                missing = set(row_features(includes_audio="audio" in file.schema_arrow.names)) - set(
-                    file.schema_arrow.names
-                )
-                if missing:
-                    raise ValueError(f"{shard}: no column {', '.join(sorted(missing))}")
-                for batch in file.iter_batches(batch_size=32):
-                    rows += pool.map(without_audio, batch.to_pylist())
+                schema = row_features(includes_audio="audio" in file.schema_arrow.names).arrow_schema
+                check_columns(shard, file.schema_arrow.names, tuple(schema.names))
+                for batch in file.iter_batches(batch_size=32, columns=schema.names):
+                    table = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+                    rows += pool.map(without_audio, table.to_pylist())
                     bar.update(len(batch))
             except (pa.ArrowException, soundfile.LibsndfileError) as error:
                 raise ValueError(f"{shard}: damaged: {error}") from error
@@ -59,9 +57,12 @@ def read_rows(folder: Path) -> list[dict]:
 
 
 def without_audio(row: dict) -> dict:
+    for name, value in row.items():
+        if value is None and name not in ("fold", "seen_pair"):
+            raise ValueError(f"group {row['group_id']}, variant {row['variant']}: its {name} is missing")
     if "audio" not in row:
         return row
-    content = row.pop("audio")["bytes"]
+    content = row.pop("audio")["bytes"] or b""
     waveform, sampling_rate = soundfile.read(io.BytesIO(content), dtype="float32")
     return {
         **row,
@@ -102,9 +103,7 @@ def main() -> None:
     folder = parser.parse_args().path
     try:
         rows = read_rows(folder)
-        if not (folder / REPORT).is_file():
-            raise ValueError(f"{folder}: no {REPORT} in it, so the build is not finished; run it again")
-        report = json.loads((folder / REPORT).read_text())
+        report = read_report(folder)
         found = {"shards": list(changed_shards(folder, report)), **findings(rows, report["unseen_pairs"])}
     except (ValueError, OSError) as error:
         sys.exit(f"check_dataset.py: error: {error}")

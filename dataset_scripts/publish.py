@@ -8,7 +8,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, hf
 
 from dataset_scripts.cards import PICTURE, dataset_card
 from dataset_scripts.hub import commit_with_retries
-from dataset_scripts.report import REPORT
+from dataset_scripts.report import REPORT, read_report
 
 
 def push_config(output_dir: Path, config: str, hub_dataset_id: str) -> str:
@@ -32,9 +32,7 @@ def push_config(output_dir: Path, config: str, hub_dataset_id: str) -> str:
 
 def _built_files(folder: Path) -> tuple[dict, dict[str, Path]]:
     """The report of a finished build, and name -> path of all that is to be published."""
-    if not (folder / REPORT).is_file():
-        raise FileNotFoundError(f"{folder}: no {REPORT} in it, so the build is not finished; run it again")
-    report = json.loads((folder / REPORT).read_text())
+    report = read_report(folder)
     if report.get("rendered"):
         raise ValueError(
             f"{folder}: rendered from recipes, for its audio may not be redistributed; publish the recipes"

@@ -4,7 +4,6 @@ python dataset_scripts/render_dataset.py --recipe_dir datasets/audiocaps --audio
 """
 
 import argparse
-import json
 import logging
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from dataset_scripts.decode import audio_files
 from dataset_scripts.find_audio import plain_name
 from dataset_scripts.groups import SPLITS
 from dataset_scripts.plan import plan_recipes
-from dataset_scripts.report import REPORT, command_line
+from dataset_scripts.report import REPORT, command_line, read_report
 from dataset_scripts.sources.audiocaps import audio_of_video
 
 
@@ -31,7 +30,7 @@ def read_recipes(folder: Path) -> tuple[dict, dict[str, list[dict]]]:
     """
     if not (folder / REPORT).is_file():
         raise FileNotFoundError(f"--recipe_dir {folder}: no {REPORT} in it; point at a config that was built whole")
-    report = json.loads((folder / REPORT).read_text())
+    report = read_report(folder)
     if report["includes_audio"]:
         raise ValueError(f"--recipe_dir {folder}: it has its audio already")
     rows = {}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import soundfile
 
-from dataset_scripts.atomic import file_sha256, write_whole
+from dataset_scripts.atomic import file_sha256, read_json, write_whole
 from dataset_scripts.compose import SCENE_S
 from dataset_scripts.find_audio import printable
 
@@ -59,6 +59,20 @@ def versions() -> dict[str, str]:
 
 def write_report(folder: Path, report: dict) -> None:
     write_whole(folder / REPORT, lambda file: file.write_text(json.dumps(report, indent=1) + "\n"))
+
+
+def read_report(folder: Path) -> dict:
+    """What [`write_report`] has written.
+
+    Raises:
+        ValueError, OSError: the report is missing or damaged.
+    """
+    if not (folder / REPORT).is_file():
+        raise FileNotFoundError(f"{folder}: no {REPORT} in it, so the build is not finished; run it again")
+    report = read_json(folder / REPORT)
+    if not report or "splits" not in report:
+        raise ValueError(f"{folder / REPORT}: damaged; build this config again, or get it again")
+    return report
 
 
 def summarise(report: dict, folder: Path) -> None:

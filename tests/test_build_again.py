@@ -6,17 +6,22 @@ import shutil
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 
 from dataset_scripts import build
 from dataset_scripts.build import build_config
+from dataset_scripts.cards import write_card
+from dataset_scripts.check_dataset import read_rows
 from dataset_scripts.claim import claimed
 from dataset_scripts.groups import Mix
 from dataset_scripts.plan import plan_drawn
 from dataset_scripts.report import REPORT
 from dataset_scripts.shards import hash_file
 from dataset_scripts.sources import load_clips
+from tests.built import make_build, make_rows
 from tests.conftest import ROOT
 
 RECIPE = {"seed": 0}
@@ -98,6 +103,31 @@ def test_a_damaged_recipe_is_named(built, tmp_path):
         claimed(folder, RECIPE),
     ):
         pass
+
+
+def test_a_damaged_report_of_another_config_is_left_out_of_the_card(tmp_path, caplog):
+    for config in ("esc50", "synthetic"):
+        make_build(tmp_path, config, n_shards=1, includes_audio=False)
+    (tmp_path / "esc50" / REPORT).write_text("")
+    write_card(tmp_path)
+    assert "Config `synthetic`" in (tmp_path / "README.md").read_text()
+    assert "Config `esc50`" not in (tmp_path / "README.md").read_text()
+    assert "esc50/build_report.json: damaged; build this config again" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"caption": None}, r"group zste-test-000000, variant 0: its caption is missing"),
+        ({"events": ["siren"]}, r"x\.parquet: damaged: .*cast"),
+        ({"audio": 3}, r"x\.parquet: damaged: .*cast"),
+    ],
+)
+def test_rows_of_other_types_are_named_by_the_check(tmp_path, change, message):
+    rows = [{**row, **change} for row in make_rows("zste", "test", 0, includes_audio=True)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet")
+    with pytest.raises(ValueError, match=message):
+        read_rows(tmp_path)
 
 
 def test_only_shards_that_are_as_they_were_written_are_kept(tmp_path):

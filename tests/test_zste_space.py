@@ -89,6 +89,7 @@ def test_json_and_csv_give_the_table(zste):
         ("{", "neither JSON nor CSV"),
         ("[[1, 0]]", "neither JSON nor CSV.*line 2"),
         (CSV.replace("0.1]", "0.1"), "neither JSON nor CSV"),
+        (f'{CSV}"[0.9, 0.1]', "neither JSON nor CSV.*unexpected end of data"),
         (CSV + "1", "line 4 has more or fewer cells"),
         ('{"predictions": [[1, 0]], "task": ["3A"]}', "unknown or missing: references, task, tasks"),
         ('{"predictions": [[1, 0]], "references": [[0]], "tasks": "3A"}', "tasks: must be a list"),

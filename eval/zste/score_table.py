@@ -21,7 +21,7 @@ def read_scores(text: str) -> dict[str, list]:
         raise ValueError("nothing to score: paste JSON or CSV, or choose a file")
     try:
         inputs = json.loads(text) if text.startswith("{") else read_csv(text)
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise ValueError(f"neither JSON nor CSV as in the examples: {error}") from error
     wrong = [*(set(inputs) - set(COLUMNS)), *(set(COLUMNS[:3]) - set(inputs))]
     if wrong:
