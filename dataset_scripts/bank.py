@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from huggingface_hub import cached_assets_path
 from tqdm import tqdm
 
 from dataset_scripts.atomic import file_sha256, read_json, write_whole
+from dataset_scripts.caches import assets_folder
 from dataset_scripts.clips import Clip, digest, read_clip
 from dataset_scripts.compose import EVENT_SAMPLES, SAMPLING_RATE, SCENE_SAMPLES, event_loop
 
@@ -45,9 +45,8 @@ class ClipBank:
 def build_bank(clips: list[Clip], drawn: Callable[[ClipBank], set[int]] | None = None) -> ClipBank:
     """Decode clips on all cores, or take them from the file of an earlier time; faulty ones are skipped and named.
 
-    The file, 1 MB per labelled and 1.4 MB per captioned clip, lies in the folder that
-    [`huggingface_hub.cached_assets_path`] gives (`HF_ASSETS_CACHE`), under a hash of the clips, and is checked by its
-    own hash: a damaged one is made again.
+    The file, 1 MB per labelled and 1.4 MB per captioned clip, lies in [`assets_folder`] under a hash of the clips, and
+    is checked by its own hash: a damaged one is made again.
 
     Args:
         drawn: which clips of a bank are going to be used. Generated clips cannot be faulty, so that this can be said
@@ -61,7 +60,7 @@ def build_bank(clips: list[Clip], drawn: Callable[[ClipBank], set[int]] | None =
         few = drawn(ClipBank(clips, {}, {}, {}, ""))
         if 2 * len(few) < len(clips):
             return _bank_of_few(clips, sorted(few))
-    file = cached_assets_path("teminal", namespace="banks") / f"{digest(clips)[:32]}-{FORMAT}.f16"
+    file = assets_folder("banks") / f"{digest(clips)[:32]}-{FORMAT}.f16"
     about = _read(file, clips) or _decode(clips, file)
     skipped = about["skipped"]
     for name, reason in skipped.items():

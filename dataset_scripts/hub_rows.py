@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dataset_scripts.caches import datasets_folder
 from dataset_scripts.table import check_columns
 
 
@@ -16,7 +17,7 @@ def load_hub_dataset(origin: str, dataset_name: str, split: str | None = None):
     from huggingface_hub.errors import HTTPError
 
     try:
-        return load_dataset(dataset_name, split=split)
+        return load_dataset(dataset_name, split=split, cache_dir=datasets_folder())
     except (DatasetsError, HTTPError, OSError, ValueError, TypeError) as error:
         raise ValueError(f"{origin}: {error}") from error
 

@@ -7,7 +7,6 @@ the same clip comes out on every machine.
 import zlib
 
 import numpy as np
-from scipy.signal import butter, sosfilt
 
 DURATION_S = 5.0
 
@@ -18,6 +17,8 @@ def _tone(frequency_hz, t):
 
 
 def _noise(rng, t, low_hz, high_hz):
+    from scipy.signal import butter, sosfilt  # a second that `--help` need not wait
+
     rate = 1 / (t[1] - t[0])
     sos = butter(2, [low_hz, min(high_hz, 0.45 * rate)], btype="band", fs=rate, output="sos")
     return sosfilt(sos, rng.standard_normal(len(t)))

@@ -3,7 +3,7 @@
 import hashlib
 import importlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +12,7 @@ import soxr
 import torch
 
 from eval.weights import finite, require_finite
+from eval.windows import in_batches
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,14 +40,15 @@ def fingerprint(state: Mapping[str, torch.Tensor], *config: str) -> str:
     return hashed.hexdigest()
 
 
-def resample(waveforms: Sequence[np.ndarray], sampling_rate: int, wanted: int) -> list[np.ndarray]:
-    """Clips (samples,) -> fp32 at the rate wanted, Hz."""
-    clips = [np.asarray(clip, np.float32) for clip in waveforms]
-    return clips if sampling_rate == wanted else [soxr.resample(clip, sampling_rate, wanted) for clip in clips]
+def resample(waveforms: Sequence[np.ndarray], sampling_rate: int, wanted: int) -> Iterator[np.ndarray]:
+    """Clips (samples,) -> fp32 at the rate wanted, Hz; one at a time."""
+    for waveform in waveforms:
+        clip = np.asarray(waveform, np.float32)
+        yield clip if sampling_rate == wanted else soxr.resample(clip, sampling_rate, wanted)
 
 
 def embed_windows(
-    clips: list[np.ndarray], longest: int, batch_size: int, embed: Callable[[list[np.ndarray]], np.ndarray]
+    clips: Iterable[np.ndarray], longest: int, batch_size: int, embed: Callable[[list[np.ndarray]], np.ndarray]
 ) -> np.ndarray:
     """Embed clips of any lengths by evenly spaced windows: (clips, D) fp32, L2-normalised.
 
@@ -56,14 +58,17 @@ def embed_windows(
         longest: samples of a window.
         embed: at most batch_size windows of at most longest samples -> (windows, D).
     """
-    windows, clip_of = [], []
-    for number, clip in enumerate(clips):
-        starts = np.linspace(0, max(len(clip) - longest, 0), max(-(-len(clip) // longest), 1)).astype(int)
-        windows += [clip[start : start + longest] for start in starts]
-        clip_of += [number] * len(starts)
-    parts = [embed(windows[start : start + batch_size]) for start in range(0, len(windows), batch_size)]
-    embeds = normalised(np.concatenate(parts))
-    return normalised(np.stack([embeds[np.equal(clip_of, number)].mean(0) for number in range(len(clips))]))
+    clip_of = []
+
+    def windows():
+        for number, clip in enumerate(clips):
+            starts = np.linspace(0, max(len(clip) - longest, 0), max(-(-len(clip) // longest), 1)).astype(int)
+            for start in starts:
+                clip_of.append(number)
+                yield clip[start : start + longest]
+
+    embeds = normalised(np.concatenate([embed(batch) for batch in in_batches(windows(), batch_size)]))
+    return normalised(np.stack([embeds[np.equal(clip_of, number)].mean(0) for number in range(clip_of[-1] + 1)]))
 
 
 def normalised(embeds: np.ndarray) -> np.ndarray:
@@ -153,7 +158,7 @@ class SentenceEncoder:
 
     def embed_audio(self, waveforms: Sequence[np.ndarray], sampling_rate: int) -> np.ndarray:
         wanted = self.extractor.sampling_rate
-        clips = resample(waveforms, sampling_rate, wanted)
+        clips = list(resample(waveforms, sampling_rate, wanted))
         longest = getattr(self.extractor, "nb_max_samples", max(map(len, clips)))
 
         def embed(windows):

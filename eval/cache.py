@@ -9,13 +9,14 @@ from zipfile import BadZipFile
 import numpy as np
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
-from huggingface_hub import cached_assets_path
 from tqdm.auto import tqdm
 
 from dataset_scripts.atomic import write_whole
+from dataset_scripts.caches import assets_folder
 from eval.models import AudioTextModel
 
 logger = logging.getLogger(__name__)
+HELD_SAMPLES = 2**24  # of clips in memory: six minutes at 48 kHz, 67 MB
 PART_SIZE = {"audio": 64, "text": 1024}  # embeddings in a file: what an interruption costs at most
 
 
@@ -26,8 +27,7 @@ class Embedder:
     have the same numbers, which do not depend on how many they are. An interrupted run goes on where it stopped.
 
     Args:
-        cache_dir: by default the folder that [`huggingface_hub.cached_assets_path`] gives (`HF_ASSETS_CACHE`); what a
-            model has embedded is in a folder named by its fingerprint.
+        cache_dir: by default [`assets_folder`]; what a model has embedded is in a folder named by its fingerprint.
 
     Raises:
         OSError: the folder cannot be written.
@@ -35,7 +35,7 @@ class Embedder:
 
     def __init__(self, model: AudioTextModel, cache_dir: str | None = None):
         self.model, self.state = model, PartialState()
-        root = Path(cache_dir) if cache_dir else cached_assets_path("teminal", namespace="embeddings")
+        root = Path(cache_dir) if cache_dir else assets_folder("embeddings")
         self.folder = root / model.fingerprint[:32]
         try:
             for kind in PART_SIZE:
@@ -58,7 +58,8 @@ class Embedder:
         """
 
         def embed(rows):
-            return self.model.embed_audio(list(read(rows)), sampling_rate)
+            parts = [self.model.embed_audio(clips, sampling_rate) for clips in held_at_once(read(rows))]
+            return np.concatenate(parts)
 
         return self._embed("audio", keys, embed)
 
@@ -111,6 +112,18 @@ class Embedder:
                 logger.warning("%s is damaged (%s) and made again", file, error)
                 file.unlink(missing_ok=True)
         return known
+
+
+def held_at_once(clips: Iterator[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    """Clips as they come, as many as make `HELD_SAMPLES` at a time."""
+    held = []
+    for clip in clips:
+        held.append(clip)
+        if sum(map(len, held)) >= HELD_SAMPLES:
+            yield held
+            held = []
+    if held:
+        yield held
 
 
 def cosine_scores(audio_embeds: np.ndarray, text_embeds: np.ndarray) -> np.ndarray:

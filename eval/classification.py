@@ -6,7 +6,9 @@ from sklearn.metrics import average_precision_score
 from eval.report import check_scores, figure, resample
 
 
-def accuracy_figures(scores: np.ndarray, targets: np.ndarray, folds: np.ndarray, seed: int = 0) -> dict:
+def accuracy_figures(
+    scores: np.ndarray, targets: np.ndarray, folds: np.ndarray, seed: int = 0, keep: dict | None = None
+) -> dict:
     """`accuracy`, and where there are several folds that of each, `fold 1` and so on, of which it is then the mean;
     fractions, see [`figure`].
 
@@ -16,6 +18,7 @@ def accuracy_figures(scores: np.ndarray, targets: np.ndarray, folds: np.ndarray,
         scores: (clips, classes), higher is better.
         targets: (clips,) the right class.
         folds: (clips,) integers.
+        keep: see [`figure`].
 
     Raises:
         ValueError: shapes do not fit, a score is not finite, or there is one class only.
@@ -33,8 +36,8 @@ def accuracy_figures(scores: np.ndarray, targets: np.ndarray, folds: np.ndarray,
         inside = is_right[folds == fold]
         values.append(inside.mean())
         samples.append(resample(len(inside), [seed, fold]) @ inside / len(inside))
-        figures |= figure(f"fold {fold}", values[-1], samples[-1], len(inside), 1 / n_classes)
-    mean = figure("accuracy", np.mean(values), np.mean(samples, axis=0), n, 1 / n_classes)
+        figures |= figure(f"fold {fold}", values[-1], samples[-1], len(inside), 1 / n_classes, keep)
+    mean = figure("accuracy", np.mean(values), np.mean(samples, axis=0), n, 1 / n_classes, keep)
     return figures | mean if len(values) > 1 else mean
 
 
@@ -58,7 +61,7 @@ def resampled_average_precision(scores: np.ndarray, is_right: np.ndarray, counts
         return (own * found / retrieved.clip(min=1)).sum(1) / own.sum(1)
 
 
-def map_figures(scores: np.ndarray, is_right: np.ndarray, seed: int = 0) -> dict:
+def map_figures(scores: np.ndarray, is_right: np.ndarray, seed: int = 0, keep: dict | None = None) -> dict:
     """`mAP` of multi-label classification: scikit-learn's average precision, mean over classes; see [`figure`].
 
     Classes that no clip has do not count. The chance level is the mean share of clips that have a class. A clip drawn
@@ -67,6 +70,7 @@ def map_figures(scores: np.ndarray, is_right: np.ndarray, seed: int = 0) -> dict
     Args:
         scores: (clips, classes), higher is better.
         is_right: (clips, classes) bool.
+        keep: see [`figure`].
 
     Raises:
         ValueError: shapes do not fit, a score is not finite, or no clip has a class.
@@ -80,4 +84,4 @@ def map_figures(scores: np.ndarray, is_right: np.ndarray, seed: int = 0) -> dict
     counts = resample(len(scores), seed)
     by_class = [resampled_average_precision(*columns, counts) for columns in zip(scores.T, is_right.T, strict=True)]
     value, samples = average_precision_score(is_right, scores, average="macro"), np.nanmean(by_class, axis=0)
-    return figure("mAP", value, samples - samples.mean() + value, len(scores), float(is_right.mean()))
+    return figure("mAP", value, samples - samples.mean() + value, len(scores), float(is_right.mean()), keep)

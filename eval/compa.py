@@ -22,7 +22,7 @@ CHANCE = {
 }
 
 
-def compa_figures(scores: np.ndarray, seed: int = 0, prefix: str = "") -> dict:
+def compa_figures(scores: np.ndarray, seed: int = 0, prefix: str = "", keep: dict | None = None) -> dict:
     """Text, audio and group score, as fractions, with chance levels, see [`figure`]; ties lose.
 
     Args:
@@ -30,6 +30,7 @@ def compa_figures(scores: np.ndarray, seed: int = 0, prefix: str = "") -> dict:
             which i = j belong together.
         seed: of the bootstrap, over examples.
         prefix: of the figures' names.
+        keep: see [`figure`].
 
     Raises:
         ValueError: another shape, or a score is not finite.
@@ -45,5 +46,5 @@ def compa_figures(scores: np.ndarray, seed: int = 0, prefix: str = "") -> dict:
     figures, counts = {}, resample(n_examples, seed)
     for name, is_right in {"text": text, "audio": audio, "group": text & audio}.items():
         samples = counts @ is_right / n_examples
-        figures |= figure(prefix + name, is_right.mean(), samples, n_examples, CHANCE[n][name])
+        figures |= figure(prefix + name, is_right.mean(), samples, n_examples, CHANCE[n][name], keep)
     return figures

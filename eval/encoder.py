@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
+from torch.nn import functional as F
 from tqdm import tqdm
 from transformers import AutoTokenizer, ClapConfig, ClapProcessor
 
 from eval.weights import finite, one_line, require_complete
+from eval.windows import LongSound, clip_windows, in_batches
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel, TeminalProcessor
 from modeling_teminal.text_teminal import longest_caption
 from modeling_teminal.windows_teminal import average_windows
@@ -73,19 +75,23 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
     return model.eval(), TeminalProcessor(extractor, tokenizer)
 
 
+def best_device() -> str:
+    """Where embedding is fastest on this machine; in fp32 everywhere."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
 @torch.inference_mode()
-def embed_audio(
-    model: TeminalModel, features: torch.Tensor, window_counts: torch.Tensor | None = None, batch_size: int = 64
-) -> torch.Tensor:
+def embed_audio(model: TeminalModel, features: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
     """Embed windows in batches.
 
     Args:
-        features: (W, channels, frames, mel bins) of all windows, on any device.
-        window_counts: (B,) windows of each clip, as from [`TeminalFeatureExtractor`]; `None`: one per clip.
+        features: (W, channels, frames, mel bins), one window each, on any device.
         batch_size: windows that the model takes at a time.
 
     Returns:
-        (B, D) normalised, fp32, on the CPU.
+        (W, D) normalised, fp32, on the CPU.
 
     Raises:
         ValueError: an embedding is not finite.
@@ -94,24 +100,23 @@ def embed_audio(
     for chunk in features.split(batch_size):
         is_longer = torch.zeros(len(chunk), 1, dtype=torch.bool, device=model.device)
         embeds.append(model.get_audio_features(chunk.to(model.device), is_longer).pooler_output.float().cpu())
-    embeds = finite(torch.cat(embeds))
-    return embeds if window_counts is None else average_windows(embeds, window_counts.cpu())
+    return finite(torch.cat(embeds))
 
 
 def embed_waveforms(
     model: TeminalModel,
     processor: ClapProcessor,
-    waveforms: Sequence[np.ndarray],
+    waveforms: Sequence[np.ndarray | LongSound],
     sampling_rate: int | None = None,
     batch_size: int = 16,
     progress: bool = True,
 ) -> np.ndarray:
-    """Embed clips of any lengths.
+    """Embed clips of any lengths, window by window: a long clip needs no more memory than its own.
 
     Args:
         waveforms: each (samples,) or with channels, as [`TeminalFeatureExtractor`] takes them; or one (samples,).
         sampling_rate: of all waveforms, Hz; `None` means the model's own.
-        batch_size: clips, and windows of them, that the model takes at a time.
+        batch_size: windows that the model takes at a time.
 
     Returns:
         (len(waveforms), D) fp32, L2-normalised.
@@ -121,12 +126,26 @@ def embed_waveforms(
     """
     if getattr(waveforms, "ndim", None) == 1:
         waveforms = [waveforms]
-    embeds = [np.empty((0, model.config.projection_dim), np.float32)]
-    for start in tqdm(range(0, len(waveforms), batch_size), desc="embed", unit="batch", disable=not progress):
-        batch = [torch.as_tensor(clip).to(model.device) for clip in waveforms[start : start + batch_size]]
-        inputs = processor.feature_extractor(batch, sampling_rate=sampling_rate)
-        embeds.append(embed_audio(model, inputs["input_features"], inputs.get("window_counts"), batch_size).numpy())
-    return np.concatenate(embeds)
+    extractor = processor.feature_extractor
+    wanted, clip_of = extractor.sampling_rate, []
+    # an FFT on MPS is in fp32, which loses quiet bands beside loud ones
+    device = "cpu" if model.device.type == "mps" else model.device
+
+    def windows():
+        for index, clip in enumerate(tqdm(waveforms, desc="embed", unit="clip", disable=not progress)):
+            try:
+                for window in clip_windows(clip, sampling_rate or wanted, wanted, extractor.nb_max_samples):
+                    clip_of.append(index)
+                    yield window.to(device)
+            except ValueError as error:
+                raise ValueError(f"clip {index}: {error}") from error
+
+    embeds = [torch.empty(0, model.config.projection_dim)]
+    for batch in in_batches(windows(), batch_size):
+        embeds.append(embed_audio(model, extractor(batch, sampling_rate=wanted)["input_features"]))
+    summed = torch.zeros(len(waveforms), model.config.projection_dim)
+    summed.index_add_(0, torch.tensor(clip_of, dtype=torch.long), torch.cat(embeds))
+    return F.normalize(summed, dim=-1).numpy()
 
 
 @torch.inference_mode()

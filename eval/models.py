@@ -2,16 +2,15 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 from transformers import ClapProcessor, PretrainedConfig
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from eval.adapters import LaionClap, MsClap, SentenceEncoder, fingerprint, require
-from eval.encoder import embed_text, embed_waveforms, load_clap
+from eval.encoder import best_device, embed_text, embed_waveforms, load_clap
+from eval.options import named_models
 from eval.weights import merge_adapter
 from modeling_teminal import TeminalModel
 
@@ -43,7 +42,7 @@ class Clap:
 
     def __init__(self, model_name_or_path: str, batch_size: int = 16):
         self.model, self.processor = load_clap_or_adapter(model_name_or_path)
-        self.model.to("cuda" if torch.cuda.is_available() else "cpu")
+        self.model.to(best_device())
         self.batch_size = batch_size
         self.fingerprint = fingerprint(
             self.model.state_dict(),
@@ -95,32 +94,7 @@ def load_clap_or_adapter(model_name_or_path: str) -> tuple[TeminalModel, ClapPro
 MODEL_TYPES = {"clap": Clap, "laion_clap": LaionClap, "msclap": MsClap, "sentence_transformers": SentenceEncoder}
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags that all evaluations share."""
-    parser.add_argument(
-        "--model_name_or_path", required=True, nargs="+", help="one or more checkpoints, local folders or Hub ids"
-    )
-    parser.add_argument("--model_type", default="clap", choices=MODEL_TYPES, help="the library that they are of")
-    parser.add_argument("--per_device_eval_batch_size", type=int, default=16)
-    parser.add_argument("--cache_dir", help="of embeddings; default: teminal/embeddings in HF_ASSETS_CACHE")
-    parser.add_argument("--output_json", type=Path, help="where every figure is written")
-
-
 def load_models(args: argparse.Namespace) -> dict[str, AudioTextModel]:
-    """Short name -> model, of the flags of [`add_model_arguments`]."""
-    load, names = MODEL_TYPES[args.model_type], names_of(args.model_name_or_path)
-    return {name: load(path, args.per_device_eval_batch_size) for name, path in names.items()}
-
-
-def names_of(model_names_or_paths: list[str]) -> dict[str, str]:
-    """A short name for each model, the last part of its path or id; the whole one where two share it.
-
-    Raises:
-        ValueError: a model is given twice.
-    """
-    whole = [str(Path(path).resolve()) if Path(path).exists() else path for path in model_names_or_paths]
-    if twice := [path for path in whole if whole.count(path) > 1]:
-        raise ValueError(f"--model_name_or_path {twice[0]} is given twice")
-    short = [path.rsplit("/", 1)[-1] for path in whole]
-    names = [name if short.count(name) == 1 else path.strip("/") for name, path in zip(short, whole, strict=True)]
-    return dict(zip(names, model_names_or_paths, strict=True))
+    """Name -> model, of the flags of [`evaluation_parser`]."""
+    load = MODEL_TYPES[args.model_type]
+    return {name: load(path, args.per_device_eval_batch_size) for name, path in named_models(args).items()}

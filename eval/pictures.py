@@ -1,4 +1,4 @@
-"""Pictures of ZSTE figures; a white page of their own, so that they can be read in print and on a dark page."""
+"""Pictures of ZSTE figures, at the size of a page: letters of 8 points where they are printed as wide as the text."""
 
 from pathlib import Path
 
@@ -9,81 +9,83 @@ import numpy as np
 from matplotlib import pyplot
 from scipy.stats import binomtest
 
-from eval.zste.zste import TASKS
+from eval.labels import BLOCKS, LABELS
 
-TASK_NAMES = (
-    "one sound",
-    "two sounds",
-    "before / after / while",
-    "pairings, all statements",
-    "held-out wordings, three sounds",
-)
-SHOWN = {
-    **{f"{i} {name}": [*TASKS[f"task{i}"], f"task{i}"] for i, name in enumerate(TASK_NAMES, start=1)},
-    "means of tasks": ["recognition", "temporal", "zste"],
-}
-TICKS = {**dict.fromkeys(TASKS, "mean"), "recognition": "1, 2", "temporal": "3 to 5", "zste": "all"}
+WIDTH_INCH = 7  # of the text of a page
+STYLE = {"font.size": 8, "axes.titlesize": 9, "axes.axisbelow": True, "savefig.dpi": 200}
+LARGEST_CELL_INCH, SMALLEST_CELL_INCH = 0.4, 0.13  # of a heat map
+
+
+def rows_of(zste: dict[str, dict]) -> tuple[dict[str, float], list[float]]:
+    """Where each figure stands on the y axis, with room between tasks, and where the rules between them are."""
+    first, place, rules, y = next(iter(zste.values())), {}, [], 0.0
+    for block in BLOCKS:
+        present = [key for key in block if key in first]
+        place |= {key: y + i for i, key in enumerate(present)}
+        y += len(present) + 0.6
+        rules.append(y - 0.8)
+    return place, rules[:-1]
+
+
+def accuracy_axes(place: dict[str, float], rules: list[float], title: str, height_inch: float):
+    figure, axes = pyplot.subplots(figsize=(WIDTH_INCH, height_inch), layout="constrained")
+    axes.set_yticks(list(place.values()), [LABELS[key] for key in place])
+    for key, label in zip(place, axes.get_yticklabels(), strict=True):
+        label.set_fontweight("normal" if key[0].isdigit() else "bold")
+    axes.set_ylim(max(place.values()) + 0.7, -0.7)
+    axes.set_xlim(-1, 101)
+    axes.hlines(rules, *axes.get_xlim(), colors="lightgrey", linewidth=0.8)
+    axes.grid(axis="x", alpha=0.4)
+    axes.set_xlabel("accuracy (%)")
+    axes.set_title(title)
+    return figure, axes
+
+
+def finish(figure, axes, path: Path) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
+    figure.savefig(path)
+    pyplot.close(figure)
 
 
 def plot_bars(path: Path, zste: dict[str, dict], title: str) -> None:
     """Bars of each sub-task and mean per model, with 95 % intervals and chance levels, in percent."""
-    figure, axes = pyplot.subplots(figsize=(16, 4.5), layout="constrained")
-    place, start = {}, 0.0
-    for name, keys in SHOWN.items():
-        place |= {key: start + j for j, key in enumerate(keys)}
-        axes.text(start + (len(keys) - 1) / 2, -14, name, ha="center")
-        start += len(keys) + 0.7
-
-    width = 0.8 / len(zste)
-    for i, (name, result) in enumerate(zste.items()):
-        left = [x + (i - (len(zste) - 1) / 2) * width for x in place.values()]
-        height = [100 * result[key] for key in place]
-        spread = [
-            [abs(100 * result[f"{key}_ci95"][side] - value) for key, value in zip(place, height, strict=True)]
-            for side in (0, 1)
-        ]
-        axes.bar(left, height, width, yerr=spread, label=name, error_kw={"elinewidth": 0.8})
-    first = next(iter(zste.values()))
-    chance = [100 * first[f"{key}_chance"] for key in place]
-    ends = [x - 0.45 for x in place.values()], [x + 0.45 for x in place.values()]
-    axes.hlines(chance, *ends, colors="black", linestyles="dotted", label="chance")
-    axes.set_xticks(list(place.values()), [TICKS.get(key, key) for key in place])
-    axes.set_xlim(-0.8, start - 0.9)
-    axes.set_ylim(0, 103)
-    axes.set_ylabel("accuracy (%)")
-    axes.set_title(title)
-    axes.legend(ncols=len(zste) + 1, loc="upper center", bbox_to_anchor=(0.5, -0.15), frameon=False)
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
+    with pyplot.rc_context(STYLE):
+        place, rules = rows_of(zste)
+        figure, axes = accuracy_axes(place, rules, title, 1.2 + len(place) * (0.14 + 0.05 * len(zste)))
+        width = 0.84 / len(zste)
+        for i, (name, result) in enumerate(zste.items()):
+            y = [row + (i - (len(zste) - 1) / 2) * width for row in place.values()]
+            values = np.array([100 * result[key] for key in place])
+            low, high = 100 * np.array([result[f"{key}_ci95"] for key in place]).T
+            spread = np.clip([values - low, high - values], 0, None)
+            axes.barh(y, values, width, xerr=spread, label=name, error_kw={"elinewidth": 0.7})
+        chance = [100 * next(iter(zste.values()))[f"{key}_chance"] for key in place]
+        ends = [row - 0.45 for row in place.values()], [row + 0.45 for row in place.values()]
+        axes.vlines(chance, *ends, colors="black", linewidth=1.2, label="chance")
+        finish(figure, axes, path)
 
 
 def plot_change(path: Path, zste: dict[str, dict], title: str) -> None:
     """An arrow from the first model to the last for each sub-task and mean, in percent, and the chance levels."""
     before, *_, after = zste
-    keys = [key for keys in SHOWN.values() for key in keys if key in zste[before]]
-    figure, axes = pyplot.subplots(figsize=(7, 8), layout="constrained")
-    for y, key in enumerate(keys):
-        start, end = (100 * zste[name][key] for name in (before, after))
-        low, high = (100 * bound for bound in zste[after][f"{key}_ci95"])
-        axes.plot([low, high], [y, y], color="C1", alpha=0.3, linewidth=6, solid_capstyle="butt")
-        axes.annotate("", (end, y), (start, y), arrowprops={"arrowstyle": "-|>", "color": "black", "shrinkA": 0})
-        axes.plot(start, y, "C0o", markersize=5, label=before if y == 0 else None)
-        axes.plot(end, y, "C1o", markersize=5, label=f"{after}, 95 % interval" if y == 0 else None)
-        chance = 100 * zste[before][f"{key}_chance"]
-        axes.plot(chance, y, "k|", markersize=11, label="chance" if y == 0 else None)
-    axes.set_yticks(range(len(keys)), keys)
-    axes.invert_yaxis()
-    axes.set_xlim(-2, 102)
-    axes.set_xlabel("accuracy (%)")
-    axes.grid(axis="y", alpha=0.3)
-    axes.set_title(title)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3, frameon=False)
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
+    with pyplot.rc_context(STYLE):
+        place, rules = rows_of(zste)
+        figure, axes = accuracy_axes(place, rules, title, 2 + 0.2 * len(place))
+        for key, y in place.items():
+            start, end = (100 * zste[name][key] for name in (before, after))
+            low, high = (100 * bound for bound in zste[after][f"{key}_ci95"])
+            axes.plot([low, high], [y, y], color="C1", alpha=0.3, linewidth=5, solid_capstyle="butt")
+            axes.annotate("", (end, y), (start, y), arrowprops={"arrowstyle": "-|>", "color": "black", "shrinkA": 0})
+            axes.plot(start, y, "C0o", markersize=4, label=before if y == 0 else None)
+            axes.plot(end, y, "C1o", markersize=4, label=f"{after}, 95 % interval" if y == 0 else None)
+            chance = 100 * zste[before][f"{key}_chance"]
+            axes.plot(chance, y, "k|", markersize=9, label="chance" if y == 0 else None)
+        finish(figure, axes, path)
 
 
 def plot_pairs(path: Path, pairs: list[tuple[str, str]], right: list[bool], title: str) -> None:
-    """Heat map of the order accuracy of each two classes; grey where no scene has them.
+    """Heat map of the order accuracy of each two classes, with the number of questions in each cell; grey for none.
 
     Args:
         pairs: (first, second) event of each question about an order.
@@ -96,19 +98,26 @@ def plot_pairs(path: Path, pairs: list[tuple[str, str]], right: list[bool], titl
         hits[row[first], row[second]] += value
         counts[row[first], row[second]] += 1
     share = np.divide(100 * hits, counts, out=np.full_like(hits, np.nan), where=counts > 0)
-    size = 3 + 0.16 * len(classes)
-    figure, axes = pyplot.subplots(figsize=(size + 0.8, size), layout="constrained")
-    colours = matplotlib.colormaps["viridis"].with_extremes(bad="lightgrey")
-    image = axes.imshow(share, vmin=0, vmax=100, cmap=colours)
-    names = [label.replace("_", " ") for label in classes]
-    axes.set_xticks(range(len(classes)), names, rotation=90, fontsize=7)
-    axes.set_yticks(range(len(classes)), names, fontsize=7)
-    axes.set_xlabel("second event")
-    axes.set_ylabel("first event")
-    axes.set_title(title)
-    figure.colorbar(image, label="order accuracy (%)", shrink=0.7)
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
+    cell_inch = float(np.clip(5 / len(classes), SMALLEST_CELL_INCH, LARGEST_CELL_INCH))
+    side = 1.8 + max(1.5, cell_inch * len(classes))
+    with pyplot.rc_context({**STYLE, "font.size": min(8, 65 * cell_inch)}):
+        figure, axes = pyplot.subplots(figsize=(side + 0.8, side), layout="constrained")
+        colours = matplotlib.colormaps["viridis"].with_extremes(bad="lightgrey")
+        image = axes.imshow(share, vmin=0, vmax=100, cmap=colours)
+        digits = len(str(int(counts.max())))
+        for first, second in np.argwhere(counts > 0):
+            colour = "black" if share[first, second] > 60 else "white"
+            size = min(8, 65 * cell_inch / max(1.0, 0.7 * digits))
+            axes.text(second, first, int(counts[first, second]), ha="center", va="center", color=colour, fontsize=size)
+        names = [label.replace("_", " ") for label in classes]
+        axes.set_xticks(range(len(classes)), names, rotation=90)
+        axes.set_yticks(range(len(classes)), names)
+        axes.set_xlabel("second event")
+        axes.set_ylabel("first event")
+        axes.set_title(f"{title}: order (3A, 3B)\nin the cells, the number of questions", fontsize=9)
+        figure.colorbar(image, label="accuracy (%)", shrink=0.7)
+        figure.savefig(path)
+        pyplot.close(figure)
 
 
 def plot_against(
@@ -121,20 +130,25 @@ def plot_against(
     values = np.array(values)
     part_of = np.searchsorted(np.unique(np.quantile(values, [0.2, 0.4, 0.6, 0.8])), values, side="left")
     parts = [np.flatnonzero(part_of == part) for part in np.unique(part_of)]
-    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
-    for name, answers in right.items():
-        hits = [int(np.sum(np.array(answers)[part])) for part in parts]
-        shares = [100 * n_right / len(part) for n_right, part in zip(hits, parts, strict=True)]
-        spread = []
-        for n_right, part, share in zip(hits, parts, shares, strict=True):
-            bounds = binomtest(n_right, len(part)).proportion_ci(method="wilson")
-            spread.append([share - 100 * bounds.low, 100 * bounds.high - share])
-        where = [values[part].mean() for part in parts]
-        axes.errorbar(where, shares, np.clip(np.transpose(spread), 0, None), marker="o", capsize=3, label=name)
-    axes.axhline(100 * chance, color="black", linestyle="dotted", label="chance")
-    axes.set_xlabel(label)
-    axes.set_ylabel(f"accuracy in {task} (%)")
-    axes.set_ylim(0, 103)
-    axes.legend(frameon=False)
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
+    where = np.array([values[part].mean() for part in parts])
+    apart = 0.012 * float(np.ptp(where)) if len(where) > 1 else 0.01
+    with pyplot.rc_context(STYLE):
+        figure, axes = pyplot.subplots(figsize=(WIDTH_INCH * 0.7, 3.2), layout="constrained")
+        for number, (name, answers) in enumerate(right.items()):
+            hits = [int(np.sum(np.array(answers)[part])) for part in parts]
+            shares = np.array([100 * n_right / len(part) for n_right, part in zip(hits, parts, strict=True)])
+            bounds = [
+                binomtest(n_right, len(part)).proportion_ci(method="wilson")
+                for n_right, part in zip(hits, parts, strict=True)
+            ]
+            spread = [
+                shares - [100 * bound.low for bound in bounds],
+                [100 * bound.high for bound in bounds] - shares,
+            ]
+            beside = where + (number - (len(right) - 1) / 2) * apart
+            axes.errorbar(beside, shares, np.clip(spread, 0, None), marker="o", markersize=4, capsize=2, label=name)
+        axes.axhline(100 * chance, color="black", linestyle="dotted", label="chance")
+        axes.set_xlabel(label)
+        axes.set_ylabel(f"accuracy (%)\n{LABELS[task]}")
+        axes.set_ylim(0, 103)
+        finish(figure, axes, path)

@@ -1,5 +1,6 @@
 """Figures with their 95 % bootstrap intervals, the plain table of them, and what they depend on."""
 
+import itertools
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -20,15 +21,42 @@ def resample(n: int, seed: int | Sequence[int]) -> np.ndarray:
     return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=N_BOOTSTRAP).astype(np.int32)
 
 
-def figure(name: str, value: float, samples: np.ndarray, n: int, chance: float | None = None) -> dict:
+def figure(
+    name: str, value: float, samples: np.ndarray, n: int, chance: float | None = None, keep: dict | None = None
+) -> dict:
     """`name` with its `_ci95` ([low, high]), `_n` and, where there is one, `_chance`.
 
     Args:
         samples: the value in each bootstrap sample.
         n: what was asked: clips, captions or rows.
+        keep: gets the samples under the name, for [`sample_differences`].
     """
+    if keep is not None:
+        keep[name] = samples
     figures = {name: float(value), f"{name}_ci95": np.percentile(samples, [2.5, 97.5]).tolist(), f"{name}_n": n}
     return figures if chance is None else {**figures, f"{name}_chance": float(chance)}
+
+
+def sample_differences(results: dict[str, dict], samples: dict[str, dict[str, np.ndarray]]) -> dict[str, dict]:
+    """How much each model differs from each before it, with 95 % intervals: those of paired samples.
+
+    Args:
+        results: model -> its figures.
+        samples: model -> what [`figure`] has kept, drawn with the same seed for all.
+
+    Returns:
+        "B - A" -> figure -> `difference` and `ci95` ([low, high]).
+    """
+    return {
+        f"{after} - {before}": {
+            name: {
+                "difference": results[after][name] - results[before][name],
+                "ci95": np.percentile(samples[after][name] - samples[before][name], [2.5, 97.5]).tolist(),
+            }
+            for name in samples[after]
+        }
+        for before, after in itertools.combinations(results, 2)
+    }
 
 
 def check_scores(scores: np.ndarray, shape: tuple[int, ...], meaning: str) -> None:

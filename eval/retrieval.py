@@ -55,7 +55,9 @@ def chance_levels(n_right: np.ndarray, n_items: int) -> dict[str, float]:
     return levels | {"mAP@10": (precision.sum(0) / n_right.clip(max=10)).mean()}
 
 
-def direction_figures(name: str, ranks: np.ndarray, clip_of: np.ndarray, n_items: int, seed: int) -> dict:
+def direction_figures(
+    name: str, ranks: np.ndarray, clip_of: np.ndarray, n_items: int, seed: int, keep: dict | None
+) -> dict:
     """R@1, R@5, R@10, mAP@10 (fractions) and median rank of one direction, with intervals and chance levels.
 
     The bootstrap draws clips, each with all its queries; what is searched stays the whole collection.
@@ -64,6 +66,7 @@ def direction_figures(name: str, ranks: np.ndarray, clip_of: np.ndarray, n_items
         ranks: (queries, right items) of [`right_ranks`].
         clip_of: (queries,) the clip that each query is of, 0 to clips - 1.
         n_items: that are searched.
+        keep: see [`figure`].
     """
     best, n = ranks[:, 0], len(ranks)
     weights = resample(clip_of.max() + 1, seed)[:, clip_of]
@@ -71,18 +74,19 @@ def direction_figures(name: str, ranks: np.ndarray, clip_of: np.ndarray, n_items
     values["mAP@10"] = average_precision_at_10(ranks)
     chance, figures = chance_levels(np.isfinite(ranks).sum(1), n_items), {}
     for metric, value in values.items():
-        figures |= figure(f"{name}_{metric}", value.mean(), weights @ value / weights.sum(1), n, chance[metric])
+        figures |= figure(f"{name}_{metric}", value.mean(), weights @ value / weights.sum(1), n, chance[metric], keep)
     medians = np.array([np.median(np.repeat(best, weight)) for weight in weights])
-    return figures | figure(f"{name}_median_rank", np.median(best), medians, n)
+    return figures | figure(f"{name}_median_rank", np.median(best), medians, n, keep=keep)
 
 
-def retrieval_figures(scores: np.ndarray, clip_of: np.ndarray, seed: int = 0) -> dict:
+def retrieval_figures(scores: np.ndarray, clip_of: np.ndarray, seed: int = 0, keep: dict | None = None) -> dict:
     """Every figure of both directions, `text_to_audio_R@1` to `audio_to_text_median_rank`, see [`figure`].
 
     Args:
         scores: (clips, captions), higher is better.
         clip_of: (captions,) the clip that each caption is of; every clip has at least one.
         seed: of the bootstrap.
+        keep: see [`figure`].
 
     Raises:
         ValueError: shapes do not fit, a score is not finite, a clip has no caption, or there is one clip only.
@@ -94,7 +98,7 @@ def retrieval_figures(scores: np.ndarray, clip_of: np.ndarray, seed: int = 0) ->
     right = np.arange(len(scores))[:, None] == clip_of
     if not right.any(1).all() or not right.any(0).all():
         raise ValueError(f"clip_of must name each of the {len(scores)} clips, and no other, for some caption")
-    by_text = direction_figures("text_to_audio", right_ranks(scores.T, right.T), clip_of, len(scores), seed)
+    by_text = direction_figures("text_to_audio", right_ranks(scores.T, right.T), clip_of, len(scores), seed, keep)
     clips = np.arange(len(scores))
-    by_audio = direction_figures("audio_to_text", right_ranks(scores, right), clips, len(clip_of), seed)
+    by_audio = direction_figures("audio_to_text", right_ranks(scores, right), clips, len(clip_of), seed, keep)
     return by_text | by_audio

@@ -18,9 +18,10 @@ from dataset_scripts.find_audio import ALL_SUFFIXES
 from dataset_scripts.labels import clean_labels
 from dataset_scripts.sources import load_source, require_folder, select_folds, source_names, taken_options
 from dataset_scripts.table import file_in, read_table
-from eval.classification import accuracy_figures, map_figures
-from eval.evaluation import Evaluation, evaluation_parser, run_evaluation
+from eval.evaluation import Evaluation, run_evaluation
+from eval.options import evaluation_parser
 
+LEGEND = "In %: accuracy on each fold and its mean, or mean average precision (mAP) over classes; ties lose."
 FOLDERS = ("esc50_dir", "audio_dir", "dataset_name")
 
 
@@ -87,14 +88,16 @@ def prepare(args: argparse.Namespace) -> Evaluation:
     captions = [args.prompt.replace("{label}", label.replace("_", " ")) for label in classes]
 
     def ask(readable):
+        from eval.classification import accuracy_figures, map_figures
+
         is_right = np.array([[label in labels_of[clip.name] for label in classes] for clip in readable])
         if has_several:
-            return captions, lambda scores: map_figures(scores, is_right, args.seed)
+            return captions, lambda scores, keep: map_figures(scores, is_right, args.seed, keep)
         targets, folds = is_right.argmax(1), np.array([clip.fold or 0 for clip in readable])
-        return captions, lambda scores: accuracy_figures(scores, targets, folds, args.seed)
+        return captions, lambda scores, keep: accuracy_figures(scores, targets, folds, args.seed, keep)
 
     data = {name: getattr(args, name) for name in ("source", *FOLDERS, "labels_file", "folds", "prompt")}
-    return Evaluation(clips, ask, {**data, "classes": classes})
+    return Evaluation(clips, ask, {**data, "classes": classes}, LEGEND)
 
 
 def main() -> None:

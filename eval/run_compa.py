@@ -13,14 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from accelerate import PartialState
 
 from dataset_scripts.clips import Clip
 from dataset_scripts.sources import require_folder
 from dataset_scripts.table import check_rows, file_in, read_table
 from eval.compa import compa_figures
-from eval.evaluation import Evaluation, evaluation_parser, run_evaluation
+from eval.evaluation import Evaluation, run_evaluation
+from eval.options import evaluation_parser
 
+LEGEND = (
+    "In %: every audio picks its own caption (text), every caption its own audio (audio), or both (group), of pairs "
+    "or of triplets; ties lose."
+)
 HINT = "get tables and audio from github.com/Sreyan88/CompA"
 PAIR = ("pair", "reversed_pair")
 COLUMNS = tuple(f"{member}_{part}" for part in ("caption", "file") for member in PAIR)
@@ -78,6 +82,8 @@ def prepare(args: argparse.Namespace) -> Evaluation:
     data = {"csv_file": args.csv_file, "audio_dir": args.audio_dir}
 
     def ask(clips):
+        from accelerate import PartialState
+
         row_of = {clip.name: number for number, clip in enumerate(clips)}
         kept, kept_triplets = ([row for row in rows if row_of.keys() >= set(row.files)] for rows in (pairs, triplets))
         data["rows_left_out"] = {"pairs": len(pairs) - len(kept), "triplets": len(triplets) - len(kept_triplets)}
@@ -88,16 +94,16 @@ def prepare(args: argparse.Namespace) -> Evaluation:
         captions = list(dict.fromkeys(itertools.chain.from_iterable(row.captions for row in kept + kept_triplets)))
         column_of = {caption: number for number, caption in enumerate(captions)}
 
-        def figures(scores):
-            found = compa_figures(example_scores(scores, kept, row_of, column_of), args.seed)
+        def figures(scores, keep):
+            found = compa_figures(example_scores(scores, kept, row_of, column_of), args.seed, keep=keep)
             if kept_triplets:
                 of_triplets = example_scores(scores, kept_triplets, row_of, column_of)
-                found |= compa_figures(of_triplets, args.seed, prefix="triplet_")
+                found |= compa_figures(of_triplets, args.seed, "triplet_", keep)
             return found
 
         return captions, figures
 
-    return Evaluation([Clip(name, "", None, "", file_in(folder, name)) for name in names], ask, data)
+    return Evaluation([Clip(name, "", None, "", file_in(folder, name)) for name in names], ask, data, LEGEND)
 
 
 def main() -> None:

@@ -18,9 +18,10 @@ from dataset_scripts.groups import SPLITS
 from dataset_scripts.hub_rows import audio_of, captions_of, load_hub_dataset, with_undecoded_audio
 from dataset_scripts.sources import load_source
 from dataset_scripts.table import check_columns
-from eval.evaluation import Evaluation, evaluation_parser, run_evaluation
-from eval.retrieval import retrieval_figures
+from eval.evaluation import Evaluation, run_evaluation
+from eval.options import evaluation_parser
 
+LEGEND = "In %, ranks as they are: R@k is the share of queries with a right item among the first k; ties lose."
 DATA = ("source", "captions_dir", "audio_dir", "dataset_name", "split")
 
 
@@ -81,13 +82,16 @@ def group_rows(origin: str, rows: Iterable[dict]) -> list[Clip]:
 
 def prepare(args: argparse.Namespace) -> Evaluation:
     def ask(clips):
+        from eval.retrieval import retrieval_figures
+
         if len(clips) < 2:
             raise ValueError(f"only {clips[0].name} can be read: retrieval needs two clips at least")
         clip_of = np.repeat(np.arange(len(clips)), [len(clip.captions) for clip in clips])
         captions = [caption for clip in clips for caption in clip.captions]
-        return captions, lambda scores: retrieval_figures(scores, clip_of, args.seed)
+        return captions, lambda scores, keep: retrieval_figures(scores, clip_of, args.seed, keep)
 
-    return Evaluation(captioned_clips(args), ask, {name: getattr(args, name) for name in DATA})
+    data = {name: getattr(args, name) for name in DATA}
+    return Evaluation(captioned_clips(args), ask, data, LEGEND)
 
 
 def main() -> None:

@@ -2,9 +2,7 @@
 
 import itertools
 from dataclasses import replace
-from pathlib import Path
 
-import evaluate
 import numpy as np
 import torch
 from tqdm.auto import tqdm
@@ -14,7 +12,8 @@ from dataset_scripts.bank import ClipBank
 from dataset_scripts.compose import SAMPLING_RATE, SCENE_S
 from eval.cache import cosine_scores
 from eval.encoder import embed_audio, embed_text
-from eval.zste.zste import MEANS, TASKS
+from eval.labels import BLOCKS, LABELS
+from eval.zste.zste import zste_figures
 from eval.zste_audio import AudioSpec, render
 from eval.zste_questions import Example
 from modeling_teminal import TeminalFeatureExtractor, TeminalModel
@@ -93,10 +92,9 @@ def score_cosines(examples: list[Example], cosines: np.ndarray, seed: int = 0) -
 
     `examples` and `cosines` are those of [`scores_of`]; `seed` is of the bootstrap and the permutation.
     """
-    metric = evaluate.load(str(Path(__file__).parent / "zste"))
 
     def compute(asked):
-        return metric.compute(
+        return zste_figures(
             predictions=scores_of(asked, examples, cosines),
             references=[list(example.right) for example in asked],
             tasks=[example.task for example in asked],
@@ -126,8 +124,7 @@ def permute_audios(examples: list[Example], seed: int) -> list[Example]:
 def format_table(results: dict[str, dict]) -> str:
     """A plain table of accuracies in percent: one row per sub-task and mean, one column per model."""
     first = next(iter(results.values()))
-    blocks = [[*subtasks, mean] for mean, subtasks in TASKS.items()]
-    blocks += [[mean for mean in MEANS if mean not in TASKS], [f"control_{task}" for task in CONTROL_TASKS]]
+    blocks = [*BLOCKS, [f"control_{task}" for task in CONTROL_TASKS]]
     widths = [max(9, len(name)) for name in results]
     lines = [f"{'ZSTE':>12} {'chance':>7} " + " ".join(map(str.rjust, results, widths))]
     for block in blocks:
@@ -135,5 +132,5 @@ def format_table(results: dict[str, dict]) -> str:
         for key in block:
             accuracies = [f"{100 * result[key]:.1f}" for result in results.values()]
             accuracies = " ".join(map(str.rjust, accuracies, widths))
-            lines.append(f"{key:>12} {100 * first[f'{key}_chance']:7.2f} {accuracies}")
+            lines.append(f"{key:>12} {100 * first[f'{key}_chance']:7.2f} {accuracies}  {LABELS[key]}")
     return "\n".join(lines)

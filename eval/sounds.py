@@ -16,8 +16,10 @@ from dataset_scripts.clips import MAX_DURATION_S, Clip, read_clip
 from dataset_scripts.compose import SAMPLING_RATE
 from eval.cache import Embedder, cosine_scores
 from eval.models import AudioTextModel
+from eval.windows import in_batches
 
 READ_AS = f"mono, {SAMPLING_RATE} Hz, at most {MAX_DURATION_S} s"
+READ_AHEAD = 16  # clips that wait, decoded, to be embedded
 N_NAMED = 10  # skipped clips that are named on the terminal
 
 logger = logging.getLogger(__name__)
@@ -37,7 +39,8 @@ class Sounds:
     def read(self, rows: list[int]) -> Iterator[np.ndarray]:
         """Waveforms (samples,) fp32 mono at 48 kHz, decoded on all cores."""
         with ThreadPoolExecutor() as pool:
-            yield from pool.map(read_clip, [self.clips[row] for row in rows])
+            for some in in_batches(rows, READ_AHEAD):
+                yield from pool.map(read_clip, [self.clips[row] for row in some])
 
 
 def check_sounds(clips: list[Clip]) -> Sounds:

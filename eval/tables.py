@@ -7,9 +7,9 @@ import yaml
 from huggingface_hub import EvalResult
 from huggingface_hub.repocard_data import eval_results_to_model_index
 
-from eval.zste.zste import TASKS
-
-ROWS = [task for mean, subtasks in TASKS.items() for task in (*subtasks, mean)] + ["recognition", "temporal", "zste"]
+from eval.labels import LABELS, LEGEND, ROWS
+from eval.options import file_stems
+from eval.paper import write_paper
 
 
 def make_table(zste: dict[str, dict], tasks: list[str] = ROWS) -> pd.DataFrame:
@@ -43,23 +43,25 @@ def eval_results(evaluated: str, figures: dict, tasks: list[str]) -> list[EvalRe
     ]
 
 
-def write_tables(folder: Path, zste: dict[str, dict], evaluated: str) -> None:
+def write_tables(
+    folder: Path, zste: dict[str, dict], evaluated: str, differences: dict[str, dict] | None = None
+) -> None:
     """zste.md, zste.tex (booktabs), zste.csv (fractions, with bounds, chance and n), and a model-index of each model.
 
     Args:
         evaluated: what the models were evaluated on, for the model-index.
+        differences: those of [`eval.compare.differences`].
     """
-    table = make_table(zste)
-    (folder / "zste.md").write_text(to_markdown(table) + "\n")
-    table.reset_index().to_latex(folder / "zste.tex", index=False, escape=True)
+    write_paper(folder, "zste", zste, differences or {}, {key: LABELS[key] for key in ROWS}, LEGEND)
     numbers = [
-        {"model": name, "task": task, "accuracy": figures[task], "low": figures[f"{task}_ci95"][0]}
-        | {"high": figures[f"{task}_ci95"][1], "chance": figures[f"{task}_chance"], "n": figures[f"{task}_n"]}
+        {"model": name, "task": task, "asks": LABELS[task], "accuracy": figures[task]}
+        | {"low": figures[f"{task}_ci95"][0], "high": figures[f"{task}_ci95"][1]}
+        | {"chance": figures[f"{task}_chance"], "n": figures[f"{task}_n"]}
         for name, figures in zste.items()
-        for task in table.index
+        for task in ROWS
     ]
     pd.DataFrame(numbers).to_csv(folder / "zste.csv", index=False)
-    for name, figures in zste.items():
-        index = eval_results_to_model_index(name, eval_results(evaluated, figures, ROWS))
+    for name, stem in file_stems(list(zste)).items():
+        index = eval_results_to_model_index(name, eval_results(evaluated, zste[name], ROWS))
         text = yaml.safe_dump({"model-index": index}, sort_keys=False)
-        (folder / f"model-index-{name.replace('/', '_')}.yaml").write_text(text)
+        (folder / f"model-index-{stem}.yaml").write_text(text)

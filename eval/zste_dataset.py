@@ -11,6 +11,7 @@ import numpy as np
 from datasets import Dataset, load_dataset
 from datasets.exceptions import DatasetsError
 
+from dataset_scripts.caches import datasets_folder
 from dataset_scripts.captions import HELD_OUT
 from dataset_scripts.compose import EVENT_S, EVENT_SAMPLES
 from dataset_scripts.decode import read_audio
@@ -100,7 +101,7 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
     if not Path(dataset_name).is_dir() and (dataset_name.startswith(("/", ".")) or dataset_name.count("/") != 1):
         raise ValueError(f"{flag}: no such folder; build one with build_dataset.py --config_name {CONFIG}")
     try:
-        dataset = load_dataset(dataset_name, CONFIG, split="test")
+        dataset = load_dataset(dataset_name, CONFIG, split="test", cache_dir=datasets_folder())
     except (DatasetsError, OSError, ValueError) as error:
         cure = f"build such scenes with build_dataset.py --config_name {CONFIG}"
         raise ValueError(f"{flag}: its config {CONFIG} cannot be read ({error}); {cure}") from error

@@ -40,6 +40,20 @@ def test_each_distinct_one_is_embedded_once_and_known_to_the_next_run(tmp_path):
     assert again.read == ["a cow"]
 
 
+def test_long_clips_are_embedded_a_few_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("eval.cache.HELD_SAMPLES", 100)
+    model, at_once = Counting(), []
+    embed = model.embed_audio
+    model.embed_audio = lambda clips, rate: at_once.append([len(clip) for clip in clips]) or embed(clips, rate)
+
+    def read_long(rows):
+        return (np.full(60 if row < 4 else 10, row, np.float32) for row in rows)
+
+    embeds = Embedder(model, tmp_path).audio([*"abcdefg"], read_long, 48_000)
+    assert at_once == [[60, 60], [60, 60], [10, 10, 10]]
+    assert embeds[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 6]
+
+
 def test_another_model_knows_nothing_of_it(tmp_path):
     Embedder(Counting(), tmp_path).text(["a dog"])
     other = Counting()

@@ -33,7 +33,7 @@ def clips(tmp_path):
 def banks(tmp_path, monkeypatch):
     folder = tmp_path / "banks"
     folder.mkdir()
-    monkeypatch.setattr(bank, "cached_assets_path", lambda *_, **__: folder)
+    monkeypatch.setattr(bank, "assets_folder", lambda namespace: folder)
     return folder
 
 

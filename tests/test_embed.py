@@ -1,4 +1,3 @@
-import argparse
 import os
 import re
 import sys
@@ -10,7 +9,7 @@ import soundfile
 import torch
 
 from dataset_scripts.decode import read_audio
-from eval import embed
+from eval import embed, embed_job
 from eval.encoder import embed_waveforms, load_clap
 
 from .conftest import run_cli
@@ -70,9 +69,9 @@ def run_here(job, output_file, monkeypatch):
 
 
 def test_interrupted_work_goes_on_where_it_stopped(job, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(embed, "PART_SIZE", 2)
+    monkeypatch.setattr(embed_job, "PART_SIZE", 2)
     run_here(job, tmp_path / "whole.parquet", monkeypatch)
-    read, seen = embed.read_or_reason, []
+    read, seen = embed_job.read_or_reason, []
 
     def read_until_interrupted(path):
         seen.append(path.name)
@@ -80,7 +79,7 @@ def test_interrupted_work_goes_on_where_it_stopped(job, tmp_path, monkeypatch, c
             raise KeyboardInterrupt
         return read(path)
 
-    monkeypatch.setattr(embed, "read_or_reason", read_until_interrupted)
+    monkeypatch.setattr(embed_job, "read_or_reason", read_until_interrupted)
     with pytest.raises(SystemExit, match="the same command goes on"):
         run_here(job, tmp_path / "out.parquet", monkeypatch)
     assert not (tmp_path / "out.parquet").exists()
@@ -91,30 +90,29 @@ def test_interrupted_work_goes_on_where_it_stopped(job, tmp_path, monkeypatch, c
 
 def test_parts_of_another_job_are_not_taken_over(job, tmp_path):
     model, processor = load_clap(str(job / "model"))
-    args = argparse.Namespace(audio_dir=job / "audio", output_file=tmp_path / "out.npz", per_device_eval_batch_size=2)
-    files = ["0.wav", "1.wav"]
-    folders = [embed.job_folder(args, model, processor, files) for _ in range(2)]
+    job_of = (job / "audio", tmp_path / "out.npz", ["0.wav", "1.wav"], 2, model, processor)
+    folders = [embed_job.job_folder(*job_of) for _ in range(2)]
     assert folders[0] == folders[1]
     os.utime(job / "audio" / "0.wav")
-    folders.append(embed.job_folder(args, model, processor, files))
+    folders.append(embed_job.job_folder(*job_of))
     with torch.no_grad():
         model.logit_scale_a.add_(1)
-    folders.append(embed.job_folder(args, model, processor, files))
+    folders.append(embed_job.job_folder(*job_of))
     processor.feature_extractor.padding = "pad"
-    folders.append(embed.job_folder(args, model, processor, files))
+    folders.append(embed_job.job_folder(*job_of))
     assert len(set(folders)) == 4
 
 
 def test_two_processes_give_what_one_gives(job, tmp_path):
     code = """
 import os
-import eval.embed as embed
+from eval import embed, embed_job
 
 def logged(path):
     os.write(1, f"rank {os.environ['RANK']} {path.name}\\n".encode())
     return read(path)
 
-embed.PART_SIZE, read, embed.read_or_reason = 2, embed.read_or_reason, logged
+embed_job.PART_SIZE, read, embed_job.read_or_reason = 2, embed_job.read_or_reason, logged
 embed.main()
 """
     (tmp_path / "small_parts.py").write_text(code)
@@ -146,6 +144,8 @@ def test_arrays_of_any_kind(job):
     [
         ("--output_file", "out.csv", "end it in .parquet or .npz"),
         ("--audio_dir", "nowhere", "no such folder"),
+        ("--model_name_or_path", "./nowhere", "no such folder"),
+        ("--output_file", "README.md/out.npz", "cannot be written"),
         ("--audio_dir", "tests", "no audio in it"),
         ("--model_name_or_path", "configs", "no config.json"),
         ("--per_device_eval_batch_size", "0", "at least 1"),
@@ -157,3 +157,18 @@ def test_bad_options_are_named(job, tmp_path, monkeypatch, option, value, messag
     monkeypatch.setattr(sys, "argv", [str(item) for item in arguments])
     with pytest.raises(SystemExit, match=rf"{option} {value}.*{message}"):
         embed.main()
+
+
+def test_a_file_name_that_is_not_utf_8_stands_in_the_output_in_escapes(job, tmp_path, monkeypatch, capsys):
+    (tmp_path / "audio").mkdir()
+    for name, content in ((b"caf\xe9.wav", (job / "audio" / "0.wav").read_bytes()), (b"b\xe4d.wav", b"RIFF no audio")):
+        (tmp_path / "audio" / os.fsdecode(name)).write_bytes(content)
+    for suffix in ("parquet", "npz"):
+        output_file = tmp_path / f"out.{suffix}"
+        arguments = command(job, output_file)
+        arguments[arguments.index(job / "audio")] = tmp_path / "audio"
+        monkeypatch.setattr(sys, "argv", [str(item) for item in arguments])
+        embed.main()
+        assert r"skipped b\xe4d.wav: unreadable audio" in capsys.readouterr().err
+        path = (pq.read_table(output_file) if suffix == "parquet" else np.load(output_file))["path"]
+        assert list(map(str, path)) == [r"caf\xe9.wav"]

@@ -13,6 +13,7 @@ from transformers import BertConfig, BertModel, ClapFeatureExtractor, ClapModel
 from eval.adapters import embed_windows, resample
 from eval.encoder import load_clap
 from eval.models import MODEL_TYPES, Clap
+from modeling_teminal import TeminalModel
 from training.export import export_model
 from training.lora import add_adapters, lora_config
 
@@ -151,3 +152,16 @@ def test_sentence_transformers_gives_what_clap_gives(stock, waveforms):
     assert_normalised(audio)
     assert np.abs(ours.embed_audio(waveforms, 48_000) - audio)[:2].max() <= 1e-4
     assert np.array_equal(audio, theirs.embed_audio(waveforms, 48_000))
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+)
+def test_the_fastest_device_embeds_and_in_fp32(monkeypatch, stock, cuda, mps, expected):
+    moved, move = [], TeminalModel.to
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    monkeypatch.setattr(TeminalModel, "to", lambda model, device: moved.append(device) or move(model, "cpu"))
+    model = Clap(str(stock))
+    assert moved == [expected]
+    assert {parameter.dtype for parameter in model.model.parameters()} == {torch.float32}

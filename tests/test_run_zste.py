@@ -1,6 +1,8 @@
 """ZSTE by the command: several models, fixed scenes, any number of processes."""
 
+import argparse
 import json
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +12,9 @@ import torch
 
 from dataset_scripts.scenes import VARIANTS
 from eval.compare import differences
-from eval.models import names_of
+from eval.options import file_stems, named_models
 from eval.pictures import plot_against
+from eval.run_zste import main as run_zste_main
 from eval.score import distinct_audios
 from eval.zste.zste import MEANS, SUBTASKS
 from eval.zste_dataset import load_scenes
@@ -44,24 +47,33 @@ def scenes(esc50_dir, tmp_path_factory):
 
 
 def run_zste(*flags, n_processes=1):
-    return run_cli("eval/run_zste.py", "--n_scenes", 10, *flags, n_processes=n_processes)
+    return run_cli("eval/run_zste.py", *flags, n_processes=n_processes)
 
 
 def test_two_models_in_one_command_and_the_same_on_two_processes(models, esc50_dir, tmp_path):
-    flags = ("--model_name_or_path", *models, "--esc50_dir", esc50_dir, "--folds", 2)
+    flags = ("--model_name_or_path", *models, "--esc50_dir", esc50_dir, "--folds", 2, "--n_scenes", 10)
+    flags += ("--names", "CLAP, 50 %", "ours")
     result = run_zste(*flags, "--output_dir", tmp_path / "out", "--cache_dir", tmp_path / "cache")
     assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "out" / "zste.json").read_text())
-    assert set(report["zste"]) == {"one", "two"}
-    difference = report["differences"]["two - one"]["temporal"]
+    assert report["models"] == {"CLAP, 50 %": str(models[0]), "ours": str(models[1])}
+    assert set(report["zste"]) == set(report["fingerprints"]) == set(report["models"])
+    difference = report["differences"]["ours - CLAP, 50 %"]["temporal"]
     assert difference["difference"] == pytest.approx(
-        report["zste"]["two"]["temporal"] - report["zste"]["one"]["temporal"]
+        report["zste"]["ours"]["temporal"] - report["zste"]["CLAP, 50 %"]["temporal"]
     )
-    pictures = {"zste.png", "change.png", "2B.png", "pairs-one.png", "pairs-two.png"}
-    tables = {"zste.json", "zste.md", "zste.tex", "zste.csv", "model-index-one.yaml", "model-index-two.yaml"}
+    pictures = {"zste.png", "change.png", "2B.png", "pairs-CLAP_ 50 _.png", "pairs-ours.png"}
+    tables = {"zste.json", "zste.md", "zste.tex", "zste.csv"}
+    tables |= {"model-index-CLAP_ 50 _.yaml", "model-index-ours.yaml"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == pictures | tables
-    shown = f"{100 * report['zste']['two']['3A']:.1f}"
-    assert shown in next(line for line in (tmp_path / "out" / "zste.md").read_text().splitlines() if "| 3A |" in line)
+    markdown, latex = ((tmp_path / "out" / f"zste.{suffix}").read_text() for suffix in ("md", "tex"))
+    values = {name: f"{100 * report['zste'][name]['3A']:.1f}" for name in report["models"]}
+    of_order, of_difference = (line for line in markdown.splitlines() if "(3A)" in line)
+    assert all(value in of_order for value in values.values())
+    found = report["differences"]["ours - CLAP, 50 %"]["3A"]
+    assert f"{100 * found['difference']:+.1f} ({100 * found['ci95'][0]:+.1f} to" in of_difference
+    assert r"CLAP, 50 \%" in latex
+    assert latex.count(r"\begin{tabular}") == 2
 
     result = run_zste(*flags, "--output_json", tmp_path / "two.json", "--cache_dir", tmp_path / "cold", n_processes=2)
     assert result.returncode == 0, result.stderr
@@ -134,9 +146,35 @@ def test_scenes_of_three_sounds_are_needed(models, esc50_dir, tmp_path):
 def test_every_model_has_a_name_of_its_own(paths, names):
     if isinstance(names, str):
         with pytest.raises(ValueError, match=names):
-            names_of(paths)
+            named_models(argparse.Namespace(model_name_or_path=paths, names=None))
     else:
-        assert names_of(paths) == dict(zip(names, paths, strict=True))
+        found = named_models(argparse.Namespace(model_name_or_path=paths, names=None))
+        assert found == dict(zip(names, paths, strict=True))
+
+
+@pytest.mark.parametrize("given", [("--n_scenes", 3), ("--folds", 1), ("--source", "synthetic"), ("--esc50_dir", "x")])
+def test_what_fixed_scenes_would_ignore_is_refused(given, monkeypatch):
+    flags = ["run_zste.py", "--model_name_or_path", "me/x", "--zste_dataset", "me/y", *map(str, given)]
+    monkeypatch.setattr(sys, "argv", flags)
+    with pytest.raises(SystemExit, match=f"--zste_dataset brings its own scenes: drop it, or {given[0]}$"):
+        run_zste_main()
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [(["a"], "1 names for 2 models"), (["a", "a"], "'a': every model needs"), (["a", " "], "' ': every model needs")],
+)
+def test_names_that_do_not_fit_are_refused(names, message):
+    with pytest.raises(ValueError, match=rf"--names.*{message}"):
+        named_models(argparse.Namespace(model_name_or_path=["x/m", "y/n"], names=names))
+
+
+def test_files_of_models_have_names_of_their_own_that_any_system_takes():
+    stems = file_stems(["LAION's CLAP (2023)", "a/b", "a:b", "A_B", "..", "é"])
+    assert stems["LAION's CLAP (2023)"] == "LAION_s CLAP _2023_"
+    assert stems["é"] == "é"
+    assert len({stem.casefold() for stem in stems.values()}) == len(stems)
+    assert not any(set(stem) & set('/:*?"<>|') for stem in stems.values())
 
 
 def test_accuracy_against_few_and_equal_values(tmp_path):

@@ -109,6 +109,6 @@ def test_table_and_picture_show_every_figure(oracle_result, tmp_path):
         *("4A", "4B", "4C", "4D", "task4", "5A", "5B", "5C", "5D", "task5"),
         *("recognition", "temporal", "zste", "control_3A", "control_3B", "control_3C"),
     ]
-    assert ["3C", "33.33", "100.0"] in shown
+    assert ["3C", "33.33", "100.0", "before,", "after", "or", "while", "(3C)"] in shown
     plot_bars(tmp_path / "zste.png", {"base": oracle_result, "after": oracle_result}, "ZSTE")
     assert (tmp_path / "zste.png").stat().st_size > 10_000

@@ -35,7 +35,8 @@ Examples:
 
 _CITATION = """
 @article{sinha2024teminal,
-  title={Enhancing Audio-Language Models through Self-Supervised Post-Training with Text-Audio Pairs},
+  title={Temporal Enhancement of Contrastive Audio-Language Models through Self-Supervised Post-Training with
+    Text-Audio Pairs},
   author={Sinha, Anshuman and Migozzi, Camille and Rey, Aubin and Zhang, Chao},
   journal={arXiv preprint arXiv:2408.09269},
   year={2024}
@@ -138,6 +139,46 @@ def resampled_accuracies(correct: dict[str, list[bool]], rng: np.random.Generato
     return accuracy
 
 
+def zste_figures(predictions, references, tasks, groups, seed: int = 0) -> dict:
+    """Every figure of the metric, of examples in memory: what [`Zste.compute`] gives, without its cache folder."""
+    if len(predictions) == 0:
+        raise ValueError("predictions are empty: nothing to score")
+    correct, chance, group_of = {}, {}, {}
+    for index, (scores, right, task, group) in enumerate(zip(predictions, references, tasks, groups, strict=True)):
+        scores = np.asarray(scores, dtype=np.float64)
+        check_example(index, task, scores, right, group)
+        rule = SUBTASKS[task]
+        correct.setdefault(task, []).append(is_right(rule, scores, right))
+        chance.setdefault(task, []).append(chance_level(rule, len(scores), len(right)))
+        group_of.setdefault(task, []).append(group)
+
+    rng = np.random.default_rng(seed)
+    in_order = [task for task in SUBTASKS if task in correct]
+    accuracy = add_means({task: float(np.mean(correct[task])) for task in in_order})
+    chances = add_means({task: float(np.mean(chance[task])) for task in in_order})
+    bootstrap = add_means(resampled_accuracies({task: correct[task] for task in in_order}, rng))
+    counts = {task: len(correct[task]) for task in in_order}
+    for name, parts in MEANS.items():
+        if name in accuracy:
+            counts[name] = sum(counts[part] for part in parts)
+
+    result = {}
+    for name, value in accuracy.items():
+        result[name] = value
+        result[f"{name}_ci95"] = np.percentile(bootstrap[name], [2.5, 97.5]).tolist()
+        result[f"{name}_chance"] = chances[name]
+        result[f"{name}_n"] = counts[name]
+    for kind in ("seen", "unseen"):
+        chosen = {
+            task: [right for right, group in zip(correct[task], group_of[task], strict=True) if group == kind]
+            for task in in_order
+        }
+        by_group = add_means({task: float(np.mean(rights)) for task, rights in chosen.items() if rights})
+        result.update({f"{name}_{kind}": value for name, value in by_group.items()})
+    return result
+
+
+@evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
 class Zste(evaluate.Metric):
     def _info(self):
         features = {
@@ -175,38 +216,4 @@ class Zste(evaluate.Metric):
         super().add(prediction=prediction, reference=reference, tasks=tasks, groups=groups, **kwargs)
 
     def _compute(self, predictions, references, tasks, groups, seed=0):
-        if len(predictions) == 0:
-            raise ValueError("predictions are empty: nothing to score")
-        correct, chance, group_of = {}, {}, {}
-        for index, (scores, right, task, group) in enumerate(zip(predictions, references, tasks, groups, strict=True)):
-            scores = np.asarray(scores, dtype=np.float64)
-            check_example(index, task, scores, right, group)
-            rule = SUBTASKS[task]
-            correct.setdefault(task, []).append(is_right(rule, scores, right))
-            chance.setdefault(task, []).append(chance_level(rule, len(scores), len(right)))
-            group_of.setdefault(task, []).append(group)
-
-        rng = np.random.default_rng(seed)
-        in_order = [task for task in SUBTASKS if task in correct]
-        accuracy = add_means({task: float(np.mean(correct[task])) for task in in_order})
-        chances = add_means({task: float(np.mean(chance[task])) for task in in_order})
-        bootstrap = add_means(resampled_accuracies({task: correct[task] for task in in_order}, rng))
-        counts = {task: len(correct[task]) for task in in_order}
-        for name, parts in MEANS.items():
-            if name in accuracy:
-                counts[name] = sum(counts[part] for part in parts)
-
-        result = {}
-        for name, value in accuracy.items():
-            result[name] = value
-            result[f"{name}_ci95"] = [float(bound) for bound in np.percentile(bootstrap[name], [2.5, 97.5])]
-            result[f"{name}_chance"] = chances[name]
-            result[f"{name}_n"] = counts[name]
-        for kind in ("seen", "unseen"):
-            chosen = {
-                task: [right for right, group in zip(correct[task], group_of[task], strict=True) if group == kind]
-                for task in in_order
-            }
-            by_group = add_means({task: float(np.mean(rights)) for task, rights in chosen.items() if rights})
-            result.update({f"{name}_{kind}": value for name, value in by_group.items()})
-        return result
+        return zste_figures(predictions, references, tasks, groups, seed)

@@ -1,0 +1,162 @@
+"""Files of any length: embedded window by window, with the numbers of the whole file, in bounded memory."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from dataset_scripts.decode import read_audio
+from eval import windows
+from eval.encoder import embed_waveforms
+from eval.windows import LongSound, clip_windows, cut, decode_blocks, read_sound
+
+from .conftest import ROOT
+from .tones import save_clap
+
+FIVE_MINUTES_S = 300
+
+
+def write_noise(path, seconds, rate=44_100, channels=2, seed=0):
+    """Noise written piece by piece."""
+    rng = np.random.default_rng(seed)
+    with soundfile.SoundFile(path, "w", rate, channels) as file:
+        for _ in range(seconds):
+            file.write((0.1 * rng.standard_normal((rate, channels))).astype(np.float32))
+    return path
+
+
+@pytest.fixture(scope="module")
+def long_file(tmp_path_factory):
+    return write_noise(tmp_path_factory.mktemp("long") / "long.wav", 95)
+
+
+def test_a_long_file_has_the_samples_and_the_embedding_of_the_whole(long_file, tiny_clap):
+    model, processor = tiny_clap
+    whole, sound = read_audio(long_file), read_sound(long_file)
+    assert isinstance(sound, LongSound)
+    assert sound.n_samples == len(whole)
+    assert np.array_equal(np.concatenate(list(decode_blocks(long_file))), whole)
+    features = processor.feature_extractor(whole, sampling_rate=48_000)
+    extractor_sees = [torch.as_tensor(whole)[start : start + 480_000] for start in (0, len(whole) - 480_000)]
+    seen = list(clip_windows(sound, 48_000, 48_000, 480_000))
+    assert torch.equal(seen[0], extractor_sees[0])
+    assert torch.equal(seen[-1], extractor_sees[1])
+    with torch.no_grad():
+        expected = model(
+            input_ids=torch.tensor([[0, 2]]), attention_mask=torch.ones(1, 2, dtype=torch.long), **features
+        ).audio_embeds
+    found = embed_waveforms(model, processor, [sound, whole], 48_000, batch_size=4, progress=False)
+    assert np.abs(found - expected.numpy()).max() <= 1e-5
+
+
+@pytest.mark.parametrize("n_samples", [1, 7, 10, 11, 25, 30, 37])
+def test_windows_of_blocks_are_those_of_the_whole(n_samples):
+    samples = torch.arange(float(n_samples))
+    n_windows = -(-n_samples // 10)
+    starts = [round(i * max(0, n_samples - 10) / max(1, n_windows - 1)) for i in range(n_windows)]
+    for block in (1, 4, 100):
+        found = list(cut(samples.split(block), n_samples, 10))
+        assert [window.tolist() for window in found] == [samples[start : start + 10].tolist() for start in starts]
+
+
+def test_a_header_that_is_wrong_costs_no_window(tmp_path):
+    path = write_noise(tmp_path / "cut.wav", 50)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 4 // 5])  # the header still says 50 s
+    sound = read_sound(path)
+    assert sound.n_samples == len(read_audio(path))
+    assert len(list(clip_windows(sound, 48_000, 48_000, 480_000))) == 4
+
+
+def test_what_is_wrong_late_in_a_long_file_is_found_before_it_is_embedded(tmp_path):
+    samples = np.zeros(48_000 * 40, np.float32)
+    for value, message in ((np.nan, "not finite"), (1e20, "far outside")):
+        samples[-5] = value
+        soundfile.write(tmp_path / "late.wav", samples, 48_000, subtype="FLOAT")
+        with pytest.raises(ValueError, match=message):
+            read_sound(tmp_path / "late.wav")
+
+
+@pytest.mark.parametrize(("rate", "tolerance"), [(44_100, 1e-5), (16_000, 3e-4)])  # white noise up to 8 kHz is heard
+def test_long_arrays_are_resampled_in_blocks_to_the_same_embedding(rate, tolerance, tiny_clap, monkeypatch):
+    model, processor = tiny_clap
+    noise = np.random.default_rng(0).standard_normal((2, 100 * rate)).astype(np.float32)
+    whole = embed_waveforms(model, processor, [noise], rate, progress=False)
+    lengths, resample = [], windows.resample
+    monkeypatch.setattr(
+        windows, "resample", lambda clip, *rates: lengths.append(len(clip[0])) or resample(clip, *rates)
+    )
+    monkeypatch.setattr(windows, "RESAMPLED_WHOLE", 0)
+    assert np.abs(embed_waveforms(model, processor, [noise], rate, progress=False) - whole).max() <= tolerance
+    assert [length / rate for length in lengths] == [35, 40, 40, 15]
+
+
+def test_a_clip_that_is_no_audio_is_named(tiny_clap):
+    good = np.ones(100, np.float32)
+    for bad, message in (
+        (np.full(100, np.inf), "not finite"),
+        (np.zeros(0), "empty"),
+        (np.zeros((2, 2, 2)), "must be"),
+    ):
+        with pytest.raises(ValueError, match=rf"clip 2.*{message}"):
+            embed_waveforms(*tiny_clap, [good, good, bad], 48_000, batch_size=1, progress=False)
+
+
+def test_five_minutes_need_little_more_than_a_block(tmp_path, tiny_clap, monkeypatch):
+    path = write_noise(tmp_path / "five.wav", FIVE_MINUTES_S)
+    longest, (model, processor) = [], tiny_clap
+    make = processor.feature_extractor.__class__.__call__
+
+    def seen(extractor, clips, **options):
+        longest.append(max(map(len, clips)))
+        return make(extractor, clips, **options)
+
+    monkeypatch.setattr(processor.feature_extractor.__class__, "__call__", seen)
+    tracemalloc.start()
+    embeds = embed_waveforms(model, processor, [read_sound(path)], 48_000, progress=False)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.isfinite(embeds).all()
+    assert max(longest) == 480_000
+    assert len(longest) == 2  # 30 windows in batches of 16
+    assert peak < 60e6  # NumPy's: decoded in stereo the file is 106 MB
+
+
+MEASURE = """
+import resource, sys
+from eval import embed, embed_job
+run = embed_job.embed_part
+def measured(*args):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = run(*args)
+    print("added KB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    return found
+embed_job.embed_part = measured
+embed.main()
+"""
+
+
+@pytest.mark.slow
+def test_four_files_of_half_an_hour_take_less_than_a_gigabyte(tmp_path, tiny_clap):
+    (tmp_path / "audio").mkdir()
+    first = write_noise(tmp_path / "audio" / "0.wav", 1800)
+    for number in (1, 2, 3):
+        os.link(first, tmp_path / "audio" / f"{number}.wav")
+    flags = ["--model_name_or_path", save_clap(tiny_clap, tmp_path / "model"), "--audio_dir", tmp_path / "audio"]
+    flags += ["--output_file", tmp_path / "out.npz"]
+    command = [sys.executable, "-c", MEASURE, *map(str, flags)]
+    result = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    added_kb = int(result.stdout.split("added KB")[1].split()[0])
+    print(json.dumps({"added_mb": added_kb / 1024, "page_kb": resource.getpagesize() / 1024}))
+    assert added_kb < 1_000_000
+    assert len(np.load(tmp_path / "out.npz")["embedding"]) == 4
