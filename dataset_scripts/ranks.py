@@ -1,9 +1,12 @@
 """Which of how many processes this one is, and its share of the cores."""
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
 
 import joblib
+
+STARTED = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")  # of torchrun and MPI
 
 
 class Alone:
@@ -15,15 +18,64 @@ class Alone:
         """Nobody else is there."""
 
 
+def n_started() -> int:
+    """How many processes the launcher says it has started; 1 without a launcher."""
+    return next((int(os.environ[name]) for name in STARTED if name in os.environ), 1)
+
+
+def join_processes(make_state: Callable):
+    """accelerate's state, of as many processes as were started.
+
+    Args:
+        make_state: gives a `PartialState` or an `Accelerator`, told whether to work on the CPU: as the launcher says,
+            and where accelerate would not let the processes share an accelerator, if there is one.
+
+    Raises:
+        ValueError: several processes were asked for, and this one would work as if it were the only one.
+    """
+    _require_others()
+    state = make_state(_on_cpu())
+    if state.num_processes != n_started():
+        raise ValueError(
+            f"{n_started()} processes were started, and accelerate counts {state.num_processes}: start them with "
+            "accelerate launch --multi_gpu or torchrun"
+        )
+    return state
+
+
 def process_state():
-    """The state under `accelerate launch` or `torchrun`; processes wait for each other for up to a week."""
-    if "WORLD_SIZE" not in os.environ:
+    """The state under `accelerate launch` or `torchrun`; processes wait for each other for up to a week.
+
+    Raises:
+        ValueError: see [`join_processes`].
+    """
+    if n_started() == 1:
+        _require_others()
         return Alone()
     from accelerate import PartialState
 
-    return PartialState(cpu=True, timeout=timedelta(days=7))
+    return join_processes(lambda _: PartialState(cpu=True, timeout=timedelta(days=7)))
 
 
 def own_cores() -> int:
     """This process's share of the cores that affinity and cgroup grant the processes of this machine; at least 1."""
     return max(1, joblib.cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
+
+
+def _require_others() -> None:
+    """`accelerate launch` without `--multi_gpu` names an address to meet at, but starts one process a machine."""
+    if n_started() == 1 and "WORLD_SIZE" not in os.environ and {"ACCELERATE_USE_CPU", "MASTER_ADDR"} <= set(os.environ):
+        raise ValueError(
+            "accelerate launch was asked for several processes and has started one that knows of no other: add "
+            "--multi_gpu in place of --cpu, which takes CPUs where there is no GPU (or unset MASTER_ADDR for a single "
+            "process)"
+        )
+
+
+def _on_cpu() -> bool:
+    """Whether the launcher says so, there is nothing else, or several processes would have one Apple GPU."""
+    import torch
+
+    found = torch.accelerator.current_accelerator(check_available=True)
+    asked = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "t", "yes", "y", "on")
+    return asked or found is None or (found.type == "mps" and n_started() > 1)

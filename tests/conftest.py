@@ -64,7 +64,9 @@ def run_cli(
 ) -> subprocess.CompletedProcess:
     """Run a script, on several gloo processes if asked."""
     several = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", n_processes]
-    env = {**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)} if n_processes > 1 else None
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    if n_processes > 1 and torch.cuda.is_available():  # one GPU cannot be shared; without any, nothing must be said
+        env["ACCELERATE_USE_CPU"] = "true"
     command = [sys.executable, *map(str, several if n_processes > 1 else []), *map(str, args)]
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout_s, check=False)
 

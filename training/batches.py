@@ -1,12 +1,11 @@
 """Training batches, composed on the fly; a batch depends on the seed, the stage and the step alone."""
 
 import itertools
-import signal
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from dataset_scripts.compose import SAMPLING_RATE, render_group
 from dataset_scripts.scenes import Scene
@@ -44,6 +43,12 @@ class Batch:
     clips: list[str]
     truth: Truth
     first_pair: int
+
+    @property
+    def nbytes(self) -> int:
+        """Of what is large: features, or sounds to make them of."""
+        features = 0 if self.features is None else self.features.nbytes
+        return features + self.masks.nbytes + sum(sounds.pairs.nbytes for sounds in self.sounds)
 
     def pin_memory(self) -> "Batch":
         return replace(self, sounds=[sounds.pin_memory() for sounds in self.sounds])
@@ -146,28 +151,9 @@ class BatchComposer(Dataset):
         return [variants[audio.variant] for audio in audios]
 
 
-def load_batches(composer: BatchComposer, first_step: int, num_workers: int) -> DataLoader:
-    """The batches from `first_step` on, composed ahead in worker processes; without any, when they are asked for."""
-    return DataLoader(
-        composer,
-        batch_size=None,
-        sampler=range(first_step, len(composer)),
-        num_workers=num_workers,
-        pin_memory=not composer.renders,
-        worker_init_fn=_ignore_interrupts,
-        generator=torch.Generator(),  # else the workers' seed is drawn from the state that a checkpoint restores
-    )
-
-
 def on_device(batch: Batch, extractor: TeminalFeatureExtractor, device: torch.device) -> Batch:
     """The batch with its features, made on `device` where it has none yet."""
     if batch.features is not None:
         return batch
     features = torch.cat([sounds.features(extractor, device) for sounds in batch.sounds])
     return replace(batch, features=augment(features, batch.masks.to(device)), sounds=[])
-
-
-def _ignore_interrupts(worker: int) -> None:
-    """What they mean is for the trainer to say; a worker ends when it does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)

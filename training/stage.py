@@ -9,17 +9,18 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast, broadcast_object_list
+from accelerate.utils import broadcast
 from tqdm.auto import tqdm
 from transformers import ClapProcessor
 
 from dataset_scripts.ranks import own_cores
 from modeling_teminal import TeminalModel
 from training.averages import weights_of
-from training.batches import Batch, BatchComposer, load_batches, on_device
+from training.batches import Batch, BatchComposer, on_device
 from training.checkpoints import list_checkpoints, save_checkpoint
 from training.draw import Drawer
 from training.interrupts import Interrupts
+from training.loading import BatchLoader
 from training.optimization import make_optimizer
 from training.progress import Progress
 from training.recipe import Recipe, StageSettings
@@ -84,13 +85,18 @@ class StageTrainer:
             state.load(resumed)
 
         n_steps = settings.max_train_steps
+        if resumed is not None and self._must_validate(stage) and not self._validate(stage, state, interrupts):
+            self._stop(stage, interrupts.received)
         shown = {"desc": f"stage {stage}", "unit": "step", "disable": not accelerator.is_main_process}
         bar = tqdm(total=n_steps, initial=progress.step, **shown)
-        batches = iter(load_batches(composer, progress.step, self.num_workers))
+        batches = BatchLoader(composer, progress.step, self.num_workers)
         try:
             while progress.step < n_steps:
                 asked = time.perf_counter()
-                batch = on_device(next(batches), extractor, accelerator.device)
+                batch = batches.next(lambda: interrupts.received)
+                if batch is None:
+                    self._stop(stage, interrupts.received, state)
+                batch = on_device(batch, extractor, accelerator.device)
                 waited_s = time.perf_counter() - asked
                 losses, signal_number = self._agree(
                     self._take_step(stage, batch, settings, state), interrupts.received
@@ -101,20 +107,19 @@ class StageTrainer:
                 last = progress.step == n_steps
                 if last or progress.step % recipe.logging_steps == 0:
                     self._report(losses, state)
-                if self.validate and (last or progress.step % recipe.eval_steps == 0):
-                    self._validate(stage, state)
-                if last or signal_number or progress.step % recipe.save_steps == 0:
+                validated = not self._must_validate(stage) or self._validate(stage, state, interrupts)
+                if last or signal_number or not validated or progress.step % recipe.save_steps == 0:
                     self._save(state)
-                if signal_number and not last:
-                    logger.info(
-                        "stopped after step %d of stage %s; --resume_from_checkpoint latest", progress.step, stage
-                    )
-                    raise SystemExit(128 + signal_number)
+                if not validated or (signal_number and not last):
+                    self._stop(stage, signal_number or interrupts.received)
+        except RuntimeError as error:
+            batches.require_workers(error)
+            raise
         except BaseException as error:
             traceback.clear_frames(error.__traceback__)  # they may hold the batches
             raise
         finally:
-            del batches  # ends their workers, which leave signals to this process: it would wait for them at its end
+            batches.close()
         bar.close()
         state.end()
         self.model.eval()
@@ -165,18 +170,34 @@ class StageTrainer:
         values = {**losses, "learning_rate": state.scheduler.get_last_lr()[0], **progress.speed()}
         self.accelerator.log({f"train/{name}": value for name, value in values.items()}, progress.global_step)
 
-    def _validate(self, stage: str, state: StageState) -> None:
-        """Score the weights that the stage would end with if it ended now."""
+    def _must_validate(self, stage: str) -> bool:
+        """Whether it is time to, and not done yet: the run may have been stopped meanwhile."""
+        step, due = self.progress.step, self.recipe.stage[stage].max_train_steps
+        is_time = step and (step == due or step % self.recipe.eval_steps == 0) if self.validate else False
+        return is_time and (stage, step) not in [(item["stage"], item["step"]) for item in self.progress.validations]
+
+    def _validate(self, stage: str, state: StageState, interrupts: Interrupts) -> bool:
+        """Score the weights that the stage would end with if it ended now; `False` after a signal meanwhile."""
         progress = self.progress
         with weights_of(self.model, state.mean):
-            found = [self.validate(self.model) if self.accelerator.is_main_process else None]
-            broadcast_object_list(found)
+            found = interrupts.on_main_process(lambda: self.validate(self.model))
             before = [item["zste"]["zste"] for item in progress.validations if item["stage"] == stage]
-            if found[0]["zste"] > max(before, default=-1.0):
+            if found and found["zste"] > max(before, default=-1.0):
                 state.keep_as_best()
         self._train_mode()
-        progress.validations.append({"stage": stage, "step": progress.step, "zste": found[0]})
-        self.accelerator.log({f"validation/{name}": found[0][name] for name in MEANS}, progress.global_step)
+        if found:
+            progress.validations.append({"stage": stage, "step": progress.step, "zste": found})
+            self.accelerator.log({f"validation/{name}": found[name] for name in MEANS}, progress.global_step)
+        return found is not None
+
+    def _stop(self, stage: str, signal_number: int, unsaved: StageState | None = None) -> None:
+        """End the run; what is unsaved is saved, unless that would need processes that may hang."""
+        if unsaved and self.accelerator.num_processes == 1:
+            self._save(unsaved)
+        logger.info(
+            "stopped after step %d of stage %s; --resume_from_checkpoint latest", self.progress.step, stage
+        )
+        raise SystemExit(128 + signal_number)
 
     def _save(self, state: StageState) -> None:
         tensors = {**state.tensors(), "base": self.base}
