@@ -3,29 +3,30 @@
 accelerate launch train_accelerate.py --config configs/quickstart.yaml
 accelerate launch train_accelerate.py --config configs/esc50_tiny.yaml --esc50_dir DIR
 """
+# ruff: noqa: E402 - what has to be settled before the imports
 
 import json
 import logging
 import os
 import re
-import sys
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 
+from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+
+COMMAND = "train_accelerate.py"
+if __name__ == "__main__":
+    interrupts_in_one_line(COMMAND)  # the imports take seconds
 # Batches are composed beside the model: idle OpenMP threads must sleep, not spin, or they take the composers' cores,
 # and a composer's dot product must not wait for a thread of NumPy's BLAS that finds no free core.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import torch
-from accelerate import Accelerator, PartialState
-from accelerate.utils import DistributedType, broadcast_object_list, set_seed
+from accelerate.utils import broadcast_object_list
+from safetensors import SafetensorError
 
-from dataset_scripts.hub import check_hub_access
-from dataset_scripts.memory import keep_freed_memory
-from dataset_scripts.ranks import own_cores
 from eval.pictures import plot_bars
 from eval.report import versions
 from eval.score import format_table
@@ -37,9 +38,10 @@ from training.data import find_clips
 from training.draw import Drawer
 from training.export import export_model, push_model
 from training.interrupts import Interrupts
+from training.launch import require_agreement, start
 from training.models import adapt, mix_with_base, prepare_model
 from training.optimization import freeze, require_layers
-from training.precision import choose_precision
+from training.output_dir import check_output_dir, claimed
 from training.progress import Progress
 from training.report import plot_course, write_results
 from training.scoring import Scorer
@@ -49,48 +51,25 @@ ADAPTER = re.compile(r"lora_|\.original_module\.")  # PEFT keeps what it copies 
 logger = logging.getLogger("teminal")
 
 
-def start(recipe):
-    """Accelerator, trackers and random state; what can be refused before any work is."""
-    keep_freed_memory()
-    device = PartialState(timeout=timedelta(days=1)).device  # others wait while one decodes or scores
-    recipe.mixed_precision, why = choose_precision(recipe.mixed_precision, device)
-    accelerator = Accelerator(
-        mixed_precision=recipe.mixed_precision,
-        log_with=recipe.report_to or None,
-        project_dir=recipe.output_dir,
-    )
-    if accelerator.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
-        raise ValueError(
-            f"accelerate launch: {accelerator.distributed_type.value} is not supported; a CLAP fits one device, so "
-            "launch with --multi_gpu, and with --mini_batch_size where memory is short"
-        )
-    logging.basicConfig(format="%(message)s", level=logging.INFO if accelerator.is_main_process else logging.ERROR)
-    for name in ("httpx", "httpx2"):  # of huggingface_hub 1 and 2
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logger.info(why)
-    if accelerator.device.type == "cpu":
-        if accelerator.num_processes > 1:  # launchers give each a single thread
-            torch.set_num_threads(own_cores())
-        torch.use_deterministic_algorithms(True)
-    set_seed(recipe.seed)
-    if recipe.push_to_hub and accelerator.is_main_process:
-        check_hub_access("--hub_model_id", recipe.hub_model_id, "model", recipe.hub_private_repo)
-    return accelerator
-
-
+@errors_in_one_line(COMMAND, FloatingPointError, MemoryError, OSError, SafetensorError)
 def main() -> None:
     started = time.perf_counter()
-    try:
+    claim = ExitStack()
+    with errors_in_one_line(COMMAND, ValueError):
         recipe = parse_recipe()
         output_dir = Path(recipe.output_dir)
         accelerator = start(recipe)
         clips = find_clips(recipe)
         resumed = broadcast_object_list([find_checkpoint(output_dir, recipe.resume_from_checkpoint)])[0]
+        check_output_dir(recipe, resumed)
         make_model = prepare_model(recipe)
+        if accelerator.is_main_process:
+            claim.enter_context(claimed(output_dir))
         with accelerator.local_main_process_first():
             bank, validation_bank, test_bank = clips.banks()
         banks = {"training": bank, "validation": validation_bank, "test": test_bank}
         run = identity(asdict(recipe), banks, accelerator.num_processes)
+        require_agreement(run)
         progress, tensors = load_checkpoint(resumed, run) if resumed else (Progress(), None)
         drawer = Drawer(bank)
         model, processor = make_model(bank)
@@ -98,16 +77,17 @@ def main() -> None:
         model.to(accelerator.device)
         test = Scorer(test_bank, processor, recipe.n_scenes, recipe.seed)
         validation = validation_bank and Scorer(validation_bank, processor, recipe.validation_scenes, recipe.seed)
-        output_dir.mkdir(parents=True, exist_ok=True)
         scalars = {k: v if isinstance(v, int | float | str) else json.dumps(v) for k, v in run.items()}
         accelerator.init_trackers("teminal", config=scalars)  # TensorBoard takes no others
-    except (ValueError, OSError) as error:
-        sys.exit(f"train_accelerate.py: error: {error}")
 
     def score(name):
-        if accelerator.is_main_process and name not in progress.zste:
-            progress.zste[name] = test(model)
-        accelerator.wait_for_everyone()
+        if name in progress.zste:
+            return
+        found = interrupts.on_main_process(lambda: test(model))
+        if not found:
+            logger.info("stopped before ZSTE %s was known; --resume_from_checkpoint latest", name)
+            raise SystemExit(128 + interrupts.received)
+        progress.zste[name] = found
 
     trainer = None
     with Interrupts(accelerator) as interrupts:
@@ -125,10 +105,7 @@ def main() -> None:
                 accelerator.free_memory()
                 shared = accelerator, model, processor, drawer, recipe, progress, run, base
                 trainer = StageTrainer(*shared, validate=validation if recipe.eval_steps else None)
-            try:
-                trainer.train(stage, interrupts, tensors)
-            except (FloatingPointError, OSError) as error:
-                sys.exit(f"train_accelerate.py: error: {error}")
+            trainer.train(stage, interrupts, tensors)
             tensors = None
             score("base" if stage == "pretrain" else f"after {stage}")
             if accelerator.is_main_process and number < len(recipe.stages) - 1:
@@ -162,11 +139,10 @@ def main() -> None:
         print(format_table(progress.zste))
         logger.info("model, results.json, zste.png and course.png are in %s", output_dir)
         if recipe.push_to_hub:
-            try:
+            with errors_in_one_line(COMMAND, ValueError):
                 logger.info("published: %s", push_model(output_dir, recipe.hub_model_id))
-            except (ValueError, OSError) as error:
-                sys.exit(f"train_accelerate.py: error: {error}")
     accelerator.end_training()
+    claim.close()
 
 
 if __name__ == "__main__":

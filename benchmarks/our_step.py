@@ -11,8 +11,9 @@ from transformers import ClapConfig, ClapProcessor
 
 from dataset_scripts.bank import ClipBank
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
-from training.batches import Batch, BatchComposer, load_batches, on_device
+from training.batches import Batch, BatchComposer, on_device
 from training.draw import Drawer, Pair
+from training.loading import BatchLoader
 from training.optimization import make_optimizer
 from training.recipe import Recipe
 from training.scratch import build_scratch_clap
@@ -46,8 +47,12 @@ class OurStep:
         self.max_grad_norm = recipe.max_grad_norm
 
     def batches(self, num_workers: int) -> Iterator[Batch]:
-        for batch in load_batches(self.composer, 0, num_workers):
-            yield on_device(batch, self.composer.extractor, self.accelerator.device)
+        loader = BatchLoader(self.composer, 0, num_workers)
+        try:
+            for _ in range(len(self.composer)):
+                yield on_device(loader.next(), self.composer.extractor, self.accelerator.device)
+        finally:
+            loader.close()
 
     def step(self, batch: Batch) -> float:
         losses = self.training_step.backward(batch, self.settings)

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,13 @@ class ClipBank:
     loops: np.ndarray | dict[int, np.ndarray]
     skipped: dict[str, str]
     sha256: str
+
+    def __reduce__(self):
+        """Other processes map the file again: what is mapped would be pickled whole."""
+        file = getattr(self.raw, "filename", None)
+        if file is None:
+            return super().__reduce__()
+        return _open, (file, self.clips, self.skipped, self.sha256)
 
     def __post_init__(self):
         self.labels = [clip.label for clip in self.clips]
@@ -70,10 +78,14 @@ def build_bank(clips: list[Clip], drawn: Callable[[ClipBank], set[int]] | None =
     kept = [clip for clip in clips if clip.name not in skipped]
     if len({clip.label or clip.name for clip in kept}) < 2:
         raise ValueError(f"{len(kept)} of {len(clips)} clips are usable; scenes need at least two classes")
-    sounds = np.memmap(file, np.float16, "r").reshape(len(kept), -1)
     content = [(clip.name, clip.label, clip.captions) for clip in kept], about["sha256"]
     sha256 = hashlib.sha256(repr(content).encode()).hexdigest()
-    return ClipBank(kept, sounds[:, :-EVENT_SAMPLES], sounds[:, -EVENT_SAMPLES:], skipped, sha256)
+    return _open(file, kept, skipped, sha256)
+
+
+def _open(file: Path, clips: list[Clip], skipped: dict[str, str], sha256: str) -> ClipBank:
+    sounds = np.memmap(file, np.float16, "r").reshape(len(clips), -1)
+    return ClipBank(clips, sounds[:, :-EVENT_SAMPLES], sounds[:, -EVENT_SAMPLES:], skipped, sha256)
 
 
 def _bank_of_few(clips: list[Clip], few: list[int]) -> ClipBank:
@@ -110,9 +122,9 @@ def _decode(clips: list[Clip], file: Path) -> dict:
     skipped, hashed = {}, hashlib.sha256()
 
     def write(beside: Path) -> None:
-        with ThreadPoolExecutor() as pool, open(beside, "wb") as out:
-            decoded = tqdm(pool.map(_sounds, clips), total=len(clips), desc="decode", unit="clip")
-            for clip, sounds in zip(clips, decoded, strict=True):
+        with ThreadPoolExecutor() as pool, open(beside, "wb") as out, closing(pool.map(_sounds, clips)) as decoded:
+            bar = tqdm(decoded, total=len(clips), desc="decode", unit="clip")
+            for clip, sounds in zip(clips, bar, strict=True):
                 if isinstance(sounds, str):
                     skipped[clip.name] = sounds
                     continue

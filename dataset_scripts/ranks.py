@@ -64,7 +64,11 @@ def own_cores() -> int:
 
 def _require_others() -> None:
     """`accelerate launch` without `--multi_gpu` names an address to meet at, but starts one process a machine."""
-    if n_started() == 1 and "WORLD_SIZE" not in os.environ and {"ACCELERATE_USE_CPU", "MASTER_ADDR"} <= set(os.environ):
+    if (
+        n_started() == 1
+        and "WORLD_SIZE" not in os.environ
+        and {"ACCELERATE_USE_CPU", "MASTER_ADDR"} <= set(os.environ)
+    ):
         raise ValueError(
             "accelerate launch was asked for several processes and has started one that knows of no other: add "
             "--multi_gpu in place of --cpu, which takes CPUs where there is no GPU (or unset MASTER_ADDR for a single "

@@ -19,6 +19,7 @@ from eval.zste_questions import Example
 from modeling_teminal import TeminalFeatureExtractor, TeminalModel
 
 CONTROL_TASKS = ("3A", "3B", "3C")
+AUDIOS_AT_ONCE = 64
 
 
 def distinct_audios(examples: list[Example]) -> list[AudioSpec]:
@@ -61,7 +62,9 @@ def score_examples(
     """
     was_training = model.training
     model.eval()
-    audio, text = embed_audio(model, features), embed_text(model, processor, distinct_captions(examples))
+    batches = tqdm(features.split(AUDIOS_AT_ONCE), desc="ZSTE", unit="batch", leave=False)
+    audio = torch.cat([embed_audio(model, batch) for batch in batches])
+    text = embed_text(model, processor, distinct_captions(examples))
     model.train(was_training)
     return score_cosines(examples, cosine_scores(audio.numpy(), text.numpy()), seed)
 

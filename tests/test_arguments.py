@@ -100,8 +100,62 @@ def test_yaml_is_read_as_people_write_it(tmp_path):
         (("--stages", "A", "--learning_rate", "inf"), r"A\.learning_rate: inf must be a number"),
         (("--stages", "joint", "--per_device_train_batch_size", "5"), r"joint.*: 5 must be even"),
         (("--stages", "pretrain"), "--stages pretrain starts from scratch"),
+        (("--lora_rank", "8"), "--lora_rank does nothing without --lora"),
+        (("--validation-scenes", "8"), "--validation_scenes does nothing without --validation_folds"),
+        (("--hub_private_repo",), "--hub_private_repo does nothing without --push_to_hub"),
+        (("--text_warmup_hold_weight", "1"), "--text_warmup_hold_weight does nothing without --text_warmup_steps"),
+        (("--replay_batch_size", "8"), "--replay_batch_size does nothing without --replay_weight"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(flags, message):
     with pytest.raises(ValueError, match=message):
         parse_recipe(["--model_name_or_path", "clap", *flags])
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--learn_temperature", "yes", "--no_learn_temperature"), "--learn_temperature yes and --no_learn_temp"),
+        (("--seed", "1", "--beta", "-1", "--seed=2"), "--seed 1 and --seed=2 contradict each other"),
+        (("--train_folds", "1", "--train-folds", "1", "2"), "--train_folds 1 and --train-folds 1 2"),
+        (("--learning_rate", "1e-3", "--learning_rate", "1e-4"), "--learning_rate 1e-3 and"),
+    ],
+)
+def test_two_wordings_of_one_option_agree_or_are_refused(flags, message):
+    with pytest.raises(ValueError, match=message):
+        parse_recipe(["--model_name_or_path", "clap", *flags])
+
+
+def test_the_same_said_twice_is_fine():
+    flags = ["--learn_temperature", "no", "--no_learn_temperature", "--seed", "1", "--seed=1"]
+    recipe = parse_recipe(["--model_name_or_path", "clap", *flags])
+    assert (recipe.learn_temperature, recipe.seed) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("seed: 1\n# caf\u00e9\n".encode("latin-1"), "line 2 is not UTF-8"),
+        (b"seed: 1\nbeta: 1\nseed: 2\n", "line 3: seed is there again"),
+        (b"A:\n  learning_rate: 1\n  learning_rate: 2\n", "line 3: learning_rate is there again"),
+        (b"1: 2\n", "unknown key 1"),
+        (b"[" * 3000, "not valid YAML"),
+        (b"\x00", "not valid YAML"),
+    ],
+)
+def test_a_file_that_is_no_clear_yaml_is_refused(tmp_path, content, message):
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        parse_recipe(["--config", str(path)])
+
+
+def test_a_yaml_with_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / "windows.yaml"
+    path.write_bytes(b"\xef\xbb\xbfmodel_name_or_path: clap\r\nseed: 3\r\n")
+    assert parse_recipe(["--config", str(path)]).seed == 3
+
+
+def test_adapters_of_a_base_that_nobody_has_are_refused(tiny_recipe):
+    with pytest.raises(ValueError, match=r"--lora both: .* pretrain in a run of its own"):
+        parse_recipe(["--config", str(tiny_recipe), "--lora", "both"])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dataset_scripts.scenes import holds, split_pairs
-from training.batches import BatchComposer, load_batches
+from training.batches import BatchComposer
 from training.draw import Drawer
 from training.recipe import STAGES, StageSettings
 from training.truth import Truth
@@ -96,13 +96,3 @@ def test_truth_of_a_block_is_that_of_its_rows(composer):
     expected = [[holds(other.caption, pair.scene) for other in pairs] for pair in pairs]
     assert truth.holds().tolist() == expected
     assert truth.holds(slice(7, 20)).tolist() == expected[7:20]
-
-
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_workers_give_the_batches_of_the_composer_from_any_step(composer, num_workers):
-    settings = StageSettings(max_train_steps=4, per_device_train_batch_size=2)
-    before = torch.get_rng_state()
-    loaded = list(load_batches(composer("B", settings), 2, num_workers))
-    assert torch.equal(torch.get_rng_state(), before)
-    assert [batch.texts for batch in loaded] == [composer("B", settings)[step].texts for step in (2, 3)]
-    assert torch.equal(loaded[1].features, composer("B", settings)[3].features)

@@ -16,12 +16,14 @@ from dataset_scripts.compose import (
     render_group,
 )
 from training import sounds
-from training.batches import BatchComposer, load_batches, on_device
+from training.batches import BatchComposer, on_device
 from training.compose_torch import limiting_gains, render_groups
 from training.draw import Drawer
+from training.loading import BatchLoader
 from training.recipe import StageSettings
 
 from .conftest import run_cli
+from .test_loading import take
 
 SETTINGS = StageSettings(per_device_train_batch_size=5, replay_batch_size=3, max_train_steps=3)
 
@@ -98,7 +100,7 @@ def test_a_batch_of_the_workers_stays_as_it_is(composer):
 
 @pytest.mark.filterwarnings("ignore:.*pin_memory")
 def test_workers_hand_over_what_the_composer_reads(composer):
-    loaded = list(load_batches(composer("joint", "cuda"), 1, num_workers=1))
+    loaded = take(BatchLoader(composer("joint", "cuda"), 1, num_workers=1))
     for batch, step in zip(loaded, (1, 2), strict=True):
         for found, expected in zip(batch.sounds, composer("joint", "cuda")[step].sounds, strict=True):
             assert found.pairs.dtype == torch.float16
@@ -108,7 +110,7 @@ def test_workers_hand_over_what_the_composer_reads(composer):
 
 @pytest.mark.gpu
 def test_features_made_on_the_gpu_are_those_of_the_workers(composer):
-    batch = next(iter(load_batches(composer("joint", "cuda"), 1, num_workers=1)))
+    batch = take(BatchLoader(composer("joint", "cuda"), 1, num_workers=1))[0]
     assert all(some.pairs.is_pinned() for some in batch.sounds)
     features = on_device(batch, composer("joint", "cuda").extractor, torch.device("cuda")).features
     assert features.is_cuda

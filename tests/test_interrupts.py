@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 from accelerate import Accelerator
@@ -32,3 +33,19 @@ def test_a_second_sigint_ends_at_once():
         assert interrupts.received == signal.SIGINT
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_work_that_leaves_nothing_to_save_is_cut_short_by_a_signal():
+    with Interrupts(Accelerator(cpu=True)) as interrupts:
+        assert interrupts.on_main_process(lambda: {"zste": 1.0}) == {"zste": 1.0}
+
+        def work():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(100)
+
+        started = time.monotonic()
+        assert interrupts.on_main_process(work) is None
+        assert time.monotonic() - started < 50
+        assert interrupts.received == signal.SIGTERM
+        assert interrupts.on_main_process(lambda: {"zste": 1.0}) is None, "the run stops: nothing new is begun"
+        os.kill(os.getpid(), signal.SIGTERM)  # has no effect outside such work

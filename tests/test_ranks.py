@@ -51,7 +51,7 @@ def test_processes_that_accelerate_does_not_count_are_refused(launcher, name):
 def test_one_process_of_several_that_were_asked_for_is_refused(launcher, use_cpu):
     launcher(ACCELERATE_USE_CPU=use_cpu, MASTER_ADDR="10.0.0.1")  # as accelerate launch --cpu --num_machines 2
     for start in (lambda: join_processes(lambda cpu: Counted(1)), process_state):
-        with pytest.raises(ValueError, match="asked for several processes .* add --multi_gpu"):
+        with pytest.raises(ValueError, match=r"asked for several processes .* add --multi_gpu"):
             start()
     launcher(WORLD_SIZE="1")
     assert process_state().num_processes == 1

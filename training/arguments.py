@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import itertools
 import math
 import sys
 from dataclasses import asdict, fields
@@ -11,7 +12,7 @@ import yaml
 from huggingface_hub.errors import StrictDataclassError
 from transformers import ClapAudioConfig, ClapFeatureExtractor, ClapTextConfig, HfArgumentParser
 
-from training.checks import check_recipe, check_values
+from training.checks import check_recipe, check_used, check_values
 from training.recipe import STAGES, Recipe, StageFlags, StageSettings
 
 SCRATCH_PARTS = {
@@ -30,13 +31,13 @@ def parse_recipe(argv: list[str] | None = None) -> Recipe:
     """
     parser = HfArgumentParser([Recipe, StageFlags], allow_abbrev=False)
     parser.description = "Train a CLAP model to tell the order of sounds."
+    argv = sys.argv[1:] if argv is None else argv
+    given = _check_repeated(parser, argv)
     config = parser.parse_known_args(argv)[0].config
     settings = _read_yaml(config) if config else {}
     in_yaml = {stage: settings.pop(stage, None) or {} for stage in STAGES}
     scratch = settings.pop("scratch", None) or {}
-    recipe, flags = parser.parse_args_into_dataclasses(
-        [*_as_flags(settings), *(sys.argv[1:] if argv is None else argv)]
-    )
+    recipe, flags = parser.parse_args_into_dataclasses([*_as_flags(settings), *argv])
 
     recipe.stages = [stage for item in recipe.stages for stage in item.split(",")]
     recipe.scratch = scratch
@@ -47,7 +48,22 @@ def parse_recipe(argv: list[str] | None = None) -> Recipe:
     if scratch:
         _check_scratch(config, scratch, needs_text_config=not recipe.text_model_name_or_path)
     check_recipe(recipe)
+    check_used(recipe, given)
     return recipe
+
+
+def _check_repeated(parser: HfArgumentParser, argv: list[str]) -> set[str]:
+    """The options that are given. Of flags that say the same, such as `--no_x` and `--x no`, argparse would take the
+    last: they must agree."""
+    starts, said = [i for i, item in enumerate(argv) if item.startswith("--")], {}
+    for start, end in itertools.pairwise([*starts, len(argv)]):
+        name = argv[start].split("=")[0].removeprefix("--").replace("-", "_").removeprefix("no_")
+        words = argv[start:end]
+        value = getattr(parser.parse_known_args(words)[0], name, None)
+        before, earlier = said.setdefault(name, (value, words))
+        if value != before:
+            raise ValueError(f"{' '.join(earlier)} and {' '.join(words)} contradict each other: give one of them")
+    return set(said)
 
 
 def _as_flags(settings: dict) -> list[str]:
@@ -76,18 +92,35 @@ def _stage_settings(config: str | None, stage: str, chosen: dict) -> StageSettin
 
 
 def _read_yaml(path: str) -> dict:
-    """The YAML's settings, every key known."""
+    """The YAML's settings, every key known and there once."""
     try:
-        settings = yaml.safe_load(Path(path).read_text())
+        text = Path(path).read_text(encoding="utf-8-sig")
+        settings = yaml.safe_load(text)
+        _check_once(path, yaml.compose(text, yaml.SafeLoader))
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"--config {path}: line {line} is not UTF-8; save the file in that encoding") from error
     except OSError as error:
         raise ValueError(f"--config {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"--config {path}: not valid YAML: {error}") from error
     _check_keys(path, "", settings, {item.name for item in fields(Recipe)} - {"config", "stage"} | set(STAGES))
     for stage in STAGES:
         if settings.get(stage) is not None:
             _check_keys(path, f"{stage}.", settings[stage], {item.name for item in fields(StageSettings)})
     return settings
+
+
+def _check_once(path: str, node: yaml.Node | None) -> None:
+    """Whether each key of a mapping is there once; YAML takes the last of several."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    keys = set()
+    for key, value in node.value:
+        if key.value in keys:
+            raise ValueError(f"--config {path}: line {key.start_mark.line + 1}: {key.value} is there again")
+        keys.add(key.value)
+        _check_once(path, value)
 
 
 def _check_scratch(path, scratch, needs_text_config):
@@ -122,6 +155,6 @@ def _check_keys(path, prefix, settings, known):
         raise ValueError(f"--config {path}: expected `key: value` lines{f' under {prefix[:-1]}' if prefix else ''}")
     for key in settings:
         if key not in known:
-            hint = difflib.get_close_matches(key, known, n=1)
+            hint = difflib.get_close_matches(str(key), known, n=1)
             hint = f"; did you mean {prefix}{hint[0]}?" if hint else f"; known are {', '.join(sorted(known))}"
             raise ValueError(f"--config {path}: unknown key {prefix}{key}{hint}")

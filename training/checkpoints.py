@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 import re
 import shutil
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from dataset_scripts.atomic import file_sha256
+from dataset_scripts.atomic import file_sha256, to_disk
 from dataset_scripts.bank import ClipBank
 from training.progress import Progress
 
@@ -55,6 +54,8 @@ def list_checkpoints(output_dir: Path) -> list[Path]:
 def save_checkpoint(output_dir: Path, progress: Progress, tensors: dict, run: dict, save_total_limit: int) -> Path:
     """Write `output_dir/checkpoint-<global step>` beside, then rename it, then drop the oldest beyond the limit.
 
+    Later ones, of a course that was given up by going on from an earlier checkpoint, are dropped too.
+
     Args:
         tensors: all that `torch.load(weights_only=True)` takes.
         run: what the checkpoint belongs to, see [`identity`].
@@ -71,10 +72,10 @@ def save_checkpoint(output_dir: Path, progress: Progress, tensors: dict, run: di
         about = {"run": run, "code": CODE_VERSION, "sha256": file_sha256(beside / TENSORS)}
         (beside / ABOUT).write_text(json.dumps({**about, "progress": asdict(progress)}))
         for path in (beside / TENSORS, beside / ABOUT, beside):
-            _to_disk(path)
+            to_disk(path)
         shutil.rmtree(folder, ignore_errors=True)
         beside.rename(folder)
-        _to_disk(output_dir)
+        to_disk(output_dir)
     except (OSError, RuntimeError) as error:  # torch says RuntimeError of a full disk
         shutil.rmtree(beside, ignore_errors=True)
         last = list_checkpoints(output_dir)
@@ -82,22 +83,23 @@ def save_checkpoint(output_dir: Path, progress: Progress, tensors: dict, run: di
         raise OSError(
             f"{folder} cannot be written ({str(error).splitlines()[0]}): free some space; {go_on}"
         ) from error
-    for old in list_checkpoints(output_dir)[:-save_total_limit]:
-        shutil.rmtree(old)
+    there = list_checkpoints(output_dir)
+    own = there.index(folder)
+    for other in there[own + 1 :] + there[: max(0, own + 1 - save_total_limit)]:
+        shutil.rmtree(other)
     return folder
 
 
-def _to_disk(path: Path) -> None:
-    """What is written so far survives a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def remove_unfinished(output_dir: Path) -> None:
+    """Delete what a run that was killed while it saved has left; nobody else may be saving."""
+    for beside in output_dir.glob(".checkpoint-*"):
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def find_checkpoint(output_dir: Path, resume_from_checkpoint: str | None) -> Path | None:
     """The folder that `--resume_from_checkpoint` means; `None` without it, or where "latest" finds none yet.
+
+    Of a run's folder, that is its newest checkpoint.
 
     Raises:
         ValueError: there are checkpoints, and nothing is said of going on.
@@ -120,6 +122,9 @@ def find_checkpoint(output_dir: Path, resume_from_checkpoint: str | None) -> Pat
     folder = Path(resume_from_checkpoint)
     if not folder.is_dir():
         raise FileNotFoundError(f"--resume_from_checkpoint {folder}: no such folder; it takes one, or `latest`")
+    if not (folder / ABOUT).is_file() and (within := list_checkpoints(folder)):
+        logger.info("going on from %s", within[-1])
+        return within[-1]
     return folder
 
 

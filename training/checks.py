@@ -73,6 +73,29 @@ def check_recipe(recipe: Recipe) -> None:
             raise ValueError(f"--report_to {tracker}: not installed; pip install {tracker}")
 
 
+def check_used(recipe: Recipe, given: set[str]) -> None:
+    """Whether every option that is given on the command line does something.
+
+    Raises:
+        ValueError: naming one that does not.
+    """
+    settings = [recipe.stage[stage] for stage in recipe.stages]
+    without_warmup = not any(of.text_warmup_steps for of in settings)
+    without_replay = any(of.replay_batch_size for of in settings) and not any(of.replay_weight for of in settings)
+    idle = {
+        "lora_rank": recipe.lora == "none" and "--lora",
+        "lora_alpha": recipe.lora == "none" and "--lora",
+        "validation_scenes": not recipe.validation_folds and "--validation_folds",
+        "hub_private_repo": recipe.hub_private_repo and not recipe.push_to_hub and "--push_to_hub",
+        "text_warmup_learning_rate": without_warmup and "--text_warmup_steps",
+        "text_warmup_hold_weight": without_warmup and "--text_warmup_steps",
+        "replay_batch_size": without_replay and "--replay_weight",
+    }
+    for name, needed in idle.items():
+        if needed and name in given:
+            raise ValueError(f"--{name} does nothing without {needed}")
+
+
 def _check_model(recipe):
     if recipe.model_name_or_path:
         if "pretrain" in recipe.stages:
@@ -81,6 +104,11 @@ def _check_model(recipe):
             raise ValueError("--text_model_name_or_path is for a CLAP from scratch: drop it, or --model_name_or_path")
     elif "pretrain" not in recipe.stages or not recipe.scratch:
         raise ValueError("without --model_name_or_path, --stages must start with pretrain and the YAML have scratch:")
+    if recipe.lora != "none" and "pretrain" in recipe.stages[:-1]:
+        raise ValueError(
+            f"--lora {recipe.lora}: adapters are of no use to others without their base, which this run would only "
+            "make: pretrain in a run of its own, then start from its folder with --model_name_or_path"
+        )
     if recipe.lora != "none" and (recipe.freeze_layers or recipe.stages == ["pretrain"]):
         raise ValueError(f"--lora {recipe.lora} is for stages after pretrain, and leaves no layers to --freeze_layers")
 

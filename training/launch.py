@@ -1,6 +1,18 @@
-"""What a launcher asks for by environment variables, and whether this training does it."""
+"""Start as the launcher asks, or say why not."""
 
+import logging
 import os
+from datetime import timedelta
+
+import torch
+from accelerate import Accelerator, PartialState
+from accelerate.utils import DistributedType, gather_object, set_seed
+
+from dataset_scripts.hub import check_hub_access
+from dataset_scripts.memory import keep_freed_memory
+from dataset_scripts.ranks import join_processes, own_cores
+from training.precision import choose_precision
+from training.recipe import Recipe
 
 NOT_SUPPORTED = {
     "ACCELERATE_USE_DEEPSPEED": "DeepSpeed",
@@ -9,6 +21,43 @@ NOT_SUPPORTED = {
     "ACCELERATE_USE_PARALLELISM_CONFIG": "a parallelism config",
     "ACCELERATE_USE_SAGEMAKER": "SageMaker",
 }
+SUPPORTED = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+HINT = "a CLAP fits one device, so launch with --multi_gpu, and with --mini_batch_size where memory is short"
+logger = logging.getLogger("teminal")
+
+
+def start(recipe: Recipe) -> Accelerator:
+    """Accelerator, logging and random state; what can be refused before any work is.
+
+    Raises:
+        ValueError, OSError: the launcher asks for something else than the recipe, or the Hub refuses.
+    """
+    keep_freed_memory()
+    check_launcher()
+    asked = asked_precision(recipe.mixed_precision)
+    try:
+        # others wait while one decodes or scores
+        device = join_processes(lambda cpu: PartialState(cpu=cpu, timeout=timedelta(days=1))).device
+        recipe.mixed_precision, why = choose_precision(asked, device)
+        accelerator = Accelerator(
+            mixed_precision=recipe.mixed_precision, log_with=recipe.report_to or None, project_dir=recipe.output_dir
+        )
+    except (ImportError, RuntimeError) as error:  # what its environment variables ask for
+        raise ValueError(f"accelerate cannot start: {error}") from error
+    if accelerator.distributed_type not in SUPPORTED:
+        raise ValueError(f"accelerate launch: {accelerator.distributed_type.value} is not supported; {HINT}")
+    logging.basicConfig(format="%(message)s", level=logging.INFO if accelerator.is_main_process else logging.ERROR)
+    for name in ("httpx", "httpx2"):  # of huggingface_hub 1 and 2
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logger.info(why)
+    if accelerator.device.type == "cpu":
+        if accelerator.num_processes > 1:  # launchers give each a single thread
+            torch.set_num_threads(own_cores())
+        torch.use_deterministic_algorithms(True)
+    set_seed(recipe.seed)
+    if recipe.push_to_hub and accelerator.is_main_process:
+        check_hub_access("--hub_model_id", recipe.hub_model_id, "model", recipe.hub_private_repo)
+    return accelerator
 
 
 def check_launcher() -> None:
@@ -19,10 +68,7 @@ def check_launcher() -> None:
     """
     for variable, name in NOT_SUPPORTED.items():
         if os.environ.get(variable, "false").lower() in ("true", "1", "yes"):
-            raise ValueError(
-                f"accelerate launch: {name} is not supported ({variable} is set); a CLAP fits one device, so launch "
-                "with --multi_gpu, and with --mini_batch_size where memory is short"
-            )
+            raise ValueError(f"accelerate launch: {name} is not supported ({variable} is set); {HINT}")
     steps = os.environ.get("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1")
     if steps != "1":
         raise ValueError(
@@ -47,3 +93,14 @@ def asked_precision(mixed_precision: str) -> str:
         f"ACCELERATE_MIXED_PRECISION), this training for {mixed_precision}: give accelerate launch --mixed_precision "
         "no, and train_accelerate.py the one you want, no or bf16"
     )
+
+
+def require_agreement(run: dict) -> None:
+    """Whether all processes do the same, as [`training.checkpoints.identity`] sees it.
+
+    Raises:
+        ValueError: one was started with other options, or has other clips.
+    """
+    for rank, theirs in enumerate(gather_object([run])):
+        if changed := sorted(name for name in run.keys() | theirs.keys() if run.get(name) != theirs.get(name)):
+            raise ValueError(f"process {rank} was started with other {', '.join(changed)}: all must be given the same")

@@ -59,9 +59,7 @@ class BatchLoader:
         start_method: of the processes, as [`multiprocessing.get_context`] takes it; `None`: the system's.
     """
 
-    def __init__(
-        self, composer: BatchComposer, first_step: int, num_workers: int, start_method: str | None = None
-    ):
+    def __init__(self, composer: BatchComposer, first_step: int, num_workers: int, start_method: str | None = None):
         steps, before = range(first_step, len(composer)), multiprocessing.active_children()
         self.sent_by_pipe, self.stalled, self.workers = False, False, []
         self.batches = (composer[step] for step in steps)
@@ -109,12 +107,12 @@ class BatchLoader:
                     "decoded clips (HF_ASSETS_CACHE) there? --dataloader_num_workers 0 does without them"
                 )
 
-    def require_workers(self, error: RuntimeError) -> None:
+    def require_workers(self, error: BaseException) -> None:
         """
         Raises:
             ChildProcessError: `error`, which may be raised anywhere, is that a worker has died.
         """
-        if any(not worker.is_alive() for worker in self.workers):
+        if isinstance(error, RuntimeError) and any(not worker.is_alive() for worker in self.workers):
             raise ChildProcessError(
                 f"a process that composes batches has died ({error}); if memory is short, fewer of them may help: "
                 "--dataloader_num_workers"

@@ -69,7 +69,8 @@ class StageTrainer:
 
         Raises:
             FloatingPointError: a loss or gradient is not finite; the message has step, checkpoint and clips.
-            OSError: a checkpoint cannot be written.
+            OSError: a checkpoint cannot be written, or the workers have died or hang.
+            MemoryError: that of the device.
             SystemExit: after a signal, once a checkpoint is saved.
         """
         accelerator, recipe, progress = self.accelerator, self.recipe, self.progress
@@ -112,11 +113,9 @@ class StageTrainer:
                     self._save(state)
                 if not validated or (signal_number and not last):
                     self._stop(stage, signal_number or interrupts.received)
-        except RuntimeError as error:
-            batches.require_workers(error)
-            raise
         except BaseException as error:
             traceback.clear_frames(error.__traceback__)  # they may hold the batches
+            batches.require_workers(error)
             raise
         finally:
             batches.close()
@@ -156,6 +155,11 @@ class StageTrainer:
                 f"stage {stage}, step {self.progress.step + 1}: {error}; last good checkpoint: {last}; try a lower "
                 f"--learning_rate, or look at the clips of this batch: {', '.join(batch.clips)}"
             ) from error
+        except torch.OutOfMemoryError as error:
+            raise MemoryError(
+                f"stage {stage}, step {self.progress.step + 1}: {str(error).split('. ')[0]}; let the towers see fewer "
+                "audios at a time with --mini_batch_size"
+            ) from error
         state.update()
         return {name: loss.item() for name, loss in losses.items()}
 
@@ -194,9 +198,7 @@ class StageTrainer:
         """End the run; what is unsaved is saved, unless that would need processes that may hang."""
         if unsaved and self.accelerator.num_processes == 1:
             self._save(unsaved)
-        logger.info(
-            "stopped after step %d of stage %s; --resume_from_checkpoint latest", self.progress.step, stage
-        )
+        logger.info("stopped after step %d of stage %s; --resume_from_checkpoint latest", self.progress.step, stage)
         raise SystemExit(128 + signal_number)
 
     def _save(self, state: StageState) -> None:

@@ -12,14 +12,17 @@ from training.optimization import clamp_temperature
 
 
 def random_state(device: torch.device) -> list[torch.Tensor]:
-    """Of the generators that dropout draws from."""
-    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
+    """Of the generators that dropout draws from: the CPU's, and that of an accelerator (CUDA, MPS, ...)."""
+    if device.type == "cpu":
+        return [torch.get_rng_state()]
+    return [torch.get_rng_state(), torch.get_device_module(device).get_rng_state(device)]
 
 
 def set_random_state(state: list[torch.Tensor], device: torch.device) -> None:
+    """Go on from [`random_state`] of the same device."""
     torch.set_rng_state(state[0])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state[1], device)
+    if device.type != "cpu":
+        torch.get_device_module(device).set_rng_state(state[1], device)
 
 
 @dataclass

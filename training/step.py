@@ -82,7 +82,7 @@ class TrainingStep:
 
     def _embed(self, part):
         features, texts, n_texts = part
-        features = features.to(self.accelerator.device, non_blocking=True)
+        features = features.to(self.accelerator.device)
         is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=features.device)
         with self.accelerator.autocast():
             output = self.prepared_model(**self.tokenize(texts), input_features=features, is_longer=is_longer)

@@ -1,0 +1,26 @@
+"""How a command that cannot go on ends: in one line."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def errors_in_one_line(command: str, *kinds: type[BaseException]) -> Iterator[None]:
+    """End the command with `command: error: ...` on errors of these kinds."""
+    try:
+        yield
+    except kinds as error:
+        sys.exit(f"{command}: error: {' '.join(str(error).split())}")
+
+
+def interrupts_in_one_line(command: str) -> None:
+    """From now on Ctrl-C ends the command with `command: interrupted`, also during imports."""
+
+    def show(kind, error, trace):
+        if issubclass(kind, KeyboardInterrupt):
+            print(f"{command}: interrupted", file=sys.stderr)
+        else:
+            sys.__excepthook__(kind, error, trace)
+
+    sys.excepthook = show

@@ -1,0 +1,34 @@
+"""What ends a command is said in one line."""
+
+import subprocess
+import sys
+
+import pytest
+
+from dataset_scripts.endings import errors_in_one_line
+
+from .conftest import ROOT
+
+INTERRUPTED = """
+from dataset_scripts.endings import interrupts_in_one_line
+interrupts_in_one_line("prog.py")
+raise {kind}("while it imports")
+"""
+
+
+@pytest.mark.parametrize(("kind", "said"), [("KeyboardInterrupt", "prog.py: interrupted"), ("KeyError", "Traceback")])
+def test_ctrl_c_while_importing_is_one_line_and_a_fault_is_not(kind, said):
+    code = INTERRUPTED.format(kind=kind)
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith(said)
+    assert (len(lines) == 1) == (kind == "KeyboardInterrupt")
+
+
+def test_errors_of_the_kinds_that_are_named_end_in_one_line():
+    with pytest.raises(SystemExit) as end, errors_in_one_line("prog.py", ValueError, OSError):
+        raise ValueError("not valid YAML:\n  in line 3")
+    assert end.value.code == "prog.py: error: not valid YAML: in line 3"
+    with pytest.raises(KeyError), errors_in_one_line("prog.py", ValueError):
+        raise KeyError("a fault of ours")

@@ -1,0 +1,82 @@
+"""An output folder is one run's, and what is not that run's stays as it is."""
+
+import pytest
+
+from training.checkpoints import find_checkpoint, list_checkpoints, remove_unfinished, save_checkpoint
+from training.output_dir import check_output_dir, claimed
+from training.progress import Progress
+from training.recipe import Recipe
+
+from .test_locks import try_lock
+
+
+def save(output_dir, global_step, save_total_limit=2):
+    return save_checkpoint(output_dir, Progress(global_step=global_step), {}, {"seed": 0}, save_total_limit)
+
+
+@pytest.mark.parametrize("option", ["model_name_or_path", "text_model_name_or_path"])
+@pytest.mark.parametrize("inside", [".", "after_A"])
+def test_the_base_is_not_overwritten(tmp_path, option, inside):
+    base = tmp_path / inside
+    base.mkdir(exist_ok=True)
+    recipe = Recipe(output_dir=str(tmp_path / "x" / ".."), **{option: str(base)})
+    (tmp_path / "x").mkdir()
+    with pytest.raises(ValueError, match=f"would overwrite --{option} {base}"):
+        check_output_dir(recipe, None)
+    check_output_dir(Recipe(output_dir=str(tmp_path / "new"), **{option: str(base)}), None)
+
+
+@pytest.mark.parametrize("name", ["README.md", "results.json", "model.safetensors", "adapter", "after_pretrain"])
+def test_what_something_else_left_is_neither_overwritten_nor_published(tmp_path, name):
+    recipe = Recipe(output_dir=str(tmp_path))
+    (tmp_path / "slurm-1.out").write_text("in the way of nothing")
+    check_output_dir(recipe, None)
+    file = tmp_path / name / "adapter_config.json" if "." not in name else tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("mine")
+    with pytest.raises(ValueError, match=rf"--output_dir {tmp_path} holds {name}, which is not of this run"):
+        check_output_dir(recipe, None)
+    with pytest.raises(ValueError, match="not of this run"):
+        check_output_dir(recipe, tmp_path / "other" / "checkpoint-5")
+    check_output_dir(recipe, save(tmp_path, 5))
+    assert file.read_text() == "mine"
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    with claimed(tmp_path / "run"):
+        assert "another run is at work" in try_lock(tmp_path / "run").stderr.replace("another build", "another run")
+    assert try_lock(tmp_path / "run").stdout == "mine\n"
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(OSError, match=r"--output_dir .*/file: cannot be written \(File exists\)"),
+        claimed(tmp_path / "file"),
+    ):
+        pytest.fail("not refused")
+
+
+def test_what_a_kill_while_saving_left_is_deleted(tmp_path):
+    (tmp_path / ".checkpoint-7").mkdir()
+    (tmp_path / ".checkpoint-7" / "state.pt").write_bytes(b"some of it")
+    (tmp_path / ".123-results.json").write_text("some of it")
+    save(tmp_path, 5)
+    with claimed(tmp_path):
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "checkpoint-5"]
+    remove_unfinished(tmp_path)
+
+
+def test_a_run_folder_means_its_newest_checkpoint(tmp_path):
+    for step in (5, 10):
+        save(tmp_path, step)
+    assert find_checkpoint(tmp_path / "new", str(tmp_path)) == tmp_path / "checkpoint-10"
+    assert find_checkpoint(tmp_path / "new", str(tmp_path / "checkpoint-5")) == tmp_path / "checkpoint-5"
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_going_on_from_an_earlier_checkpoint_drops_the_later_ones(tmp_path, limit):
+    for step in (5, 10):
+        save(tmp_path, step)
+    save(tmp_path, 8, limit)
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["checkpoint-5", "checkpoint-8"][-limit:]

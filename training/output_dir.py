@@ -1,0 +1,60 @@
+"""Whose output folder it is: one run's at a time, and never over what is not its own."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from dataset_scripts.atomic import remove_leftovers
+from dataset_scripts.locks import locked
+from training.checkpoints import remove_unfinished
+from training.export import ADAPTER, PUBLISHED
+from training.recipe import Recipe
+
+WRITTEN = (*PUBLISHED, ADAPTER, "after_*")  # at a run's end, or published then
+
+
+def check_output_dir(recipe: Recipe, resumed: Path | None) -> None:
+    """Whether nothing in `--output_dir` would be overwritten, or published as if the run had made it.
+
+    Args:
+        resumed: the checkpoint that the run goes on from.
+
+    Raises:
+        ValueError: something would.
+    """
+    output_dir = Path(recipe.output_dir)
+    own = {folder.resolve() for folder in (output_dir, *output_dir.glob("after_*"))}
+    for name in ("model_name_or_path", "text_model_name_or_path"):
+        base = getattr(recipe, name)
+        if base and Path(base).is_dir() and Path(base).resolve() in own:
+            raise ValueError(
+                f"--output_dir {output_dir}: the run would overwrite --{name} {base}: name another folder"
+            )
+    if resumed and resumed.resolve().parent == output_dir.resolve():
+        return
+    found = sorted({path.name for pattern in WRITTEN for path in output_dir.glob(pattern)})
+    if found:
+        shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+        raise ValueError(
+            f"--output_dir {output_dir} holds {shown}, which is not of this run and would be overwritten or published "
+            "with it: name a new folder"
+        )
+
+
+@contextmanager
+def claimed(output_dir: Path) -> Iterator[None]:
+    """Make the folder and keep other runs out of it; what a killed run was in the middle of writing is deleted.
+
+    Raises:
+        ValueError: another run is at work in the folder.
+        OSError: it cannot be written.
+    """
+    with ExitStack() as held:
+        try:
+            output_dir.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(output_dir, "run"))
+        except OSError as error:
+            raise OSError(f"--output_dir {output_dir}: cannot be written ({error.strerror}); name another") from error
+        remove_unfinished(output_dir)
+        remove_leftovers(output_dir)
+        yield
