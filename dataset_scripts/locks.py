@@ -1,19 +1,19 @@
-"""Keep a folder to one process at a time, on Linux, macOS and Windows."""
+"""Keep a folder to one process at a time."""
 
-import errno
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 LOCK = ".lock"
-TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 logger = logging.getLogger("teminal")
 
 
 @contextmanager
 def locked(folder: Path, what: str) -> Iterator[None]:
-    """Hold a folder's lock, which the system drops with this process, and which its children do not have.
+    """Hold a folder's lock, which the system drops with this process.
 
     Args:
         folder: is there.
@@ -23,22 +23,14 @@ def locked(folder: Path, what: str) -> Iterator[None]:
         ValueError: another process holds it.
         OSError: the folder cannot be written.
     """
-    with open(folder / LOCK, "w") as file:
-        try:
-            _lock(file.fileno())
-        except OSError as error:
-            if error.errno in TAKEN:
-                raise ValueError(f"{folder}: another {what} is at work here; wait for it, or stop it") from error
-            logger.warning("%s cannot be locked (%s): see that nothing else writes there", folder, error.strerror)
-        yield
-
-
-def _lock(descriptor: int) -> None:
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
-        import fcntl
-    except ImportError:
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock.acquire()
+    except Timeout as error:
+        raise ValueError(f"{folder}: another {what} is at work here; wait for it, or stop it") from error
+    except NotImplementedError:
+        logger.warning("%s: its disk has no file locks; see that nothing else writes there", folder)
+    try:
+        yield
+    finally:
+        lock.release()

@@ -154,8 +154,3 @@ def test_a_yaml_with_a_byte_order_mark_is_read(tmp_path):
     path = tmp_path / "windows.yaml"
     path.write_bytes(b"\xef\xbb\xbfmodel_name_or_path: clap\r\nseed: 3\r\n")
     assert parse_recipe(["--config", str(path)]).seed == 3
-
-
-def test_adapters_of_a_base_that_nobody_has_are_refused(tiny_recipe):
-    with pytest.raises(ValueError, match=r"--lora both: .* pretrain in a run of its own"):
-        parse_recipe(["--config", str(tiny_recipe), "--lora", "both"])

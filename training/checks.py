@@ -104,11 +104,6 @@ def _check_model(recipe):
             raise ValueError("--text_model_name_or_path is for a CLAP from scratch: drop it, or --model_name_or_path")
     elif "pretrain" not in recipe.stages or not recipe.scratch:
         raise ValueError("without --model_name_or_path, --stages must start with pretrain and the YAML have scratch:")
-    if recipe.lora != "none" and "pretrain" in recipe.stages[:-1]:
-        raise ValueError(
-            f"--lora {recipe.lora}: adapters are of no use to others without their base, which this run would only "
-            "make: pretrain in a run of its own, then start from its folder with --model_name_or_path"
-        )
     if recipe.lora != "none" and (recipe.freeze_layers or recipe.stages == ["pretrain"]):
         raise ValueError(f"--lora {recipe.lora} is for stages after pretrain, and leaves no layers to --freeze_layers")
 

@@ -7,14 +7,13 @@ from pathlib import Path
 from dataset_scripts.atomic import remove_leftovers
 from dataset_scripts.locks import locked
 from training.checkpoints import remove_unfinished
-from training.export import ADAPTER, PUBLISHED
 from training.recipe import Recipe
 
-WRITTEN = (*PUBLISHED, ADAPTER, "after_*")  # at a run's end, or published then
+WRITTEN = ("README.md", "*.json", "*.safetensors", "*.png", "adapter", "after_*")  # at the ends of stages and run
 
 
 def check_output_dir(recipe: Recipe, resumed: Path | None) -> None:
-    """Whether nothing in `--output_dir` would be overwritten, or published as if the run had made it.
+    """Whether nothing in `--output_dir` would be overwritten, or taken for this run's.
 
     Args:
         resumed: the checkpoint that the run goes on from.
@@ -36,8 +35,8 @@ def check_output_dir(recipe: Recipe, resumed: Path | None) -> None:
     if found:
         shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
         raise ValueError(
-            f"--output_dir {output_dir} holds {shown}, which is not of this run and would be overwritten or published "
-            "with it: name a new folder"
+            f"--output_dir {output_dir} holds {shown}, which is not of this run and might be overwritten: name a new "
+            "folder"
         )
 
 
