@@ -5,7 +5,6 @@ accelerate launch train_accelerate.py --config configs/esc50_tiny.yaml --esc50_d
 """
 # ruff: noqa: E402 - what has to be settled before the imports
 
-import json
 import logging
 import os
 import re
@@ -38,7 +37,7 @@ from training.data import find_clips
 from training.draw import Drawer
 from training.export import export_model, push_model
 from training.interrupts import Interrupts
-from training.launch import require_agreement, start
+from training.launch import require_agreement, start, start_trackers
 from training.models import adapt, mix_with_base, prepare_model
 from training.optimization import freeze, require_layers
 from training.output_dir import check_output_dir, claimed
@@ -77,8 +76,7 @@ def main() -> None:
         model.to(accelerator.device)
         test = Scorer(test_bank, processor, recipe.n_scenes, recipe.seed)
         validation = validation_bank and Scorer(validation_bank, processor, recipe.validation_scenes, recipe.seed)
-        scalars = {k: v if isinstance(v, int | float | str) else json.dumps(v) for k, v in run.items()}
-        accelerator.init_trackers("teminal", config=scalars)  # TensorBoard takes no others
+        start_trackers(accelerator, run)
 
     def score(name):
         if name in progress.zste:

@@ -4,9 +4,12 @@ import os
 import signal
 import time
 
+import numpy as np
 import pytest
 from accelerate import Accelerator
 
+from dataset_scripts import bank
+from dataset_scripts.sources import load_clips
 from training.interrupts import Interrupts
 
 
@@ -49,3 +52,21 @@ def test_work_that_leaves_nothing_to_save_is_cut_short_by_a_signal():
         assert interrupts.received == signal.SIGTERM
         assert interrupts.on_main_process(lambda: {"zste": 1.0}) is None, "the run stops: nothing new is begun"
         os.kill(os.getpid(), signal.SIGTERM)  # has no effect outside such work
+
+
+@pytest.mark.usefixtures("python_handles_sigint")
+def test_ctrl_c_while_clips_are_decoded_does_not_wait_for_the_rest(tmp_path, monkeypatch):
+    clips, begun = load_clips("synthetic", [1]), []
+
+    def sounds(clip):
+        begun.append(clip)
+        if len(begun) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)
+        return np.ones(4, np.float16)
+
+    monkeypatch.setattr(bank, "_sounds", sounds)
+    with pytest.raises(KeyboardInterrupt):
+        bank._decode(clips, tmp_path / "bank.f16")
+    assert len(begun) < len(clips) / 4
+    assert list(tmp_path.iterdir()) == []

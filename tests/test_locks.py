@@ -1,5 +1,6 @@
 """A folder is one process's at a time, also where there is no fcntl."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -60,3 +61,14 @@ def test_a_disk_without_locks_is_used_with_a_warning(tmp_path, monkeypatch, capl
     monkeypatch.setattr(FileLock, "acquire", refuse)
     with locked(tmp_path, "build"):
         assert "has no file locks" in caplog.text
+
+
+def test_no_module_needs_what_windows_lacks():
+    folders = ("dataset_scripts", "eval", "modeling_teminal", "training")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert len(files) > 80
+    for path in (*files, ROOT / "train_accelerate.py"):
+        for node in ast.parse(path.read_text()).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            assert not {"fcntl", "grp", "pwd", "resource", "termios"} & set(names), path

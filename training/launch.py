@@ -1,5 +1,6 @@
 """Start as the launcher asks, or say why not."""
 
+import json
 import logging
 import os
 from datetime import timedelta
@@ -93,6 +94,22 @@ def asked_precision(mixed_precision: str) -> str:
         f"ACCELERATE_MIXED_PRECISION), this training for {mixed_precision}: give accelerate launch --mixed_precision "
         "no, and train_accelerate.py the one you want, no or bf16"
     )
+
+
+def start_trackers(accelerator: Accelerator, run: dict) -> None:
+    """Start those of `--report_to`.
+
+    Args:
+        run: what it is of, see [`training.checkpoints.identity`].
+
+    Raises:
+        ValueError: one does not start, as without an account.
+    """
+    scalars = {k: v if isinstance(v, int | float | str) else json.dumps(v) for k, v in run.items()}
+    try:
+        accelerator.init_trackers("teminal", config=scalars)  # TensorBoard takes no others
+    except Exception as error:  # of any library
+        raise ValueError(f"--report_to does not start: {error}") from error
 
 
 def require_agreement(run: dict) -> None:
