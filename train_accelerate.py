@@ -5,6 +5,7 @@ accelerate launch train_accelerate.py --config configs/esc50_tiny.yaml --esc50_d
 """
 # ruff: noqa: E402 - what has to be settled before the imports
 
+import atexit
 import logging
 import os
 import re
@@ -54,6 +55,7 @@ logger = logging.getLogger("teminal")
 def main() -> None:
     started = time.perf_counter()
     claim = ExitStack()
+    atexit.register(claim.close)
     with errors_in_one_line(COMMAND, ValueError):
         recipe = parse_recipe()
         output_dir = Path(recipe.output_dir)
@@ -140,7 +142,6 @@ def main() -> None:
             with errors_in_one_line(COMMAND, ValueError):
                 logger.info("published: %s", push_model(output_dir, recipe.hub_model_id))
     accelerator.end_training()
-    claim.close()
 
 
 if __name__ == "__main__":

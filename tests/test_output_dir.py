@@ -45,7 +45,17 @@ def test_what_something_else_left_is_neither_overwritten_nor_published(tmp_path,
 def test_two_runs_do_not_share_a_folder(tmp_path):
     with claimed(tmp_path / "run"):
         assert "another run is at work" in try_lock(tmp_path / "run").stderr.replace("another build", "another run")
+        (tmp_path / "run" / "checkpoint-1").mkdir()
     assert try_lock(tmp_path / "run").stdout == "mine\n"
+
+
+def test_a_new_folder_in_which_nothing_was_left_is_gone(tmp_path):
+    with claimed(tmp_path / "run"):
+        assert (tmp_path / "run").is_dir()
+    assert not (tmp_path / "run").exists()
+    with claimed(tmp_path):
+        assert (tmp_path / ".lock").is_file()
+    assert tmp_path.is_dir()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

@@ -1,11 +1,12 @@
 """Whose output folder it is: one run's at a time, and never over what is not its own."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dataset_scripts.atomic import remove_leftovers
-from dataset_scripts.locks import locked
+from dataset_scripts.locks import LOCK, locked
 from training.checkpoints import remove_unfinished
 from training.recipe import Recipe
 
@@ -44,11 +45,16 @@ def check_output_dir(recipe: Recipe, resumed: Path | None) -> None:
 def claimed(output_dir: Path) -> Iterator[None]:
     """Make the folder and keep other runs out of it; what a killed run was in the middle of writing is deleted.
 
+    A new folder in which nothing was left is deleted in the end.
+
     Raises:
         ValueError: another run is at work in the folder.
         OSError: it cannot be written.
     """
+    is_new = not output_dir.exists()
     with ExitStack() as held:
+        if is_new:
+            held.callback(_remove_unused, output_dir)
         try:
             output_dir.mkdir(parents=True, exist_ok=True)
             held.enter_context(locked(output_dir, "run"))
@@ -57,3 +63,8 @@ def claimed(output_dir: Path) -> Iterator[None]:
         remove_unfinished(output_dir)
         remove_leftovers(output_dir)
         yield
+
+
+def _remove_unused(output_dir: Path) -> None:
+    if output_dir.is_dir() and {path.name for path in output_dir.iterdir()} <= {LOCK}:
+        shutil.rmtree(output_dir)
