@@ -23,7 +23,7 @@ import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import DistributedType, broadcast_object_list, set_seed
 
-from dataset_scripts.hub import check_hub_access
+from dataset_scripts.hub import check_hub_access, list_files
 from dataset_scripts.memory import keep_freed_memory
 from dataset_scripts.ranks import own_cores
 from eval.pictures import plot_bars
@@ -35,13 +35,15 @@ from training.card import write_card
 from training.checkpoints import find_checkpoint, identity, load_checkpoint
 from training.data import find_clips
 from training.draw import Drawer
-from training.export import export_model, push_model
+from training.export import export_model
 from training.interrupts import Interrupts
 from training.models import adapt, mix_with_base, prepare_model
 from training.optimization import freeze, require_layers
 from training.precision import choose_precision
 from training.progress import Progress
-from training.report import plot_course, write_results
+from training.publish import files_to_push, push_model
+from training.report import plot_course
+from training.results import RESULTS, about_run, write_results
 from training.scoring import Scorer
 from training.stage import StageTrainer
 
@@ -83,6 +85,9 @@ def main() -> None:
     try:
         recipe = parse_recipe()
         output_dir = Path(recipe.output_dir)
+        if recipe.dry_run:
+            print(list_files(recipe.hub_model_id, files_to_push(output_dir, recipe.hub_model_id)))
+            return
         accelerator = start(recipe)
         clips = find_clips(recipe)
         resumed = broadcast_object_list([find_checkpoint(output_dir, recipe.resume_from_checkpoint)])[0]
@@ -140,9 +145,7 @@ def main() -> None:
         if wise_ft:
             progress.zste[f"WiSE-FT {wise_ft['share']:g}"] = test(model)
         results = {
-            "recipe": asdict(recipe),
-            "n_train_clips": len(bank.clips),
-            "captioned": not bank.classes,
+            **about_run(recipe, bank),
             "temporal_head": model.config.temporal_head,
             "n_eval_clips": len(test_bank.clips),
             "skipped": bank.skipped | test_bank.skipped | (validation_bank.skipped if validation_bank else {}),
@@ -154,11 +157,12 @@ def main() -> None:
             "versions": versions(),
             "wall_time_s": round(time.perf_counter() - started, 1),
         }
-        export_model(model, processor, output_dir)
-        write_results(output_dir / "results.json", results)
+        (output_dir / RESULTS).unlink(missing_ok=True)
+        results["files"] = [*export_model(model, processor, output_dir), "zste.png", "course.png"]
         plot_bars(output_dir / "zste.png", progress.zste, f"ZSTE on held-out {recipe.source} clips")
         plot_course(output_dir / "course.png", progress)
         write_card(output_dir, results)
+        write_results(output_dir, results)
         print(format_table(progress.zste))
         logger.info("model, results.json, zste.png and course.png are in %s", output_dir)
         if recipe.push_to_hub:

@@ -14,6 +14,7 @@ from dataset_scripts.report import REPORT
 from dataset_scripts.rows import row_features, strictest
 
 PICTURE = "group.png"
+FROM_BESIDE = "\nFrom where the folder `{place}` lies; elsewhere, write the path to it.\n"
 TITLE = "# Temporal audio-caption pairs"
 
 HEAD = Path(__file__).with_name("card_head.md").read_text()
@@ -46,12 +47,14 @@ def dataset_card(reports: dict[str, dict], place: str) -> str:
 
     Args:
         reports: config -> build report; at least one.
-        place: what `load_dataset` is to be called with, a folder or a Hub id.
+        place: what `load_dataset` is to be called with, a Hub id or the name of the folder that the card lies in.
     """
     order = sorted(reports, key=lambda name: (not reports[name]["includes_audio"], name == "zste", name))
     reports = {name: reports[name] for name in order}
     header = _header(reports).to_yaml()
-    head = HEAD.format(place=place, config=order[0], split=list(reports[order[0]]["splits"])[-1])
+    from_where = "" if "/" in place else FROM_BESIDE.format(place=place)
+    split = list(reports[order[0]]["splits"])[-1]
+    head = HEAD.format(place=place, from_where=from_where, config=order[0], split=split)
     return f"---\n{header}\n---\n\n{head}" + "".join(_section(report, place) for report in reports.values())
 
 
@@ -105,10 +108,23 @@ def _header(reports: dict[str, dict]) -> DatasetCardData:
 
 
 def _dataset_info(name: str, report: dict) -> DatasetInfo:
-    """Features and splits, for the Hub's viewer."""
-    counts = {split: SplitInfo(split, num_examples=content["rows"]) for split, content in report["splits"].items()}
-    features = row_features(report["includes_audio"])
-    return DatasetInfo(config_name=name, features=features, splits=SplitDict(counts))
+    """Features, splits and sizes, for the Hub's viewer: as `datasets` would write them."""
+    splits = {
+        split: SplitInfo(split, num_bytes=_total(content, "num_bytes"), num_examples=content["rows"])
+        for split, content in report["splits"].items()
+    }
+    return DatasetInfo(
+        config_name=name,
+        features=row_features(report["includes_audio"]),
+        splits=SplitDict(splits),
+        download_size=sum(_total(content, "bytes") for content in report["splits"].values()),
+        dataset_size=sum(split.num_bytes for split in splits.values()),
+    )
+
+
+def _total(split: dict, of: str) -> int:
+    """Of all shards; those of reports from before sizes were counted have none."""
+    return sum(shard.get(of, 0) for shard in split["shards"])
 
 
 def _size_category(n_rows: int) -> str:

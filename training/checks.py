@@ -4,6 +4,7 @@ import math
 
 from accelerate.tracking import get_available_trackers
 
+from dataset_scripts.hub import check_repo_id
 from training.recipe import STAGES, Recipe
 
 RANGES = {
@@ -67,6 +68,10 @@ def check_recipe(recipe: Recipe) -> None:
         raise ValueError("--wise_ft with several shares needs --validation_folds to choose by")
     if recipe.push_to_hub != bool(recipe.hub_model_id):
         raise ValueError("--push_to_hub and --hub_model_id, such as me/clap-teminal, go together")
+    if recipe.hub_model_id:
+        check_repo_id("--hub_model_id", recipe.hub_model_id)
+    if recipe.dry_run and not recipe.push_to_hub:
+        raise ValueError("--dry_run lists what --push_to_hub would send: give it and --hub_model_id too")
     trackers = {str(tracker.value) for tracker in get_available_trackers()}
     for tracker in recipe.report_to:
         if tracker not in trackers:

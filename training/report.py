@@ -1,6 +1,5 @@
-"""What a run leaves to look at: results JSON and a picture of its course."""
+"""The picture of the course of a run."""
 
-import json
 from pathlib import Path
 
 import matplotlib
@@ -10,10 +9,6 @@ from matplotlib import pyplot
 
 from training.progress import Progress
 from training.stage import MEANS
-
-
-def write_results(path: Path, results: dict) -> None:
-    path.write_text(json.dumps(results, indent=2) + "\n")
 
 
 def plot_course(path: Path, progress: Progress) -> None:
