@@ -14,14 +14,13 @@ from dataset_scripts.build import build_config
 from dataset_scripts.cards import check_card
 from dataset_scripts.clips import Clip, digest
 from dataset_scripts.compose import EVENT_S, OVERLAY_SNR_DB
-from dataset_scripts.credits import credits_of
 from dataset_scripts.groups import Mix
 from dataset_scripts.hub import check_hub_access, check_repo_id, list_files
 from dataset_scripts.plan import plan_drawn
 from dataset_scripts.publish import files_to_push, push_config
 from dataset_scripts.report import command_line
 from dataset_scripts.scenes import split_pairs
-from dataset_scripts.sources import OPTIONS, load_source, source_module, source_names
+from dataset_scripts.sources import OPTIONS, credits_of, load_source, source_module, source_names
 from dataset_scripts.splits import split_clips
 
 ZSTE = "zste"
@@ -87,13 +86,11 @@ def check(args: argparse.Namespace) -> None:
 
 def about(args: argparse.Namespace, clips: list[Clip], classes: list[str]) -> dict:
     """What the report says of the source."""
-    source = source_module(args.source)
     return {
         "config": args.config_name,
         "source": args.source,
         "command": command_line(),
-        **credits_of(source, clips),
-        "citation": source.CITATION,
+        **credits_of(args.source, clips),
         "unseen_pairs": split_pairs(classes)[1],
     }
 

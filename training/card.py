@@ -42,7 +42,7 @@ def model_card(results: dict, hub_model_id: str | None) -> str:
         hub_model_id: where the model is loaded from; `None`: from the folder that the card lies in.
     """
     recipe, base, dataset = results["recipe"], results["base"], results["dataset"]
-    license, own_words = results["license"], results["captioned"] and recipe["source"] == "folder"
+    license, own_words = results["terms"]["license"], results["captioned"] and recipe["source"] == "folder"
     on_hub = base and base["on_hub"]
     evaluated = f"ZSTE on {recipe['eval_source'] or recipe['source']}"
     final = list(results["zste"].values())[-1]

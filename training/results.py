@@ -7,11 +7,10 @@ from pathlib import Path
 from dataset_scripts.atomic import write_whole
 from dataset_scripts.bank import ClipBank
 from dataset_scripts.captions import say
-from dataset_scripts.credits import credits_of
 from dataset_scripts.natural_captions import as_clause, has_order, say_naturally
 from dataset_scripts.places import is_place, place_name, without_places
 from dataset_scripts.scenes import Caption
-from dataset_scripts.sources import source_module
+from dataset_scripts.sources import credits_of
 from training.recipe import Recipe
 
 RESULTS = "results.json"  # written last: where it is, the run is finished
@@ -25,7 +24,7 @@ def about_run(recipe: Recipe, bank: ClipBank) -> dict:
         "base": _origin(recipe.model_name_or_path),
         "text_base": _origin(recipe.text_model_name_or_path),
         "dataset": _origin(recipe.dataset_name),
-        **credits_of(source_module(recipe.source), bank.clips),
+        "terms": credits_of(recipe.source, bank.clips),
         "captioned": not bank.classes,
         "n_train_clips": len(bank.clips),
         "examples": example_captions(bank),
