@@ -145,7 +145,7 @@ def main() -> None:
         if wise_ft:
             progress.zste[f"WiSE-FT {wise_ft['share']:g}"] = test(model)
         results = {
-            **about_run(recipe, bank),
+            **about_run(recipe, drawer),
             "temporal_head": model.config.temporal_head,
             "n_eval_clips": len(test_bank.clips),
             "skipped": bank.skipped | test_bank.skipped | (validation_bank.skipped if validation_bank else {}),

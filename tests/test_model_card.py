@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from dataset_scripts.natural_captions import as_sentence
 from training.arguments import parse_recipe
 from training.card import SHOWN, has_learned_order, model_card
+from training.draw import Drawer
 from training.results import about_run, example_captions
 
 from .card_results import LEARNED, figures, run_results
@@ -128,8 +130,9 @@ def recipe(tiny_recipe):
 
 
 def test_examples_are_of_the_classes_that_were_trained_on(bank, recipe):
-    about = about_run(recipe("--source", "synthetic"), bank)
-    x, y = (label.replace("_", " ") for label in bank.classes[:2])
+    about = about_run(recipe("--source", "synthetic"), Drawer(bank))
+    x, y = about["examples"]["before"].removeprefix("This is a sound of ").removesuffix(".").split(" before ")
+    assert {x.replace(" ", "_"), y.replace(" ", "_")} < set(bank.classes)
     assert about["examples"] == {
         "before": f"This is a sound of {x} before {y}.",
         "reverse": f"This is a sound of {y} before {x}.",
@@ -147,11 +150,14 @@ def test_examples_are_of_the_classes_that_were_trained_on(bank, recipe):
 def test_examples_of_captioned_clips_are_their_captions_without_an_order(bank):
     said = ("Rain, then thunder", 'A "dog" barks.', "A man speaks")
     clips = [replace(clip, label="", captions=(caption,)) for clip, caption in zip(bank.clips, said, strict=False)]
-    examples = example_captions(replace(bank, clips=clips))
+    examples = example_captions(Drawer(replace(bank, clips=clips)))
+    x, y = examples["before"].removesuffix(".").split(" before ")
+    assert {x.lower(), y} == {"a dog barks", "a man speaks"}
+    y_first, x_then = as_sentence(y), x[:1].lower() + x[1:]
     assert examples == {
-        "before": "A dog barks before a man speaks.",
-        "reverse": "A man speaks before a dog barks.",
-        "after": "A man speaks after a dog barks.",
-        "while": "A dog barks while a man speaks.",
+        "before": f"{x} before {y}.",
+        "reverse": f"{y_first[:-1]} before {x_then}.",
+        "after": f"{y_first[:-1]} after {x_then}.",
+        "while": f"{x} while {y}.",
     }
-    assert '"A dog barks before a man speaks."' in header_and_text(run_results(captioned=True, examples=examples))[1]
+    assert f'"{x} before {y}."' in header_and_text(run_results(captioned=True, examples=examples))[1]

@@ -13,6 +13,7 @@ from eval.encoder import load_clap
 from eval.pictures import plot_bars
 from training.arguments import parse_recipe
 from training.card import write_card
+from training.draw import Drawer
 from training.export import export_model
 from training.lora import add_adapters
 from training.progress import Progress
@@ -32,7 +33,7 @@ ADAPTER = {"adapter/adapter_config.json", "adapter/adapter_model.safetensors"}
 def finish(folder: Path, model, processor, bank, tiny_recipe: Path, *flags: object) -> dict:
     """What the end of a training leaves, with figures that are made up."""
     recipe = parse_recipe(["--config", str(tiny_recipe), "--output_dir", str(folder), *map(str, flags)])
-    results = run_results(**about_run(recipe, bank))
+    results = run_results(**about_run(recipe, Drawer(bank)))
     folder.mkdir(exist_ok=True)
     results["files"] = [*export_model(model, processor, folder), "zste.png", "course.png"]
     for name in ("zste.png", "course.png"):
