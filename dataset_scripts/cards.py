@@ -9,9 +9,10 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCardData
 
 from dataset_scripts.atomic import write_whole
+from dataset_scripts.licenses import UNKNOWN, strictest
 from dataset_scripts.pictures import plot_first_group
 from dataset_scripts.report import REPORT
-from dataset_scripts.rows import row_features, strictest
+from dataset_scripts.rows import row_features
 
 PICTURE = "group.png"
 FROM_BESIDE = "\nFrom where the folder `{place}` lies; elsewhere, write the path to it.\n"
@@ -39,6 +40,7 @@ RECIPES = """Recipes without audio: the audio of this source may not be redistri
 copy, `python dataset_scripts/render_dataset.py --recipe_dir {place}/{config} --audio_dir AUDIO --output_dir RENDERED`
 (`{place}` downloaded where it is a Hub id)."""
 RENDERED = "Rendered from recipes with local audio, which may not be redistributed."
+TERMS = {UNKNOWN: "unknown, for nothing is said of it", "other": "other, terms of their own"}
 WITH_AUDIO = "Rows with audio, {n_clips} source clips."
 
 
@@ -147,7 +149,8 @@ def _section(report: dict, place: str) -> str:
         picture=picture,
         unseen=f"\n<details>{summary}\n\n{unseen}\n\n</details>\n" if pairs else "",
         citation=citation,
-        **{name: report[name] for name in ("config", "command", "license", "attribution")},
+        license=TERMS.get(report["license"], report["license"]),
+        **{name: report[name] for name in ("config", "command", "attribution")},
     )
 
 

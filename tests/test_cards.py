@@ -71,10 +71,19 @@ def test_sizes_in_the_header_are_those_that_datasets_counts(output_dir, tmp_path
     assert (told["dataset_size"], told["download_size"]) == (counted.dataset_size, on_disk)
 
 
-def test_a_licence_of_its_own_has_a_name(tmp_path):
-    report = make_build(tmp_path, "clotho", license="other")
-    header, _ = header_and_text(dataset_card({"clotho": report}, "me/sounds"))
-    assert (header["license"], header["license_name"]) == ("other", "see-card")
+@pytest.mark.parametrize(
+    ("license", "in_header", "said"),
+    [
+        ("other", ("other", "see-card"), "Licence: other, terms of their own. Somebody's sounds."),
+        ("my terms", ("other", "see-card"), "Licence: my terms. Somebody's sounds."),
+        ("unknown", ("unknown", None), "Licence: unknown, for nothing is said of it. Somebody's sounds."),
+    ],
+)
+def test_a_licence_of_its_own_has_a_name(tmp_path, license, in_header, said):
+    report = make_build(tmp_path, "clotho", license=license)
+    header, text = header_and_text(dataset_card({"clotho": report}, "me/sounds"))
+    assert (header["license"], header.get("license_name")) == in_header
+    assert said in text
 
 
 @pytest.mark.parametrize(

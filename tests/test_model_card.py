@@ -105,6 +105,7 @@ def test_a_text_tower_that_knew_language_before_is_named_with_its_terms():
     [
         ("cc-by-nc-3.0", ("cc-by-nc-3.0", None), "`cc-by-nc-3.0`, as the training data.\nBy me."),
         ("other", ("other", "see-card"), "`other`, terms of their own, as the training data.\nBy me."),
+        ("my terms", ("other", "see-card"), "`my terms`, terms of their own, as the training data.\nBy me."),
         ("unknown", ("unknown", None), "Unknown, for nothing is said of the terms of the training data.\nBy me."),
     ],
 )

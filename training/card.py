@@ -5,6 +5,7 @@ from pathlib import Path
 
 from huggingface_hub import ModelCard, ModelCardData
 
+from dataset_scripts.licenses import strictest
 from eval.tables import eval_results, make_table, to_markdown
 from training.export import ADAPTER
 
@@ -42,7 +43,10 @@ def model_card(results: dict, hub_model_id: str | None) -> str:
         hub_model_id: where the model is loaded from; `None`: from the folder that the card lies in.
     """
     recipe, base, dataset = results["recipe"], results["base"], results["dataset"]
-    license, own_words = results["terms"]["license"], results["captioned"] and recipe["source"] == "folder"
+    license, own_words = (
+        strictest([results["terms"]["license"]]),
+        results["captioned"] and recipe["source"] == "folder",
+    )
     on_hub = base and base["on_hub"]
     evaluated = f"ZSTE on {recipe['eval_source'] or recipe['source']}"
     final = list(results["zste"].values())[-1]

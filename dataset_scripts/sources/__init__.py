@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from dataset_scripts.clips import Clip
-from dataset_scripts.rows import strictest
+from dataset_scripts.licenses import joint_license
 
 CREDITS = ("LICENSE", "ATTRIBUTION", "CITATION", "REDISTRIBUTABLE")
 OPTIONS = ("esc50_dir", "audio_dir", "captions_dir", "dataset_name")
@@ -42,7 +42,7 @@ def credits_of(source: str, clips: list[Clip]) -> dict[str, str]:
     module = source_module(source)
     credited = dict.fromkeys(clip.attribution for clip in clips if clip.attribution)
     return {
-        "license": module.LICENSE or strictest(clip.license for clip in clips),
+        "license": module.LICENSE or joint_license(clip.license for clip in clips),
         "attribution": "; ".join(credited) if module.ATTRIBUTION is None else module.ATTRIBUTION,
         "citation": module.CITATION,
     }
