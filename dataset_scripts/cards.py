@@ -68,16 +68,20 @@ def check_card(output_dir: Path) -> None:
 
 
 def write_card(output_dir: Path) -> None:
-    """Draw the picture of every finished config with audio in a folder that lacks one, and write their card."""
+    """Write the card of a folder's finished configs, and draw a picture of those with audio that have none yet."""
     folders = sorted(file.parent for file in output_dir.glob(f"*/{REPORT}"))
     reports = {folder.name: json.loads((folder / REPORT).read_text()) for folder in folders}
     for folder in folders:
         report = reports[folder.name]
-        if report["includes_audio"] and not (folder / PICTURE).is_file():
+        if report["includes_audio"] and not _is_newer(folder / PICTURE, folder / REPORT):
             shard = next(iter(report["splits"].values()))["shards"][0]["file"]
             write_whole(folder / PICTURE, lambda file, shard=folder / shard: plot_first_group(shard, file))
     card = dataset_card(reports, output_dir.resolve().name)
     write_whole(output_dir / "README.md", lambda file: file.write_text(card))
+
+
+def _is_newer(file: Path, other: Path) -> bool:
+    return file.is_file() and file.stat().st_mtime_ns >= other.stat().st_mtime_ns
 
 
 def _header(reports: dict[str, dict]) -> DatasetCardData:

@@ -1,4 +1,5 @@
 import io
+import os
 
 import numpy as np
 import pytest
@@ -126,6 +127,9 @@ def test_pictures_are_drawn_of_configs_with_audio_only_and_once(output_dir):
     assert pyplot.imread(output_dir / "esc50" / "group.png").shape[0] > 300
     assert (output_dir / "synthetic" / "group.png").read_bytes() == b"drawn before"
     assert not (output_dir / "audiocaps" / "group.png").exists()
+    os.utime(output_dir / "synthetic" / "group.png", (0, 0))  # of a build that was here before
+    write_card(output_dir)
+    assert (output_dir / "synthetic" / "group.png").read_bytes() != b"drawn before"
 
 
 def test_spectrograms_show_when_and_how_high():

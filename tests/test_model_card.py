@@ -51,6 +51,14 @@ def test_what_was_forgotten_is_said(one_clip, verdict):
     assert verdict in said
 
 
+def test_what_was_forgotten_elsewhere_is_said():
+    models = {"base": 0.9, "after B": 0.7}
+    kept = {name: {"accuracy": value, "accuracy_ci95": [value, value]} for name, value in models.items()}
+    _, text = header_and_text(run_results(kept=kept, recipe={"keep_source": "urbansound8k"}))
+    said = "90.0 % (90.0 to 90.0) before this training, 70.0 % (70.0 to 70.0) after it: some of it was forgotten."
+    assert f"The class of a single clip of urbansound8k, on whose sounds it was not trained: {said}" in text
+
+
 def test_of_pretraining_alone_nothing_is_claimed():
     _, text = header_and_text(run_results(zste={"base": figures()}, recipe={"stages": ["pretrain"]}))
     assert "trained from scratch.\n**It has not learned the order" in text

@@ -9,6 +9,7 @@ import pytest
 from huggingface_hub import constants
 
 import train_accelerate
+from dataset_scripts.hub import check_hub_access
 from eval.encoder import load_clap
 from eval.pictures import plot_bars
 from training.arguments import parse_recipe
@@ -17,12 +18,14 @@ from training.draw import Drawer
 from training.export import export_model
 from training.lora import add_adapters
 from training.progress import Progress
-from training.publish import files_to_push
+from training.publish import files_to_push, push_model
 from training.report import plot_course
 from training.results import about_run, write_results
 
 from .card_results import LEARNED, figures, run_results
 from .stock import save_stock_clap
+
+pytest_plugins = ["tests.publishing"]
 
 ID = "me/clap"
 MODEL = {"config.json", "model.safetensors", "processor_config.json", "tokenizer.json", "tokenizer_config.json"}
@@ -114,6 +117,18 @@ def test_what_another_run_left_is_not_sent(finished, tiny_clap, bank, tiny_recip
     assert "adapter" not in content_of(files)["README.md"].decode()
 
 
+def test_a_push_takes_the_place_of_another_run_on_the_hub(push, hub, finished, tiny_clap, bank, tiny_recipe):
+    check_hub_access("--hub_model_id", ID, "model", private=False)
+    push_model(finished, ID)
+    repo = hub.repos[ID]
+    assert set(repo.files("main")) > ADAPTER
+    repo.commit("main", {"notes.txt": b"mine", "model-00002-of-00002.safetensors": b"a shard"})
+    finish(finished, *tiny_clap, bank, tiny_recipe)
+    push_model(finished, ID)
+    assert {name for name in repo.files("main") if not name.endswith(".py")} == MODEL | SHOWN | {"notes.txt"}
+    assert len(repo.commits) == 4
+
+
 def test_an_adapter_that_names_no_base_is_not_sent(tiny_clap, bank, tiny_recipe, tmp_path):
     model, processor = tiny_clap
     adapted = add_adapters(copy.deepcopy(model), "both", rank=4, alpha=4)
@@ -124,17 +139,17 @@ def test_an_adapter_that_names_no_base_is_not_sent(tiny_clap, bank, tiny_recipe,
     assert "adapter" not in files["README.md"].decode()
 
 
-def dry_run(monkeypatch, tiny_recipe, folder: Path, *flags: object) -> None:
-    given = ["--config", tiny_recipe, "--output_dir", folder, "--dry_run", *flags]
+def dry_run(monkeypatch, folder: Path, *flags: object) -> None:
+    given = ["--output_dir", folder, "--dry_run", *flags]
     monkeypatch.setattr(sys, "argv", ["train_accelerate.py", *map(str, given)])
     train_accelerate.main()
 
 
-def test_a_dry_run_lists_all_that_would_be_sent_and_asks_nobody(finished, tiny_recipe, monkeypatch, capsys):
+def test_a_dry_run_lists_all_that_would_be_sent_and_asks_nobody(finished, monkeypatch, capsys):
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # nobody answers there
     monkeypatch.delenv("HF_TOKEN", raising=False)
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
-    dry_run(monkeypatch, tiny_recipe, finished, "--push_to_hub", "--hub_model_id", ID)
+    dry_run(monkeypatch, finished, "--push_to_hub", "--hub_model_id", ID)
     head, *lines, total = capsys.readouterr().out.splitlines()
     assert head == f"nothing was sent; in one commit to http://127.0.0.1:9/{ID} would go, in bytes:"
     listed = {name: int(size.replace(",", "")) for size, name in (line.split() for line in lines)}
@@ -149,14 +164,15 @@ def test_a_dry_run_lists_all_that_would_be_sent_and_asks_nobody(finished, tiny_r
         ("results.json", ("--push_to_hub", "--hub_model_id", ID), "there is no finished run in it; train first"),
         ("zste.png", ("--push_to_hub", "--hub_model_id", ID), "zste.png of the finished run is missing; train again"),
         (None, (), "--dry_run lists what --push_to_hub would send: give it and --hub_model_id too"),
+        (None, ("--hub_model_id", ID), "--push_to_hub and --hub_model_id, such as me/clap-teminal, go together"),
         (None, ("--push_to_hub", "--hub_model_id", "clap"), "--hub_model_id clap: must be OWNER/NAME"),
     ],
 )
-def test_what_a_dry_run_lacks_is_said_in_one_line(finished, tiny_recipe, monkeypatch, capsys, damage, flags, message):
+def test_what_a_dry_run_lacks_is_said_in_one_line(finished, monkeypatch, capsys, damage, flags, message):
     if damage:
         (finished / damage).unlink()
     with pytest.raises(SystemExit) as ended:
-        dry_run(monkeypatch, tiny_recipe, finished, *flags)
+        dry_run(monkeypatch, finished, *flags)
     assert str(ended.value).startswith("train_accelerate.py: error: ")
     assert message in str(ended.value)
     assert len(str(ended.value).splitlines()) == 1

@@ -43,10 +43,8 @@ def model_card(results: dict, hub_model_id: str | None) -> str:
         hub_model_id: where the model is loaded from; `None`: from the folder that the card lies in.
     """
     recipe, base, dataset = results["recipe"], results["base"], results["dataset"]
-    license, own_words = (
-        strictest([results["terms"]["license"]]),
-        results["captioned"] and recipe["source"] == "folder",
-    )
+    license = strictest([results["terms"]["license"]])
+    own_words = results["captioned"] and recipe["source"] == "folder"
     on_hub = base and base["on_hub"]
     evaluated = f"ZSTE on {recipe['eval_source'] or recipe['source']}"
     final = list(results["zste"].values())[-1]
@@ -76,7 +74,8 @@ def model_card(results: dict, hub_model_id: str | None) -> str:
         teminal=recipe["stages"] != ["pretrain"],
         learned=has_learned_order(final),
         order=_order(final),
-        kept=_kept(results["zste"]),
+        single_sounds=_change(results["zste"], "1A"),
+        kept_sounds=_change(results.get("kept", {}), "accuracy"),
         evaluated=evaluated,
         table=_table(results["zste"]),
         quoted={name: json.dumps(caption, ensure_ascii=False) for name, caption in results["examples"].items()},
@@ -104,18 +103,18 @@ def _order(figures: dict) -> str:
     return f"{before} of those with *before* (3A) and {after} of those with *after* (3B); chance is {chance:.0f} %"
 
 
-def _kept(zste: dict[str, dict]) -> str:
-    """What single sounds lost or won from the first model to the last, by their intervals; "" of one model alone."""
-    if len(zste) == 1:
+def _change(models: dict[str, dict], name: str) -> str:
+    """What a figure lost or won from the first model to the last, by their intervals; "" where there are not two."""
+    if len(models) < 2:
         return ""
-    before, *_, after = zste.values()
-    if after["1A_ci95"][1] < before["1A_ci95"][0]:
+    before, *_, after = models.values()
+    if after[f"{name}_ci95"][1] < before[f"{name}_ci95"][0]:
         verdict = "some of it was forgotten"
-    elif after["1A_ci95"][0] > before["1A_ci95"][1]:
+    elif after[f"{name}_ci95"][0] > before[f"{name}_ci95"][1]:
         verdict = "it was not forgotten, but learned better"
     else:
         verdict = "the intervals do not tell them apart"
-    return f"{_percent(before, '1A')} before this training, {_percent(after, '1A')} after it: {verdict}"
+    return f"{_percent(before, name)} before this training, {_percent(after, name)} after it: {verdict}"
 
 
 def _table(zste: dict[str, dict]) -> str:

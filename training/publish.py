@@ -3,13 +3,14 @@
 import json
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
 from dataset_scripts.hub import commit_with_retries
 from dataset_scripts.places import without_places
 from training.card import model_card
 from training.results import RESULTS
 
+ADAPTER_CONFIG = "adapter/adapter_config.json"
 AS_THEY_ARE = (RESULTS, "tokenizer.json")  # the one tells no places, what looks like one in the other is a token
 
 
@@ -41,7 +42,7 @@ def _told(path: Path) -> bytes | Path:
 
 
 def push_model(folder: Path, hub_model_id: str) -> str:
-    """Upload [`files_to_push`]: the URL of the one commit.
+    """Upload [`files_to_push`] in place of another run's weights and adapter: the URL of the one commit.
 
     Raises:
         ValueError, OSError: the Hub refuses, or cannot be used; nothing is visible there then.
@@ -49,7 +50,12 @@ def push_model(folder: Path, hub_model_id: str) -> str:
     files = files_to_push(folder, hub_model_id)
 
     def commit() -> str:
-        operations = [CommitOperationAdd(name, content) for name, content in files.items()]
+        there = HfApi().list_repo_files(hub_model_id)
+        stale = [name for name in there if name.endswith((".safetensors", ADAPTER_CONFIG)) and name not in files]
+        operations = [
+            *(CommitOperationDelete(name) for name in stale),
+            *(CommitOperationAdd(name, content) for name, content in files.items()),
+        ]
         return HfApi().create_commit(hub_model_id, operations, commit_message="TeminAL model").commit_url
 
     return commit_with_retries(f"--hub_model_id {hub_model_id}", "the model", commit)
