@@ -27,6 +27,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
 
+from dataset_scripts.hub import list_files
 from eval.pictures import plot_bars
 from eval.report import versions
 from eval.score import format_table
@@ -36,14 +37,16 @@ from training.card import write_card
 from training.checkpoints import find_checkpoint, identity, load_checkpoint
 from training.data import find_clips
 from training.draw import Drawer
-from training.export import export_model, push_model
+from training.export import export_model
 from training.interrupts import Interrupts
 from training.launch import require_agreement, start, start_trackers
 from training.models import adapt, mix_with_base, prepare_model
 from training.optimization import freeze, require_layers
 from training.output_dir import check_output_dir, claimed
 from training.progress import Progress
-from training.report import plot_course, write_results
+from training.publish import files_to_push, push_model
+from training.report import plot_course
+from training.results import RESULTS, about_run, write_results
 from training.scoring import Scorer
 from training.stage import StageTrainer
 
@@ -59,6 +62,9 @@ def main() -> None:
     with errors_in_one_line(COMMAND, ValueError):
         recipe = parse_recipe()
         output_dir = Path(recipe.output_dir)
+        if recipe.dry_run:
+            print(list_files(recipe.hub_model_id, files_to_push(output_dir, recipe.hub_model_id)))
+            return
         accelerator = start(recipe)
         clips = find_clips(recipe)
         resumed = broadcast_object_list([find_checkpoint(output_dir, recipe.resume_from_checkpoint)])[0]
@@ -117,9 +123,7 @@ def main() -> None:
         if wise_ft:
             progress.zste[f"WiSE-FT {wise_ft['share']:g}"] = test(model)
         results = {
-            "recipe": asdict(recipe),
-            "n_train_clips": len(bank.clips),
-            "captioned": not bank.classes,
+            **about_run(recipe, drawer),
             "temporal_head": model.config.temporal_head,
             "n_eval_clips": len(test_bank.clips),
             "skipped": bank.skipped | test_bank.skipped | (validation_bank.skipped if validation_bank else {}),
@@ -131,11 +135,12 @@ def main() -> None:
             "versions": versions(),
             "wall_time_s": round(time.perf_counter() - started, 1),
         }
-        export_model(model, processor, output_dir)
-        write_results(output_dir / "results.json", results)
+        (output_dir / RESULTS).unlink(missing_ok=True)
+        results["files"] = [*export_model(model, processor, output_dir), "zste.png", "course.png"]
         plot_bars(output_dir / "zste.png", progress.zste, f"ZSTE on held-out {recipe.source} clips")
         plot_course(output_dir / "course.png", progress)
         write_card(output_dir, results)
+        write_results(output_dir, results)
         print(format_table(progress.zste))
         logger.info("model, results.json, zste.png and course.png are in %s", output_dir)
         if recipe.push_to_hub:

@@ -15,12 +15,12 @@ from dataset_scripts.cards import check_card
 from dataset_scripts.clips import Clip, digest
 from dataset_scripts.compose import EVENT_S, OVERLAY_SNR_DB
 from dataset_scripts.groups import Mix
-from dataset_scripts.hub import check_hub_access
+from dataset_scripts.hub import check_hub_access, check_repo_id, list_files
 from dataset_scripts.plan import plan_drawn
-from dataset_scripts.publish import push_config
+from dataset_scripts.publish import files_to_push, push_config
 from dataset_scripts.report import command_line
 from dataset_scripts.scenes import split_pairs
-from dataset_scripts.sources import OPTIONS, load_source, source_module, source_names
+from dataset_scripts.sources import OPTIONS, credits_of, load_source, source_module, source_names
 from dataset_scripts.splits import split_clips
 
 ZSTE = "zste"
@@ -52,6 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--push_to_hub", action="store_true")
     parser.add_argument("--hub_dataset_id", help="such as me/temporal-esc50")
     parser.add_argument("--private", action="store_true")
+    parser.add_argument("--dry_run", action="store_true", help="list what --push_to_hub would send of a built config")
     return parser
 
 
@@ -77,20 +78,19 @@ def check(args: argparse.Namespace) -> None:
             raise ValueError(f"--{name} {values[0]} {values[1]}: must rise and lie from {low} to {high:.2f}")
     if args.push_to_hub and not args.hub_dataset_id:
         raise ValueError("--push_to_hub needs --hub_dataset_id, such as me/temporal-esc50")
-    if (args.hub_dataset_id or args.private) and not args.push_to_hub:
-        raise ValueError("--hub_dataset_id and --private need --push_to_hub")
+    if (args.hub_dataset_id or args.private or args.dry_run) and not args.push_to_hub:
+        raise ValueError("--hub_dataset_id, --private and --dry_run need --push_to_hub")
+    if args.push_to_hub:
+        check_repo_id("--hub_dataset_id", args.hub_dataset_id)
 
 
-def about(args: argparse.Namespace, classes: list[str]) -> dict:
+def about(args: argparse.Namespace, clips: list[Clip], classes: list[str]) -> dict:
     """What the report says of the source."""
-    source = source_module(args.source)
     return {
         "config": args.config_name,
         "source": args.source,
         "command": command_line(),
-        "license": source.LICENSE,
-        "attribution": source.ATTRIBUTION,
-        "citation": source.CITATION,
+        **credits_of(args.source, clips),
         "unseen_pairs": split_pairs(classes)[1],
     }
 
@@ -114,6 +114,10 @@ def main() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         check(args)
+        if args.dry_run:
+            files = files_to_push(args.output_dir, args.config_name, args.hub_dataset_id)
+            print(list_files(f"datasets/{args.hub_dataset_id}", files))
+            return
         clips = load_source(args.source, **{name: getattr(args, name) for name in OPTIONS})
         clips, splits = split_clips(clips, args.validation_folds, args.test_folds)
         classes = sorted({clip.label for clip in clips if clip.label})
@@ -130,7 +134,7 @@ def main() -> None:
         report = build_config(
             folder,
             recipe_of(args, clips, splits),
-            about(args, classes),
+            about(args, clips, classes),
             clips,
             lambda skipped: plan_drawn(
                 clips, classes, splits, skipped, args.include_audio, args.n_groups, args.config_name, args.seed, mix

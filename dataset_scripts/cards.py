@@ -10,11 +10,13 @@ from huggingface_hub import DatasetCardData
 
 from dataset_scripts.atomic import write_whole
 from dataset_scripts.find_audio import printable
+from dataset_scripts.licenses import UNKNOWN, strictest
 from dataset_scripts.pictures import plot_first_group
 from dataset_scripts.report import REPORT, read_report
-from dataset_scripts.rows import row_features, strictest
+from dataset_scripts.rows import row_features
 
 PICTURE = "group.png"
+FROM_BESIDE = "\nFrom where the folder `{place}` lies; elsewhere, write the path to it.\n"
 TITLE = "# Temporal audio-caption pairs"
 
 logger = logging.getLogger("teminal")
@@ -41,6 +43,7 @@ RECIPES = """Recipes without audio: the audio of this source may not be redistri
 copy, `python dataset_scripts/render_dataset.py --recipe_dir {place}/{config} --audio_dir AUDIO --output_dir RENDERED`
 (`{place}` downloaded where it is a Hub id)."""
 RENDERED = "Rendered from recipes with local audio, which may not be redistributed."
+TERMS = {UNKNOWN: "unknown, for nothing is said of it", "other": "other, terms of their own"}
 WITH_AUDIO = "Rows with audio, {n_clips} source clips."
 
 
@@ -49,12 +52,14 @@ def dataset_card(reports: dict[str, dict], place: str) -> str:
 
     Args:
         reports: config -> build report; at least one.
-        place: what `load_dataset` is to be called with, a folder or a Hub id.
+        place: what `load_dataset` is to be called with, a Hub id or the name of the folder that the card lies in.
     """
     order = sorted(reports, key=lambda name: (not reports[name]["includes_audio"], name == "zste", name))
     reports = {name: reports[name] for name in order}
     header = _header(reports).to_yaml()
-    head = HEAD.format(place=place, config=order[0], split=list(reports[order[0]]["splits"])[-1])
+    from_where = "" if "/" in place else FROM_BESIDE.format(place=place)
+    split = list(reports[order[0]]["splits"])[-1]
+    head = HEAD.format(place=place, from_where=from_where, config=order[0], split=split)
     return f"---\n{header}\n---\n\n{head}" + "".join(_section(report, place) for report in reports.values())
 
 
@@ -66,7 +71,7 @@ def check_card(output_dir: Path) -> None:
 
 
 def write_card(output_dir: Path) -> None:
-    """Draw the picture of every finished config with audio in a folder that lacks one, and write their card."""
+    """Write the card of a folder's finished configs, and draw a picture of those with audio that have none yet."""
     reports = {}
     for folder in sorted(file.parent for file in output_dir.glob(f"*/{REPORT}")):
         try:
@@ -74,11 +79,15 @@ def write_card(output_dir: Path) -> None:
         except ValueError as error:
             logger.warning("%s; left out of README.md", error)
             continue
-        if report["includes_audio"] and not (folder / PICTURE).is_file():
+        if report["includes_audio"] and not _is_newer(folder / PICTURE, folder / REPORT):
             shard = next(iter(report["splits"].values()))["shards"][0]["file"]
             write_whole(folder / PICTURE, lambda file, shard=folder / shard: plot_first_group(shard, file))
     card = dataset_card(reports, printable(output_dir.resolve().name))
     write_whole(output_dir / "README.md", lambda file: file.write_text(card, encoding="utf-8"))
+
+
+def _is_newer(file: Path, other: Path) -> bool:
+    return file.is_file() and file.stat().st_mtime_ns >= other.stat().st_mtime_ns
 
 
 def _header(reports: dict[str, dict]) -> DatasetCardData:
@@ -111,10 +120,23 @@ def _header(reports: dict[str, dict]) -> DatasetCardData:
 
 
 def _dataset_info(name: str, report: dict) -> DatasetInfo:
-    """Features and splits, for the Hub's viewer."""
-    counts = {split: SplitInfo(split, num_examples=content["rows"]) for split, content in report["splits"].items()}
-    features = row_features(report["includes_audio"])
-    return DatasetInfo(config_name=name, features=features, splits=SplitDict(counts))
+    """Features, splits and sizes, for the Hub's viewer: as `datasets` would write them."""
+    splits = {
+        split: SplitInfo(split, num_bytes=_total(content, "num_bytes"), num_examples=content["rows"])
+        for split, content in report["splits"].items()
+    }
+    return DatasetInfo(
+        config_name=name,
+        features=row_features(report["includes_audio"]),
+        splits=SplitDict(splits),
+        download_size=sum(_total(content, "bytes") for content in report["splits"].values()),
+        dataset_size=sum(split.num_bytes for split in splits.values()),
+    )
+
+
+def _total(split: dict, of: str) -> int:
+    """Of all shards; those of reports from before sizes were counted have none."""
+    return sum(shard.get(of, 0) for shard in split["shards"])
 
 
 def _size_category(n_rows: int) -> str:
@@ -137,7 +159,8 @@ def _section(report: dict, place: str) -> str:
         picture=picture,
         unseen=f"\n<details>{summary}\n\n{unseen}\n\n</details>\n" if pairs else "",
         citation=citation,
-        **{name: report[name] for name in ("config", "command", "license", "attribution")},
+        license=TERMS.get(report["license"], report["license"]),
+        **{name: report[name] for name in ("config", "command", "attribution")},
     )
 
 

@@ -3,15 +3,27 @@
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from huggingface_hub import HfApi, get_token
+from huggingface_hub import HfApi, constants, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
+from huggingface_hub.utils import validate_repo_id
 
 ATTEMPTS = 5
 WAIT_S = 2.0  # before the second attempt; twice as long before each further one
 PASSING = (408, 412, 429)  # 412: someone else has pushed since
 
 logger = logging.getLogger("teminal")
+
+
+def check_repo_id(flag: str, repo_id: str) -> None:
+    """Raise a ValueError if `repo_id`, which comes from `flag`, cannot be the id of a repository of somebody's."""
+    if repo_id.count("/") != 1:
+        raise ValueError(f"{flag} {repo_id}: must be OWNER/NAME, such as me/sounds")
+    try:
+        validate_repo_id(repo_id)
+    except HFValidationError as error:
+        raise ValueError(f"{flag} {repo_id}: {error}") from error
 
 
 def check_hub_access(flag: str, repo_id: str, repo_type: str, private: bool) -> None:
@@ -26,9 +38,8 @@ def check_hub_access(flag: str, repo_id: str, repo_type: str, private: bool) -> 
             should be `private`.
         OSError: the Hub is out of reach or out of order.
     """
+    check_repo_id(flag, repo_id)
     flag = f"{flag} {repo_id}"
-    if repo_id.count("/") != 1:
-        raise ValueError(f"{flag}: must be OWNER/NAME, such as me/temporal-esc50")
     if get_token() is None:
         raise ValueError(f"{flag}: there is no Hugging Face token; run `hf auth login` or set HF_TOKEN")
     api = HfApi()
@@ -37,14 +48,22 @@ def check_hub_access(flag: str, repo_id: str, repo_type: str, private: bool) -> 
         api.create_repo(repo_id, repo_type=repo_type, private=private, exist_ok=True, space_sdk=space_sdk)
         api.auth_check(repo_id, repo_type=repo_type, write=True)
         is_private = api.repo_info(repo_id, repo_type=repo_type).private
-    except HFValidationError as error:
-        raise ValueError(f"{flag}: {error}") from error
     except (HTTPError, OSError) as error:
         if refusal := _refusal(flag, error):
             raise refusal from error
         raise OSError(f"{flag}: the Hub cannot be used now ({_reason(error)}); try again later") from error
     if private and not is_private:
         raise ValueError(f"{flag}: it exists and is public; make it private in its settings, or ask for a public one")
+
+
+def list_files(repo: str, files: dict[str, bytes | Path]) -> str:
+    """What would be sent to a repository such as `"datasets/me/sounds"`: a line per file, with its size in bytes."""
+    sizes = {
+        name: len(content) if isinstance(content, bytes) else content.stat().st_size for name, content in files.items()
+    }
+    lines = [f"{size:>15,}  {name}" for name, size in sorted(sizes.items())]
+    where = f"nothing was sent; in one commit to {constants.ENDPOINT}/{repo} would go, in bytes:"
+    return "\n".join([where, *lines, f"{sum(sizes.values()):>15,}  in all"])
 
 
 def commit_with_retries(flag: str, what: str, commit: Callable[[], str]) -> str:

@@ -30,6 +30,23 @@ def push_config(output_dir: Path, config: str, hub_dataset_id: str) -> str:
     return commit_with_retries(f"--hub_dataset_id {hub_dataset_id}", config, commit)
 
 
+def files_to_push(output_dir: Path, config: str, hub_dataset_id: str) -> dict[str, bytes | Path]:
+    """Name on the Hub -> content of a built config, with the card that tells of it alone.
+
+    Raises:
+        ValueError, OSError: the build is not whole, or may not be published.
+    """
+    report, files = _built_files(output_dir / config)
+    return _additions({config: report}, config, files, hub_dataset_id)
+
+
+def _additions(
+    reports: dict[str, dict], config: str, files: dict[str, Path], hub_dataset_id: str
+) -> dict[str, bytes | Path]:
+    card = dataset_card(reports, hub_dataset_id).encode()
+    return {**{f"{config}/{name}": path for name, path in files.items()}, "README.md": card}
+
+
 def _built_files(folder: Path) -> tuple[dict, dict[str, Path]]:
     """The report of a finished build, and name -> path of all that is to be published."""
     report = read_report(folder)
@@ -53,8 +70,7 @@ def _commit(config: str, report: dict, files: dict[str, Path], hub_dataset_id: s
     parent = api.dataset_info(hub_dataset_id).sha
     there = api.list_repo_files(hub_dataset_id, repo_type="dataset", revision=parent)
     reports = {**_published_reports(hub_dataset_id, parent, there), config: report}
-    additions = {f"{config}/{name}": path for name, path in files.items()}
-    additions["README.md"] = dataset_card(reports, hub_dataset_id).encode()
+    additions = _additions(reports, config, files, hub_dataset_id)
     shards = [name for name in there if name.startswith(f"{config}/") and name.endswith(".parquet")]
     stale = [name for name in shards if name not in additions]
     commit = api.create_commit(

@@ -3,7 +3,6 @@
 import json
 import logging
 import platform
-import re
 import shlex
 import sys
 from collections import Counter
@@ -17,29 +16,39 @@ import soundfile
 from dataset_scripts.atomic import file_sha256, read_json, write_whole
 from dataset_scripts.compose import SCENE_S
 from dataset_scripts.find_audio import printable
+from dataset_scripts.places import place_name
 
 logger = logging.getLogger("teminal")
 REPORT = "build_report.json"
 
 
 def split_report(shards: list[Path], pool: ProcessPoolExecutor) -> dict:
-    """Rows, hours, class balance, and the hash of every shard of one split."""
-    relations, labels, rows = Counter(), Counter(), []
+    """Rows, hours, size, class balance, and the hash of every shard of one split."""
+    relations, labels = Counter(), Counter()
     for shard in shards:
         table = pq.read_table(shard, columns=["relation", "events"])
-        rows.append(len(table))
         relations.update(table["relation"].to_pylist())
         labels.update(event["label"] for events in table["events"].to_pylist() for event in events)
-    hashes = pool.map(file_sha256, shards)
+    facts = list(pool.map(shard_facts, shards))
+    n_rows = sum(shard["rows"] for shard in facts)
     return {
-        "rows": sum(rows),
-        "hours": round(sum(rows) * SCENE_S / 3600, 3),
+        "rows": n_rows,
+        "hours": round(n_rows * SCENE_S / 3600, 3),
         "relations": dict(sorted(relations.items())),
         "labels": dict(sorted(labels.items())),
-        "shards": [
-            {"file": shard.name, "rows": n_rows, "sha256": sha256}
-            for shard, n_rows, sha256 in zip(shards, rows, hashes, strict=True)
-        ],
+        "shards": facts,
+    }
+
+
+def shard_facts(shard: Path) -> dict:
+    """What the report says of a shard; `num_bytes` is its size in memory, as `datasets` counts it."""
+    file = pq.ParquetFile(shard)
+    return {
+        "file": shard.name,
+        "rows": file.metadata.num_rows,
+        "bytes": shard.stat().st_size,
+        "num_bytes": sum(file.read_row_group(number).nbytes for number in range(file.num_row_groups)),
+        "sha256": file_sha256(shard),
     }
 
 
@@ -85,7 +94,17 @@ def summarise(report: dict, folder: Path) -> None:
 
 
 def command_line() -> str:
-    """The command that runs, without the places of folders on this machine."""
-    script = f"dataset_scripts/{Path(sys.argv[0]).name}"
-    flags = [re.sub(r"(^|=)/.*/", r"\1", flag.rstrip("/")) for flag in sys.argv[1:]]
-    return printable(shlex.join(["python", script, *flags]))
+    """The command that runs, without the places of folders and files on this machine."""
+    words, flag = [], ""
+    for word in sys.argv[1:]:
+        if word.startswith("--"):
+            flag, equals, value = word.partition("=")
+            words.append(flag + equals + _told(flag, value))
+        else:
+            words.append(_told(flag, word))
+    return printable(shlex.join(["python", f"dataset_scripts/{Path(sys.argv[0]).name}", *words]))
+
+
+def _told(flag: str, value: str) -> str:
+    """A folder by its name even where it is not there yet."""
+    return Path(value).name or value if flag.endswith("_dir") else place_name(value)

@@ -1,7 +1,6 @@
 """Rows of the published datasets: one per composition."""
 
 import io
-from collections.abc import Iterable
 
 import numpy as np
 import soundfile
@@ -10,9 +9,9 @@ from datasets import Audio, ClassLabel, Features, List, Value
 from dataset_scripts.clips import Clip
 from dataset_scripts.compose import SAMPLING_RATE, event_times
 from dataset_scripts.groups import Event, Group
+from dataset_scripts.licenses import joint_license
 from dataset_scripts.scenes import VARIANTS
 
-LICENSES = ("cc0-1.0", "mit", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "other")
 TEXT, SECONDS = Value("string"), Value("float32")
 EVENT = {"label": TEXT, "clip": TEXT, "onset_s": SECONDS, "duration_s": SECONDS}
 RENDER = {
@@ -22,11 +21,6 @@ RENDER = {
     "snr_db": Value("float64"),
     "gap_s": Value("float64"),
 }
-
-
-def strictest(licenses: Iterable[str]) -> str:
-    """The licence that a mix has: the last of `LICENSES`; "other" where one is not among them."""
-    return max((name if name in LICENSES else "other" for name in licenses), key=LICENSES.index)
 
 
 def row_features(includes_audio: bool) -> Features:
@@ -76,7 +70,7 @@ def group_rows(group: Group, clips: list[Clip]) -> list[dict]:
                 "split": group.split,
                 "fold": group.fold,
                 "seen_pair": group.seen_pair,
-                "license": strictest(clip.license for clip in sounding),
+                "license": joint_license(clip.license for clip in sounding),
                 "attribution": "; ".join(dict.fromkeys(clip.attribution for clip in sounding if clip.attribution)),
             }
         )

@@ -14,7 +14,6 @@ from eval.weights import finite, one_line, require_complete
 from eval.windows import LongSound, clip_windows, in_batches
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel, TeminalProcessor
 from modeling_teminal.text_teminal import longest_caption
-from modeling_teminal.windows_teminal import average_windows
 
 NEEDED_FILES = [
     ("config.json",),

@@ -9,9 +9,24 @@ from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, HfApi
 
-from dataset_scripts.hub import check_hub_access, commit_with_retries
+from dataset_scripts.hub import check_hub_access, check_repo_id, commit_with_retries, list_files
 
 METRIC = Path(__file__).parent / "zste"
+
+
+def check_name(hub_model_id: str) -> None:
+    """Raise a ValueError if no Space of a metric can have this id."""
+    check_repo_id("--hub_model_id", hub_model_id)
+    if not hub_model_id.endswith(f"/{METRIC.name}"):
+        raise ValueError(
+            f"--hub_model_id {hub_model_id}: `evaluate.load` takes the module's name from the Space's; end it in "
+            f"/{METRIC.name}"
+        )
+
+
+def files_to_push() -> dict[str, Path]:
+    """Name on the Hub -> file of the metric."""
+    return {path.name: path for path in sorted(METRIC.iterdir()) if path.suffix in (".py", ".md", ".txt")}
 
 
 def push_metric(hub_model_id: str) -> str:
@@ -21,25 +36,27 @@ def push_metric(hub_model_id: str) -> str:
         ValueError: the id does not end in /zste, or the Hub refuses.
         OSError: it did not go through; the Hub shows what it showed before.
     """
-    flag = f"--hub_model_id {hub_model_id}"
-    if not hub_model_id.endswith(f"/{METRIC.name}"):
-        raise ValueError(f"{flag}: `evaluate.load` takes the module's name from the Space's; end it in /{METRIC.name}")
+    check_name(hub_model_id)
     check_hub_access("--hub_model_id", hub_model_id, "space", private=False)
-    files = sorted(path for path in METRIC.iterdir() if path.suffix in (".py", ".md", ".txt"))
 
     def commit() -> str:
-        operations = [CommitOperationAdd(path.name, path) for path in files]
+        operations = [CommitOperationAdd(name, path) for name, path in files_to_push().items()]
         message = "ZSTE metric"
         return HfApi().create_commit(hub_model_id, operations, commit_message=message, repo_type="space").commit_url
 
-    return commit_with_retries(flag, "the metric", commit)
+    return commit_with_retries(f"--hub_model_id {hub_model_id}", "the metric", commit)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hub_model_id", required=True, help="of the Space, which is made if need be: OWNER/zste")
+    parser.add_argument("--dry_run", action="store_true", help="list what would be sent, and send nothing")
     args = parser.parse_args()
     try:
+        if args.dry_run:
+            check_name(args.hub_model_id)
+            print(list_files(f"spaces/{args.hub_model_id}", files_to_push()))
+            return
         print(f"published: {push_metric(args.hub_model_id)}")
     except (ValueError, OSError) as error:
         sys.exit(f"publish_metric.py: error: {error}")

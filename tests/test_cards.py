@@ -1,4 +1,5 @@
 import io
+import os
 
 import numpy as np
 import pytest
@@ -57,10 +58,33 @@ def test_header(output_dir):
     assert header["language"] == ["en"]
 
 
-def test_a_licence_of_its_own_has_a_name(tmp_path):
-    report = make_build(tmp_path, "clotho", license="other")
-    header, _ = header_and_text(dataset_card({"clotho": report}, "me/sounds"))
-    assert (header["license"], header["license_name"]) == ("other", "see-card")
+@pytest.mark.parametrize("config", ["esc50", "audiocaps"])
+def test_sizes_in_the_header_are_those_that_datasets_counts(output_dir, tmp_path, config):
+    write_card(output_dir)
+    header, _ = header_and_text((output_dir / "README.md").read_text())
+    told = next(info for info in header["dataset_info"] if info["config_name"] == config)
+    files = {split: str(output_dir / config / f"{split}-*.parquet") for split in ("train", "validation", "test")}
+    counted = load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "cache"))["train"].info
+    assert {split["name"]: (split["num_bytes"], split["num_examples"]) for split in told["splits"]} == {
+        name: (split.num_bytes, split.num_examples) for name, split in counted.splits.items()
+    }
+    on_disk = sum(path.stat().st_size for path in (output_dir / config).glob("*.parquet"))
+    assert (told["dataset_size"], told["download_size"]) == (counted.dataset_size, on_disk)
+
+
+@pytest.mark.parametrize(
+    ("license", "in_header", "said"),
+    [
+        ("other", ("other", "see-card"), "Licence: other, terms of their own. Somebody's sounds."),
+        ("my terms", ("other", "see-card"), "Licence: my terms. Somebody's sounds."),
+        ("unknown", ("unknown", None), "Licence: unknown, for nothing is said of it. Somebody's sounds."),
+    ],
+)
+def test_a_licence_of_its_own_has_a_name(tmp_path, license, in_header, said):
+    report = make_build(tmp_path, "clotho", license=license)
+    header, text = header_and_text(dataset_card({"clotho": report}, "me/sounds"))
+    assert (header["license"], header.get("license_name")) == in_header
+    assert said in text
 
 
 @pytest.mark.parametrize(
@@ -93,6 +117,8 @@ def test_text_tells_how_each_config_was_made(output_dir):
     assert "render_dataset.py --recipe_dir sounds/audiocaps" in audiocaps
     assert "group.png" not in audiocaps
     assert 'load_dataset("sounds", "esc50", split="test")' in text
+    assert "From where the folder `sounds` lies" in text
+    assert "From where" not in dataset_card({"esc50": make_build(output_dir / "again", "esc50")}, "me/sounds")
 
 
 def test_pictures_are_drawn_of_configs_with_audio_only_and_once(output_dir):
@@ -101,6 +127,9 @@ def test_pictures_are_drawn_of_configs_with_audio_only_and_once(output_dir):
     assert pyplot.imread(output_dir / "esc50" / "group.png").shape[0] > 300
     assert (output_dir / "synthetic" / "group.png").read_bytes() == b"drawn before"
     assert not (output_dir / "audiocaps" / "group.png").exists()
+    os.utime(output_dir / "synthetic" / "group.png", (0, 0))  # of a build that was here before
+    write_card(output_dir)
+    assert (output_dir / "synthetic" / "group.png").read_bytes() != b"drawn before"
 
 
 def test_spectrograms_show_when_and_how_high():

@@ -7,7 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .built import KEY, shards, shards_of, uploads
+import pytest
+
+from dataset_scripts import build_dataset
+from dataset_scripts.publish import files_to_push
+
+from .built import ID, KEY, shards, shards_of, uploads
 from .hub import Hub
 
 pytest_plugins = ["tests.publishing"]
@@ -102,6 +107,51 @@ def test_the_card_leaves_out_a_config_whose_shards_are_not_there(push, build, hu
     repo.commit("main", {}, ("synthetic/train-00001-of-00002.parquet",))
     push("esc50")
     assert "synthetic" not in repo.files("main")["README.md"].decode()
+
+
+def test_no_byte_of_what_is_sent_tells_where_it_was_made(built, esc50_dir):
+    files = files_to_push(built, "esc50", ID)
+    report = json.loads((built / "esc50" / "build_report.json").read_text())
+    assert set(files) == {"README.md", "esc50/build_report.json", "esc50/group.png", *shards_of(report)}
+    for name, content in files.items():
+        content = content if isinstance(content, bytes) else content.read_bytes()
+        for place in (built.parent, esc50_dir, Path.cwd()):
+            assert str(place).encode() not in content, (name, place)
+
+
+def dry_run(monkeypatch, output_dir: Path, *flags: object) -> None:
+    given = ["--source", "esc50", "--output_dir", output_dir, "--dry_run", *flags]
+    monkeypatch.setattr(sys, "argv", ["build_dataset.py", *map(str, given)])
+    build_dataset.main()
+
+
+def test_a_dry_run_lists_all_that_would_be_sent_and_asks_nobody(push, build, hub, tmp_path, monkeypatch, capsys):
+    build("esc50")
+    (tmp_path / "sounds" / "esc50" / "notes.txt").write_text("a diary")
+    dry_run(monkeypatch, tmp_path / "sounds", "--push_to_hub", "--hub_dataset_id", ID)
+    head, *lines, total = capsys.readouterr().out.splitlines()
+    assert hub.requests == []
+    assert head == f"nothing was sent; in one commit to {hub.url}/{KEY} would go, in bytes:"
+    listed = {name: int(size.replace(",", "")) for size, name in (line.split() for line in lines)}
+    assert int(total.split()[0].replace(",", "")) == sum(listed.values())
+    push("esc50")
+    assert listed == {name: len(content) for name, content in hub.repos[KEY].files("main").items()}
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--push_to_hub", "--hub_dataset_id", ID), "the build is not finished; run it again"),
+        (("--push_to_hub", "--hub_dataset_id", "sounds"), "--hub_dataset_id sounds: must be OWNER/NAME"),
+        ((), "--hub_dataset_id, --private and --dry_run need --push_to_hub"),
+    ],
+)
+def test_what_a_dry_run_lacks_is_said_in_one_line(tmp_path, monkeypatch, flags, message):
+    with pytest.raises(SystemExit) as ended:
+        dry_run(monkeypatch, tmp_path, *flags)
+    assert str(ended.value).startswith("build_dataset.py: error: ")
+    assert message in str(ended.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_private_is_private(push, build, hub):

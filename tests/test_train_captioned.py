@@ -149,7 +149,8 @@ def test_the_recipe_trains_on_captions_and_tests_on_classes(audiocaps, esc50_dir
     assert {"tnce", "in_group", "replay"} <= set(results["stages"]["B"])
     card = (tmp_path / "run" / "README.md").read_text()
     assert "\nlicense: mit\n" in card
-    assert "audiocaps, 8 clips" in card
+    assert "audiocaps, 8 captioned clips" in card
+    assert "A dog barks before the dog is barking." not in card
     assert "ZSTE on esc50" in card
 
 

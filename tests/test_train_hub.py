@@ -91,7 +91,7 @@ def train(run, esc50_dir):
     return train
 
 
-def test_from_a_base_on_the_hub_to_a_model_on_the_hub(hub, train, run, bank, tmp_path):
+def test_from_a_base_on_the_hub_to_a_model_on_the_hub(hub, train, run, bank, esc50_dir, tmp_path):
     result = train()
     assert result.returncode == 0, result.stderr
     assert f"published: {hub.url}/{ID}/commit/" in result.stderr
@@ -105,7 +105,11 @@ def test_from_a_base_on_the_hub_to_a_model_on_the_hub(hub, train, run, bank, tmp
     assert set(files) - sources == expected
     assert "HTTP Request" not in result.stderr
     assert json.loads(files["adapter/adapter_config.json"])["base_model_name_or_path"] == BASE
+    for name, content in files.items():
+        for place in (tmp_path, esc50_dir):
+            assert str(place).encode() not in content, (name, place)
     results = json.loads(files["results.json"])
+    assert results["recipe"]["esc50_dir"] == esc50_dir.name
     assert results["recipe"]["lora"] == "both"
     weights = {name: weight for name, weight in load(files["model.safetensors"]).items() if "running_" not in name}
     assert results["n_parameters"] == sum(weight.numel() for weight in weights.values() if weight.is_floating_point())

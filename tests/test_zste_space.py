@@ -12,7 +12,7 @@ import pytest
 import yaml
 from huggingface_hub import constants
 
-from eval.publish_metric import METRIC, push_metric
+from eval.publish_metric import METRIC, main, push_metric
 from eval.zste import score_table, tests
 from eval.zste.tests import test_cases as cases
 
@@ -179,3 +179,14 @@ def test_a_name_that_would_not_load_and_a_token_without_rights_are_refused(hub_o
     with pytest.raises(ValueError, match="the token may not write there"):
         push_metric("me/zste")
     assert not any("/commit/" in request for request in hub_of_me.requests)
+
+
+def test_a_dry_run_lists_the_files_of_the_metric_and_asks_nobody(hub_of_me, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["publish_metric.py", "--hub_model_id", "me/zste", "--dry_run"])
+    main()
+    head, *lines, _ = capsys.readouterr().out.splitlines()
+    assert head == f"nothing was sent; in one commit to {hub_of_me.url}/{KEY} would go, in bytes:"
+    listed = {name: int(size.replace(",", "")) for size, name in (line.split() for line in lines)}
+    assert listed == {name: (METRIC / name).stat().st_size for name in listed}
+    assert set(listed) == FILES
+    assert hub_of_me.requests == []

@@ -1,73 +1,125 @@
 """The model card: what was trained on what, how to use it, what it can do, whose terms hold."""
 
+import json
 from pathlib import Path
 
 from huggingface_hub import ModelCard, ModelCardData
 
-from dataset_scripts.rows import strictest
-from dataset_scripts.sources import source_module
+from dataset_scripts.licenses import strictest
 from eval.tables import eval_results, make_table, to_markdown
+from training.export import ADAPTER
 
 TEMPLATE = Path(__file__).parents[1] / "model_card.md"
 SHOWN = {
     "1A": "one clip: its class",
-    "2A": "two overlaid: both classes",
-    "2C": "two in sequence: both classes",
-    "3A": "*before*: which order",
-    "3B": "*after*: which order",
-    "3C": "*before*, reversed or *while*",
-    "3D": "all four statements of order",
-    "4C": "pairing two audios and two captions",
-    "5A": "which order, wording never trained on",
-    "5D": "three sounds: which order",
-    "control_3A": "the same, audios permuted: must be chance",
-    "recognition": "mean of tasks 1 and 2",
-    "temporal": "mean of tasks 3, 4 and 5",
-    "zste": "mean of all five tasks",
+    "2A": "two sounds overlaid: both classes",
+    "2C": "two sounds in sequence: both classes",
+    "3A": "which of two orders, said with *before*",
+    "3B": "which of two orders, said with *after*",
+    "3C": "*before*, its reverse, or *while*",
+    "3D": "all four statements of an order",
+    "4C": "two audios and two captions, all paired",
+    "5A": "which of two orders, in a wording never trained on",
+    "5D": "which order of three sounds",
+    "control_3A": "*before* with the audios permuted: must be chance",
+    "recognition": "mean of tasks on which sounds there are",
+    "temporal": "mean of tasks on their order",
+    "zste": "mean of all tasks",
 }
+ORDER_TASKS = ("3A", "3B")
 
 
 def write_card(folder: Path, results: dict) -> None:
-    """README.md in `folder`, from the results of the run that it is of."""
-    recipe, base = results["recipe"], results["recipe"]["model_name_or_path"]
-    source = source_module(recipe["source"])
-    name = recipe["hub_model_id"] or Path(recipe["output_dir"]).resolve().name
+    """README.md in `folder`, which says how to load the model from there, or from the Hub if it is to go there."""
+    card = model_card(results, results["recipe"]["hub_model_id"])
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def model_card(results: dict, hub_model_id: str | None) -> str:
+    """The card of the run that `results` are of, with its YAML header.
+
+    Args:
+        results: content of `results.json`.
+        hub_model_id: where the model is loaded from; `None`: from the folder that the card lies in.
+    """
+    recipe, base, dataset = results["recipe"], results["base"], results["dataset"]
+    license = strictest([results["terms"]["license"]])
+    own_words = results["captioned"] and recipe["source"] == "folder"
+    on_hub = base and base["on_hub"]
     evaluated = f"ZSTE on {recipe['eval_source'] or recipe['source']}"
-    license = strictest([source.LICENSE])
-    on_hub = base and not Path(base).is_dir()
-    shown = [task for task in SHOWN if not task.startswith("control")]
+    final = list(results["zste"].values())[-1]
+    title = hub_model_id or recipe["output_dir"]
     data = ModelCardData(
-        language="en",
+        language=None if own_words else "en",
         library_name="transformers",
         license=license,
         license_name="see-card" if license == "other" else None,
-        base_model=base if on_hub else None,
+        base_model=base["name"] if on_hub else None,
         base_model_relation="finetune" if on_hub else None,
-        datasets=[recipe["dataset_name"]] if recipe["dataset_name"] else None,
+        datasets=[dataset["name"]] if dataset and dataset["on_hub"] else None,
         pipeline_tag="zero-shot-audio-classification",
         tags=["audio", "clap", "teminal", "temporal"],
-        model_name=name.split("/")[-1],
-        eval_results=eval_results(evaluated, list(results["zste"].values())[-1], shown),
+        model_name=title.split("/")[-1],
+        eval_results=eval_results(evaluated, final, [task for task in SHOWN if not task.startswith("control")]),
     )
     card = ModelCard.from_template(
         data,
         TEMPLATE,
-        name=name,
-        base=base if on_hub else Path(base).resolve().name if base else None,
+        title=title,
+        name=hub_model_id or ".",
+        is_local=not hub_model_id,
+        base=base,
         on_hub=on_hub,
+        has_adapter=any(name.startswith(ADAPTER) for name in results["files"]),
+        teminal=recipe["stages"] != ["pretrain"],
+        learned=has_learned_order(final),
+        order=_order(final),
+        single_sounds=_change(results["zste"], "1A"),
+        kept_sounds=_change(results.get("kept", {}), "accuracy"),
         evaluated=evaluated,
         table=_table(results["zste"]),
-        attribution=source.ATTRIBUTION,
+        quoted={name: json.dumps(caption, ensure_ascii=False) for name, caption in results["examples"].items()},
         license=license,
         recipe=recipe,
         results=results,
     )
-    card.save(folder / "README.md")
+    return card.content.rstrip() + "\n"
+
+
+def has_learned_order(figures: dict) -> bool:
+    """Whether *before* and *after* (3A, 3B) are both above chance by their 95 % intervals."""
+    return all(figures[f"{task}_ci95"][0] > figures[f"{task}_chance"] for task in ORDER_TASKS)
+
+
+def _percent(figures: dict, task: str) -> str:
+    low, high = (100 * bound for bound in figures[f"{task}_ci95"])
+    return f"{100 * figures[task]:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def _order(figures: dict) -> str:
+    """How often the true one of two orders is picked."""
+    chance = 100 * figures["3A_chance"]
+    before, after = (_percent(figures, task) for task in ORDER_TASKS)
+    return f"{before} of those with *before* (3A) and {after} of those with *after* (3B); chance is {chance:.0f} %"
+
+
+def _change(models: dict[str, dict], name: str) -> str:
+    """What a figure lost or won from the first model to the last, by their intervals; "" where there are not two."""
+    if len(models) < 2:
+        return ""
+    before, *_, after = models.values()
+    if after[f"{name}_ci95"][1] < before[f"{name}_ci95"][0]:
+        verdict = "some of it was forgotten"
+    elif after[f"{name}_ci95"][0] > before[f"{name}_ci95"][1]:
+        verdict = "it was not forgotten, but learned better"
+    else:
+        verdict = "the intervals do not tell them apart"
+    return f"{_percent(before, name)} before this training, {_percent(after, name)} after it: {verdict}"
 
 
 def _table(zste: dict[str, dict]) -> str:
     """A row per sub-task and mean, a column per model, with 95 % intervals, in percent."""
     table = make_table(zste, list(SHOWN))
-    table.insert(0, "what is asked", list(SHOWN.values()))
-    table.insert(1, "n", [next(iter(zste.values()))[f"{task}_n"] for task in SHOWN])
-    return to_markdown(table.rename(index={"control_3A": "3A*"}))
+    table.insert(0, "n", [next(iter(zste.values()))[f"{task}_n"] for task in SHOWN])
+    words = {task: f"{asked} ({task})" for task, asked in SHOWN.items()}
+    return to_markdown(table.rename(index=words).rename_axis("what is asked"))

@@ -4,6 +4,7 @@ import math
 
 from accelerate.tracking import get_available_trackers
 
+from dataset_scripts.hub import check_repo_id
 from training.recipe import STAGES, Recipe
 
 RANGES = {
@@ -58,6 +59,9 @@ def check_recipe(recipe: Recipe) -> None:
     Raises:
         ValueError: naming the options at fault.
     """
+    _check_publishing(recipe)
+    if recipe.dry_run:
+        return
     _check_model(recipe)
     for stage in recipe.stages:
         _check_stage(recipe, stage)
@@ -65,8 +69,6 @@ def check_recipe(recipe: Recipe) -> None:
         raise ValueError("--eval_steps needs --validation_folds")
     if len(recipe.wise_ft) > 1 and not recipe.validation_folds:
         raise ValueError("--wise_ft with several shares needs --validation_folds to choose by")
-    if recipe.push_to_hub != bool(recipe.hub_model_id):
-        raise ValueError("--push_to_hub and --hub_model_id, such as me/clap-teminal, go together")
     trackers = {str(tracker.value) for tracker in get_available_trackers()}
     for tracker in recipe.report_to:
         if tracker not in trackers:
@@ -94,6 +96,15 @@ def check_used(recipe: Recipe, given: set[str]) -> None:
     for name, needed in idle.items():
         if needed and name in given:
             raise ValueError(f"--{name} does nothing without {needed}")
+
+
+def _check_publishing(recipe):
+    if recipe.push_to_hub != bool(recipe.hub_model_id):
+        raise ValueError("--push_to_hub and --hub_model_id, such as me/clap-teminal, go together")
+    if recipe.hub_model_id:
+        check_repo_id("--hub_model_id", recipe.hub_model_id)
+    if recipe.dry_run and not recipe.push_to_hub:
+        raise ValueError("--dry_run lists what --push_to_hub would send: give it and --hub_model_id too")
 
 
 def _check_model(recipe):

@@ -1,39 +1,36 @@
-"""What a run leaves for others: model, processor and adapter; and all of it on the Hub, in one commit."""
+"""What a run leaves for others to load: model, processor and adapter."""
 
 import copy
+import shutil
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, HfApi
 from peft import PeftModel
 from transformers import ClapProcessor
 
-from dataset_scripts.hub import commit_with_retries
 from modeling_teminal import TeminalModel
 
 ADAPTER = "adapter"
-# Of the adapter, not the card: PEFT's is an empty form.
-PUBLISHED = ("*.json", "*.safetensors", "*.txt", "*.py", "*.png", "README.md", f"{ADAPTER}/adapter_*")
 
 
-def export_model(model: TeminalModel | PeftModel, processor: ClapProcessor, folder: Path) -> None:
-    """Save a checkpoint like any other; of a model with adapters, merged, and the adapter in `adapter/` beside it."""
-    if isinstance(model, PeftModel):
-        model.save_pretrained(folder / ADAPTER)
-        model = copy.deepcopy(model).merge_and_unload()
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)
+def export_model(model: TeminalModel | PeftModel, processor: ClapProcessor, folder: Path) -> list[str]:
+    """Save a checkpoint like any other; of a model with adapters, merged, and the adapter in `adapter/` beside it.
 
-
-def push_model(folder: Path, hub_model_id: str) -> str:
-    """Upload the folder's model, processor, code, adapter, results, pictures and card: the URL of the one commit.
-
-    Raises:
-        ValueError, OSError: the Hub refuses, or cannot be used; nothing is visible there then.
+    Returns:
+        The names of its files in `folder` that are of use to others: not those of an adapter that names no base.
     """
-    files = sorted({path for pattern in PUBLISHED for path in folder.glob(pattern) if path.is_file()})
-
-    def commit() -> str:
-        operations = [CommitOperationAdd(path.relative_to(folder).as_posix(), path) for path in files]
-        return HfApi().create_commit(hub_model_id, operations, commit_message="TeminAL model").commit_url
-
-    return commit_with_retries(f"--hub_model_id {hub_model_id}", "the model", commit)
+    fresh = folder / ".export"
+    shutil.rmtree(fresh, ignore_errors=True)
+    has_base = True
+    if isinstance(model, PeftModel):
+        has_base = bool(model.active_peft_config.base_model_name_or_path)
+        model.save_pretrained(fresh / ADAPTER)
+        (fresh / ADAPTER / "README.md").unlink(missing_ok=True)  # an empty form
+        model = copy.deepcopy(model).merge_and_unload()
+    model.save_pretrained(fresh)
+    processor.save_pretrained(fresh)
+    names = sorted(path.relative_to(fresh).as_posix() for path in fresh.rglob("*") if path.is_file())
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (fresh / name).replace(folder / name)
+    shutil.rmtree(fresh)
+    return [name for name in names if has_base or not name.startswith(ADAPTER)]

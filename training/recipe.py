@@ -113,6 +113,7 @@ class Recipe:
     push_to_hub: bool = False
     hub_model_id: str | None = option(None, "such as me/clap-teminal")
     hub_private_repo: bool = False
+    dry_run: bool = option(False, "list what --push_to_hub would send of the finished run in --output_dir, and end")
 
     scratch: dict = field(default_factory=dict, init=False)
     stage: dict[str, StageSettings] = field(default_factory=dict, init=False)

@@ -1,6 +1,5 @@
-"""What a run leaves to look at: results JSON and a picture of its course."""
+"""The picture of the course of a run."""
 
-import json
 import math
 from pathlib import Path
 
@@ -11,11 +10,6 @@ from matplotlib import pyplot
 
 from training.progress import Progress
 from training.stage import MEANS
-
-
-def write_results(path: Path, results: dict) -> None:
-    path.write_text(json.dumps(results, indent=2) + "\n")
-
 
 LOSSES = {"loss": "total", "tnce": "TNCE", "in_group": "in-group", "replay": "replay", "event": "event"}
 STAGES = {

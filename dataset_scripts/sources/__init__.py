@@ -14,6 +14,7 @@ from types import ModuleType
 
 from dataset_scripts.clips import Clip
 from dataset_scripts.find_audio import printable
+from dataset_scripts.licenses import joint_license
 
 CREDITS = ("LICENSE", "ATTRIBUTION", "CITATION", "REDISTRIBUTABLE")
 OPTIONS = ("esc50_dir", "audio_dir", "captions_dir", "dataset_name")
@@ -36,6 +37,17 @@ def source_module(source: str) -> ModuleType:
 def taken_options(source: str) -> list[str]:
     """Those of `OPTIONS` that a source takes."""
     return [name for name in OPTIONS if name in inspect.signature(source_module(source).load).parameters]
+
+
+def credits_of(source: str, clips: list[Clip]) -> dict[str, str]:
+    """`license`, `attribution` and `citation` for a card: those of the source, or where it has none of its clips."""
+    module = source_module(source)
+    credited = dict.fromkeys(clip.attribution for clip in clips if clip.attribution)
+    return {
+        "license": module.LICENSE or joint_license(clip.license for clip in clips),
+        "attribution": "; ".join(credited) if module.ATTRIBUTION is None else module.ATTRIBUTION,
+        "citation": module.CITATION,
+    }
 
 
 def load_source(source: str, **options: str | None) -> list[Clip]:
