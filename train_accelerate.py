@@ -27,8 +27,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
 
-from dataset_scripts.hub import list_files
+from dataset_scripts.hub import check_hub_access, list_files
 from eval.pictures import plot_bars
+from eval.report import format_table as figure_table
 from eval.report import versions
 from eval.score import format_table
 from training.arguments import parse_recipe
@@ -39,6 +40,7 @@ from training.data import find_clips
 from training.draw import Drawer
 from training.export import export_model
 from training.interrupts import Interrupts
+from training.kept import KeptSounds
 from training.launch import require_agreement, start, start_trackers
 from training.models import adapt, mix_with_base, prepare_model
 from training.optimization import freeze, require_layers
@@ -67,14 +69,16 @@ def main() -> None:
             return
         accelerator = start(recipe)
         clips = find_clips(recipe)
+        if recipe.push_to_hub and accelerator.is_main_process:
+            check_hub_access("--hub_model_id", recipe.hub_model_id, "model", recipe.hub_private_repo)
         resumed = broadcast_object_list([find_checkpoint(output_dir, recipe.resume_from_checkpoint)])[0]
         check_output_dir(recipe, resumed)
         make_model = prepare_model(recipe)
         if accelerator.is_main_process:
             claim.enter_context(claimed(output_dir))
         with accelerator.local_main_process_first():
-            bank, validation_bank, test_bank = clips.banks()
-        banks = {"training": bank, "validation": validation_bank, "test": test_bank}
+            bank, validation_bank, test_bank, kept_bank = clips.banks()
+        banks = {"training": bank, "validation": validation_bank, "test": test_bank, "kept": kept_bank}
         run = identity(asdict(recipe), banks, accelerator.num_processes)
         require_agreement(run)
         progress, tensors = load_checkpoint(resumed, run) if resumed else (Progress(), None)
@@ -84,16 +88,25 @@ def main() -> None:
         model.to(accelerator.device)
         test = Scorer(test_bank, processor, recipe.n_scenes, recipe.seed)
         validation = validation_bank and Scorer(validation_bank, processor, recipe.validation_scenes, recipe.seed)
+        kept = kept_bank and KeptSounds(kept_bank, clips.kept_classes, processor, recipe.seed)
         start_trackers(accelerator, run)
+
+    def evaluate():
+        return {"zste": test(model), "kept": kept(model) if kept else None}
+
+    def keep(name, found):
+        progress.zste[name] = found["zste"]
+        if kept:
+            progress.kept[name] = found["kept"]
 
     def score(name):
         if name in progress.zste:
             return
-        found = interrupts.on_main_process(lambda: test(model))
+        found = interrupts.on_main_process(evaluate)
         if not found:
             logger.info("stopped before ZSTE %s was known; --resume_from_checkpoint latest", name)
             raise SystemExit(128 + interrupts.received)
-        progress.zste[name] = found
+        keep(name, found)
 
     trainer = None
     with Interrupts(accelerator) as interrupts:
@@ -121,7 +134,7 @@ def main() -> None:
     if accelerator.is_main_process:
         wise_ft = mix_with_base(model, base, recipe.wise_ft, validation) if recipe.wise_ft else None
         if wise_ft:
-            progress.zste[f"WiSE-FT {wise_ft['share']:g}"] = test(model)
+            keep(f"WiSE-FT {wise_ft['share']:g}", evaluate())
         results = {
             **about_run(recipe, drawer),
             "temporal_head": model.config.temporal_head,
@@ -130,6 +143,7 @@ def main() -> None:
             "n_parameters": sum(w.numel() for name, w in model.named_parameters() if not ADAPTER.search(name)),
             "stages": progress.figures,
             "zste": progress.zste,
+            "kept": progress.kept,
             "wise_ft": wise_ft,
             "validations": progress.validations,
             "versions": versions(),
@@ -142,6 +156,8 @@ def main() -> None:
         write_card(output_dir, results)
         write_results(output_dir, results)
         print(format_table(progress.zste))
+        if kept:
+            print(f"\nsingle sounds of {recipe.keep_source}, zero-shot (%)\n{figure_table(progress.kept)}")
         logger.info("model, results.json, zste.png and course.png are in %s", output_dir)
         if recipe.push_to_hub:
             with errors_in_one_line(COMMAND, ValueError):

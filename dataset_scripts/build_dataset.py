@@ -16,11 +16,19 @@ from dataset_scripts.clips import Clip, digest
 from dataset_scripts.compose import EVENT_S, OVERLAY_SNR_DB
 from dataset_scripts.groups import Mix
 from dataset_scripts.hub import check_hub_access, check_repo_id, list_files
+from dataset_scripts.licenses import check_publishable
 from dataset_scripts.plan import plan_drawn
 from dataset_scripts.publish import files_to_push, push_config
 from dataset_scripts.report import command_line
 from dataset_scripts.scenes import split_pairs
-from dataset_scripts.sources import OPTIONS, credits_of, load_source, source_module, source_names
+from dataset_scripts.sources import (
+    OPTIONS,
+    RECORDING_FROM_NAME,
+    credits_of,
+    load_source,
+    source_module,
+    source_names,
+)
 from dataset_scripts.splits import split_clips
 
 ZSTE = "zste"
@@ -32,8 +40,11 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--source", required=True, help=f"where clips come from: {', '.join(source_names())}")
     parser.add_argument("--esc50_dir", help="official ESC-50 folder")
     parser.add_argument("--captions_dir", help="folder of official caption tables (audiocaps, clotho)")
-    parser.add_argument("--audio_dir", help="folder of audio (audiocaps, clotho, urbansound8k)")
+    parser.add_argument("--audio_dir", help="folder of audio (folder, audiocaps, clotho, urbansound8k)")
     parser.add_argument("--dataset_name", help="Hub dataset id with the source's columns, instead of a folder")
+    parser.add_argument("--recording_from_name", action="store_true", help=RECORDING_FROM_NAME)
+    parser.add_argument("--license", help="of --source folder: what cards say, such as cc-by-4.0; default: unknown")
+    parser.add_argument("--attribution", help="of --source folder: whom the card credits")
     parser.add_argument("--output_dir", type=Path, required=True, help="gets one folder per config, and README.md")
     parser.add_argument(
         "--config_name", help=f'default: the source; "{ZSTE}": fixed scenes of test clips, of all class pairs'
@@ -84,18 +95,18 @@ def check(args: argparse.Namespace) -> None:
         check_repo_id("--hub_dataset_id", args.hub_dataset_id)
 
 
-def about(args: argparse.Namespace, clips: list[Clip], classes: list[str]) -> dict:
-    """What the report says of the source."""
+def about(args: argparse.Namespace, classes: list[str], terms: dict[str, str]) -> dict:
+    """What the report says of the source, and under which `terms`, see [`credits_of`]."""
     return {
         "config": args.config_name,
         "source": args.source,
         "command": command_line(),
-        **credits_of(args.source, clips),
+        **terms,
         "unseen_pairs": split_pairs(classes)[1],
     }
 
 
-def recipe_of(args: argparse.Namespace, clips: list[Clip], splits: dict[str, list[int]]) -> dict:
+def recipe_of(args: argparse.Namespace, clips: list[Clip], splits: dict[str, list[int]], terms: dict) -> dict:
     """All that decides what is built."""
     drawn = ("seed", "n_groups", "three_event_share", "include_audio")
     return {
@@ -105,6 +116,8 @@ def recipe_of(args: argparse.Namespace, clips: list[Clip], splits: dict[str, lis
         "gap_s": list(args.gap_s),
         "folds": {split: sorted({clips[i].fold for i in indices} - {None}) for split, indices in splits.items()},
         "clips": digest(clips),
+        "license": terms["license"],
+        "attribution": terms["attribution"],
     }
 
 
@@ -126,6 +139,9 @@ def main() -> None:
                 raise ValueError(f"--config_name {ZSTE}: there are no clips for testing")
             clips = [clips[index] for index in splits["test"]]
             splits = {"test": list(range(len(clips)))}
+        terms = credits_of(args.source, clips)
+        if args.push_to_hub:
+            check_publishable(terms["license"], args.private, "--private")
         check_card(args.output_dir)
         if args.push_to_hub:
             check_hub_access("--hub_dataset_id", args.hub_dataset_id, "dataset", args.private)
@@ -133,8 +149,8 @@ def main() -> None:
         mix = Mix(args.three_event_share, tuple(args.snr_db), tuple(args.gap_s))
         report = build_config(
             folder,
-            recipe_of(args, clips, splits),
-            about(args, clips, classes),
+            recipe_of(args, clips, splits, terms),
+            about(args, classes, terms),
             clips,
             lambda skipped: plan_drawn(
                 clips, classes, splits, skipped, args.include_audio, args.n_groups, args.config_name, args.seed, mix

@@ -102,7 +102,7 @@ def _header(reports: dict[str, dict]) -> DatasetCardData:
     n_rows = sum(split["rows"] for report in reports.values() for split in report["splits"].values())
     license = strictest(report["license"] for report in reports.values())
     named = {"license_name": "see-card"} if license == "other" else {}
-    originals = all(report["source"] == "synthetic" for report in reports.values())
+    originals = all(report["source"] in ("synthetic", "folder") for report in reports.values())
     data = DatasetCardData(
         language=["en"],
         license=license,

@@ -1,11 +1,13 @@
 """Check a built dataset for leaks, wrong captions and shortcuts; exit code 1 if something is found.
 
 python dataset_scripts/check_dataset.py datasets/esc50
+python dataset_scripts/check_dataset.py --source folder --audio_dir SOUNDS   (clips, before anything is made of them)
 """
 
 import argparse
 import hashlib
 import io
+import logging
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +20,15 @@ from tqdm import tqdm
 
 from dataset_scripts import checks
 from dataset_scripts.atomic import file_sha256
+from dataset_scripts.clip_report import describe, look_at, problems
 from dataset_scripts.report import read_report
 from dataset_scripts.rows import row_features
+from dataset_scripts.sources import RECORDING_FROM_NAME, load_source, source_names
 from dataset_scripts.table import check_columns
 
 SHOWN = 5  # findings of one check
 MIN_GROUPS = 10
+CLIP_OPTIONS = ("esc50_dir", "captions_dir", "audio_dir", "recording_from_name", "dataset_name")
 CHECKS = {  # and when they cannot be made
     **dict.fromkeys(("shards", "sources", "held-out pairs", "captions", "groups", "duplicates"), ""),
     "variants": "there is no audio",
@@ -97,16 +102,32 @@ def findings(rows: list[dict], unseen_pairs: list) -> dict[str, list[str]]:
     return {name: list(lines) for name, lines in found.items()}
 
 
-def main() -> None:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("path", type=Path, help="folder of one config")
-    folder = parser.parse_args().path
-    try:
-        rows = read_rows(folder)
-        report = read_report(folder)
-        found = {"shards": list(changed_shards(folder, report)), **findings(rows, report["unseen_pairs"])}
-    except (ValueError, OSError) as error:
-        sys.exit(f"check_dataset.py: error: {error}")
+    parser.add_argument("path", type=Path, nargs="?", help="folder of one config")
+    parser.add_argument("--source", choices=source_names(), help="check its clips instead of a built dataset")
+    parser.add_argument("--esc50_dir", help="official ESC-50 folder")
+    parser.add_argument("--captions_dir", help="folder of official caption tables (audiocaps, clotho)")
+    parser.add_argument("--audio_dir", help="folder of audio (folder, audiocaps, clotho, urbansound8k)")
+    parser.add_argument("--recording_from_name", action="store_true", help=RECORDING_FROM_NAME)
+    parser.add_argument("--dataset_name", help="Hub dataset id with the source's columns, instead of a folder")
+    return parser
+
+
+def check_clips(source: str, options: dict) -> bool:
+    """Print what a source holds and what is in the way; whether nothing is."""
+    looks = look_at([clip for clip in load_source(source, **options) if clip.audio])
+    print("\n".join(describe(looks)))
+    found = list(problems(looks))
+    print("\n".join([f"problems: {len(found)}", *(f"  {line}" for line in found)]) if found else "fine")
+    return not found
+
+
+def check_built(folder: Path) -> bool:
+    """Print what each check found in a built config; whether it was nothing."""
+    rows = read_rows(folder)
+    report = read_report(folder)
+    found = {"shards": list(changed_shards(folder, report)), **findings(rows, report["unseen_pairs"])}
     for name in CHECKS:
         if name not in found:
             print(f"{name}: not checked, {CHECKS[name]}")
@@ -115,7 +136,20 @@ def main() -> None:
         print(f"{name}: {'fine' if not lines else f'{len(lines)} problems'}")
         for line in lines[:SHOWN]:
             print(f"  {line}")
-    sys.exit(f"check_dataset.py: {folder}: faulty" if any(found.values()) else 0)
+    return not any(found.values())
+
+
+def main() -> None:
+    args = make_parser().parse_args()
+    options = {name: getattr(args, name) for name in CLIP_OPTIONS}
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    try:
+        if bool(args.path) == bool(args.source) or (args.path and any(options.values())):
+            raise ValueError("give the folder of a built config, or --source with its folders")
+        is_fine = check_clips(args.source, options) if args.source else check_built(args.path)
+    except (ValueError, OSError) as error:
+        sys.exit(f"check_dataset.py: error: {error}")
+    sys.exit(0 if is_fine else f"check_dataset.py: {args.path or args.source}: faulty")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class Clip:
         start_s: where in the recording the clip begins.
         license: its SPDX-like identifier on the Hub.
         attribution: whom to credit for it.
+        credit: the same without the recording, where not the source but its clips say so.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Clip:
     start_s: int = 0
     license: str = "other"
     attribution: str = ""
+    credit: str = ""
 
     @property
     def is_generated(self) -> bool:

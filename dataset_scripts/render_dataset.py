@@ -20,6 +20,7 @@ from dataset_scripts.groups import SPLITS
 from dataset_scripts.plan import plan_recipes
 from dataset_scripts.report import REPORT, command_line, read_report
 from dataset_scripts.sources.audiocaps import audio_of_video
+from dataset_scripts.table import file_in
 
 
 def read_recipes(folder: Path) -> tuple[dict, dict[str, list[dict]]]:
@@ -51,11 +52,18 @@ def clips_of(rows: dict[str, list[dict]], audio_dir: Path) -> list[Clip]:
     for row in (row for split in SPLITS for row in rows.get(split, ())):
         if row["variant"] == 1:
             for name, start_s in zip(row["render"]["clips"], row["render"]["start_s"], strict=True):
-                file = audio.get(plain_name(name)) or audio.get(plain_name(Path(name).stem))
-                clips[name] = Clip(name, "", None, name, file or audio_of_video(audio, name, start_s))
+                clips[name] = Clip(name, "", None, name, _audio_of(name, start_s, audio_dir, audio))
     if not any(clip.audio for clip in clips.values()):
         raise ValueError(f"--audio_dir {audio_dir}: none of its files is named as a clip, such as {next(iter(clips))}")
     return list(clips.values())
+
+
+def _audio_of(name: str, start_s: int, audio_dir: Path, audio: dict[str, Path]) -> Path | None:
+    """The file of a clip: at its place in the folder, or if its name tells no place, of that name anywhere in it."""
+    file = file_in(audio_dir, name)
+    if file.is_file() or "/" in name:
+        return file if file.is_file() else None
+    return audio.get(plain_name(name)) or audio.get(plain_name(file.stem)) or audio_of_video(audio, name, start_s)
 
 
 def main() -> None:

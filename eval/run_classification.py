@@ -15,25 +15,34 @@ import numpy as np
 
 from dataset_scripts.clips import Clip
 from dataset_scripts.find_audio import ALL_SUFFIXES
+from dataset_scripts.groups import SPLITS
 from dataset_scripts.labels import clean_labels
-from dataset_scripts.sources import load_source, require_folder, select_folds, source_names, taken_options
+from dataset_scripts.sources import (
+    RECORDING_FROM_NAME,
+    labelled_sources,
+    load_source,
+    require_folder,
+    require_labels,
+    select_clips,
+)
 from dataset_scripts.table import file_in, read_table
 from eval.evaluation import Evaluation, run_evaluation
 from eval.options import evaluation_parser
 
 LEGEND = "In %: accuracy on each fold and its mean, or mean average precision (mAP) over classes; ties lose."
-FOLDERS = ("esc50_dir", "audio_dir", "dataset_name")
+DATA = ("esc50_dir", "audio_dir", "dataset_name", "recording_from_name")
 
 
 def parse_args() -> argparse.Namespace:
     parser = evaluation_parser(__doc__)
-    labelled = [name for name in source_names() if "captions_dir" not in taken_options(name)]
-    parser.add_argument("--source", default="esc50", choices=[*labelled, "fsd50k"])
+    parser.add_argument("--source", default="esc50", choices=[*labelled_sources(), "fsd50k"])
     parser.add_argument("--esc50_dir", help="official ESC-50 folder")
-    parser.add_argument("--audio_dir", help="official UrbanSound8K folder, or FSD50K's folder of audio")
+    parser.add_argument("--audio_dir", help="your own sounds (folder), official UrbanSound8K folder, FSD50K's audio")
+    parser.add_argument("--recording_from_name", action="store_true", help=RECORDING_FROM_NAME)
     parser.add_argument("--dataset_name", help="Hub dataset id with ESC-50's columns, instead of a folder")
     parser.add_argument("--labels_file", help="FSD50K's eval.csv: columns fname and labels, separated by commas")
     parser.add_argument("--folds", type=int, nargs="+", help="such as those not trained on; default: all")
+    parser.add_argument("--split", choices=SPLITS, help="instead of folds where a folder has splits; default: all")
     parser.add_argument("--prompt", default="This is a sound of {label}.", help="{label}: where the class stands")
     return parser.parse_args()
 
@@ -65,15 +74,16 @@ def load_fsd50k(labels_file: str | None, audio_dir: str | None) -> list[Clip]:
 
 def labelled_clips(args: argparse.Namespace) -> list[Clip]:
     if args.source == "fsd50k":
-        if args.esc50_dir or args.dataset_name:
-            raise ValueError("--source fsd50k takes --audio_dir and --labels_file, not --esc50_dir or --dataset_name")
-        if args.folds:
-            raise ValueError("--source fsd50k has no --folds: leave them out")
+        if given := [name for name in DATA if name != "audio_dir" and getattr(args, name)]:
+            raise ValueError(f"--source fsd50k takes --audio_dir and --labels_file, not --{given[0]}")
+        if args.folds or args.split:
+            raise ValueError("--source fsd50k has no --folds and no --split: leave them out")
         return load_fsd50k(args.labels_file, args.audio_dir)
     if args.labels_file:
         raise ValueError(f"--labels_file is for --source fsd50k; {args.source} brings its own labels")
-    clips = load_source(args.source, **{name: getattr(args, name) for name in FOLDERS})
-    return select_folds(clips, args.folds, "--folds", args.source) if args.folds else clips
+    clips = load_source(args.source, **{name: getattr(args, name) for name in DATA})
+    require_labels(clips, f"--source {args.source}")
+    return select_clips(clips, args.folds, args.split, args.source)
 
 
 def prepare(args: argparse.Namespace) -> Evaluation:
@@ -96,7 +106,7 @@ def prepare(args: argparse.Namespace) -> Evaluation:
         targets, folds = is_right.argmax(1), np.array([clip.fold or 0 for clip in readable])
         return captions, lambda scores, keep: accuracy_figures(scores, targets, folds, args.seed, keep)
 
-    data = {name: getattr(args, name) for name in ("source", *FOLDERS, "labels_file", "folds", "prompt")}
+    data = {name: getattr(args, name) for name in ("source", *DATA, "labels_file", "folds", "split", "prompt")}
     return Evaluation(clips, ask, {**data, "classes": classes}, LEGEND)
 
 

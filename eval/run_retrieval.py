@@ -16,18 +16,19 @@ import numpy as np
 from dataset_scripts.clips import Clip
 from dataset_scripts.groups import SPLITS
 from dataset_scripts.hub_rows import audio_of, captions_of, load_hub_dataset, with_undecoded_audio
-from dataset_scripts.sources import load_source
+from dataset_scripts.sources import RECORDING_FROM_NAME, load_source, select_clips
 from dataset_scripts.table import check_columns
 from eval.evaluation import Evaluation, run_evaluation
 from eval.options import evaluation_parser
 
 LEGEND = "In %, ranks as they are: R@k is the share of queries with a right item among the first k; ties lose."
-DATA = ("source", "captions_dir", "audio_dir", "dataset_name", "split")
+OPTIONS = ("captions_dir", "audio_dir", "dataset_name", "recording_from_name")
+DATA = ("source", *OPTIONS, "split", "folds")
 
 
 def parse_args() -> argparse.Namespace:
     parser = evaluation_parser(__doc__)
-    parser.add_argument("--source", choices=["audiocaps", "clotho"], help="which caption tables to read")
+    parser.add_argument("--source", choices=["audiocaps", "clotho", "folder"], help="folder: your own sounds")
     parser.add_argument("--captions_dir", help="folder with the official caption tables")
     parser.add_argument("--audio_dir", help="folder with the audio")
     parser.add_argument(
@@ -35,7 +36,9 @@ def parse_args() -> argparse.Namespace:
         help="Hub dataset id with the columns audio and caption (one text or several); rows of the "
         "same audio are one clip. With --source audiocaps: with AudioCaps' columns, for the audio of --audio_dir",
     )
-    parser.add_argument("--split", default="test", choices=SPLITS)
+    parser.add_argument("--recording_from_name", action="store_true", help=RECORDING_FROM_NAME)
+    parser.add_argument("--split", choices=SPLITS, help="default: test")
+    parser.add_argument("--folds", type=int, nargs="+", help="where a folder has no splits; default: all")
     return parser.parse_args()
 
 
@@ -44,17 +47,20 @@ def captioned_clips(args: argparse.Namespace) -> list[Clip]:
     if args.source:
         if not args.audio_dir:
             raise ValueError("--audio_dir is missing: the folder with the audio that the captions are of")
-        options = {name: getattr(args, name) for name in ("captions_dir", "audio_dir", "dataset_name")}
-        clips = load_source(args.source, **options)
-        chosen = [clip for clip in clips if clip.split == args.split]
-        if not chosen:
-            present = ", ".join(sorted({clip.split for clip in clips}))
-            raise ValueError(f"--split {args.split}: {args.captions_dir or args.dataset_name} has {present} only")
-        return chosen
+        clips = load_source(args.source, **{name: getattr(args, name) for name in OPTIONS})
+        if not clips[0].captions:
+            raise ValueError(f"--source {args.source}: its clips have classes and no captions to search by")
+        if clips[0].fold is None:
+            args.split = args.split or "test"
+        data = args.captions_dir or args.dataset_name or args.audio_dir
+        return select_clips(clips, args.folds, args.split, data)
     if not args.dataset_name:
-        raise ValueError("give --source audiocaps or clotho with its folders, or --dataset_name of a Hub dataset")
+        raise ValueError("give --source audiocaps, clotho or folder, or --dataset_name of a Hub dataset")
     if args.captions_dir or args.audio_dir:
         raise ValueError("--captions_dir and --audio_dir need --source; a Hub dataset brings captions and audio")
+    if args.folds or args.recording_from_name:
+        raise ValueError("--folds and --recording_from_name need --source folder; a Hub dataset has splits")
+    args.split = args.split or "test"
     return _from_hub(args.dataset_name, args.split)
 
 

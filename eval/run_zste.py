@@ -13,19 +13,24 @@ import time
 from pathlib import Path
 
 from dataset_scripts.clips import Clip
-from dataset_scripts.sources import load_clips
+from dataset_scripts.groups import SPLITS
+from dataset_scripts.sources import RECORDING_FROM_NAME, labelled_sources, load_source, require_labels, select_clips
 from eval.evaluation import made_by, start_processes
 from eval.options import check_arguments, evaluation_parser, file_stems
 
-DRAWN_FROM = ("source", "esc50_dir", "dataset_name", "folds", "n_scenes")
+DATA = ("esc50_dir", "audio_dir", "dataset_name", "recording_from_name")
+DRAWN_FROM = ("source", *DATA, "folds", "split", "n_scenes")
 
 
 def parse_args() -> argparse.Namespace:
     parser = evaluation_parser(__doc__)
-    parser.add_argument("--source", choices=["esc50", "synthetic"], help="default: esc50")
+    parser.add_argument("--source", choices=labelled_sources(), help="default: esc50")
     parser.add_argument("--esc50_dir", help="official ESC-50 folder")
+    parser.add_argument("--audio_dir", help="folder of your own sounds (folder), or official UrbanSound8K folder")
+    parser.add_argument("--recording_from_name", action="store_true", default=None, help=RECORDING_FROM_NAME)
     parser.add_argument("--dataset_name", help="Hub dataset id with ESC-50's columns, instead of a folder")
     parser.add_argument("--folds", type=int, nargs="+", help="test folds; default: 5")
+    parser.add_argument("--split", choices=SPLITS, help="instead of folds where a folder has splits; default: test")
     parser.add_argument("--zste_dataset", help="fixed scenes instead: folder or Hub id of a dataset with that config")
     parser.add_argument("--n_scenes", type=int, help="composition groups, one question each a sub-task; default: 1000")
     return parser.parse_args()
@@ -37,12 +42,18 @@ def prepare_clips(args: argparse.Namespace) -> list[Clip] | None:
         if given := [name for name in DRAWN_FROM if getattr(args, name) is not None]:
             raise ValueError(f"--zste_dataset brings its own scenes: drop it, or --{given[0]}")
         return None
-    for name, default in {"source": "esc50", "folds": [5], "n_scenes": 1000}.items():
+    for name, default in {"source": "esc50", "n_scenes": 1000}.items():
         if getattr(args, name) is None:
             setattr(args, name, default)
     if args.n_scenes < 1:
         raise ValueError(f"--n_scenes {args.n_scenes}: at least 1 is needed")
-    return load_clips(args.source, args.folds, esc50_dir=args.esc50_dir, dataset_name=args.dataset_name)
+    clips = load_source(args.source, **{name: getattr(args, name) for name in DATA})
+    require_labels(clips, f"--source {args.source}")
+    if clips[0].fold is None:
+        args.split = args.split or "test"
+    elif not args.split:
+        args.folds = args.folds or [5]
+    return select_clips(clips, args.folds, args.split, args.source)
 
 
 def prepare_scenes(args: argparse.Namespace, clips: list[Clip] | None) -> tuple:

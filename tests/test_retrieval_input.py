@@ -16,7 +16,7 @@ def clotho(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "give --source audiocaps or clotho"),
+        ((), "give --source audiocaps, clotho or folder"),
         (("--source", "clotho", "--audio_dir", "{clotho}"), "--captions_dir is missing"),
         (("--source", "clotho", "--captions_dir", "{clotho}"), "--audio_dir is missing"),
         (("--source", "clotho", "--captions_dir", "nowhere", "--audio_dir", "{clotho}"), "nowhere: no such folder"),

@@ -21,6 +21,7 @@ FREE = (
     *("config", "output_dir", "resume_from_checkpoint", "save_steps", "save_total_limit", "logging_steps"),
     *("report_to", "push_to_hub", "hub_model_id", "hub_private_repo", "dry_run", "dataloader_num_workers"),
     *("esc50_dir", "dataset_name", "captions_dir", "audio_dir"),  # the clips themselves are compared
+    *("license", "attribution"),
 )
 logger = logging.getLogger("teminal")
 

@@ -65,9 +65,10 @@ def check_recipe(recipe: Recipe) -> None:
     _check_model(recipe)
     for stage in recipe.stages:
         _check_stage(recipe, stage)
-    if recipe.eval_steps and not recipe.validation_folds:
+    may_have_splits = (recipe.eval_source or recipe.source) == "folder"  # find_clips then sees whether it has
+    if recipe.eval_steps and not recipe.validation_folds and not may_have_splits:
         raise ValueError("--eval_steps needs --validation_folds")
-    if len(recipe.wise_ft) > 1 and not recipe.validation_folds:
+    if len(recipe.wise_ft) > 1 and not recipe.validation_folds and not may_have_splits:
         raise ValueError("--wise_ft with several shares needs --validation_folds to choose by")
     trackers = {str(tracker.value) for tracker in get_available_trackers()}
     for tracker in recipe.report_to:

@@ -4,26 +4,34 @@ import itertools
 import logging
 from dataclasses import dataclass
 
+import numpy as np
+
 from dataset_scripts.bank import ClipBank, build_bank
 from dataset_scripts.clips import Clip
-from dataset_scripts.sources import OPTIONS, load_source, select_folds, taken_options
+from dataset_scripts.licenses import check_publishable
+from dataset_scripts.sources import credits_of, select_folds
 from dataset_scripts.splits import drop_recordings_of
 from training.recipe import Recipe
+from training.sources import load_sources
 
 logger = logging.getLogger("teminal")
 
 
 @dataclass
 class Clips:
-    """Clips that are not decoded yet."""
+    """Clips that are not decoded yet; `terms` are what the cards say of those that are trained on, `kept` those of
+    `--keep_source` that are asked about, whose classes are `kept_classes`."""
 
     train: list[Clip]
     validation: list[Clip]
     test: list[Clip]
     same_source: bool
+    terms: dict[str, str]
+    kept: list[Clip]
+    kept_classes: list[str]
 
-    def banks(self) -> tuple[ClipBank, ClipBank | None, ClipBank]:
-        """Decode them.
+    def banks(self) -> tuple[ClipBank, ClipBank | None, ClipBank, ClipBank | None]:
+        """Decode them: for training, validation, test, and to see what is kept.
 
         Raises:
             ValueError: too few are usable, or test clips have other classes than training clips.
@@ -31,8 +39,11 @@ class Clips:
         train, test = build_bank(self.train), build_bank(self.test)
         if self.same_source and train.classes != test.classes:
             differing = ", ".join(sorted(set(train.classes) ^ set(test.classes)))
-            raise ValueError(f"--train_folds and --eval_folds differ in classes: {differing}")
-        return train, build_bank(self.validation) if self.validation else None, test
+            raise ValueError(
+                f"training and test clips (--train_folds and --eval_folds) differ in classes: {differing}"
+            )
+        validation, kept = (build_bank(clips) if clips else None for clips in (self.validation, self.kept))
+        return train, validation, test, kept
 
 
 def find_clips(recipe: Recipe) -> Clips:
@@ -43,31 +54,67 @@ def find_clips(recipe: Recipe) -> Clips:
     """
     eval_source = recipe.eval_source or recipe.source
     _check_folds(recipe, eval_source)
-    given = {name: getattr(recipe, name) for name in OPTIONS}
-    if eval_source == recipe.source:
-        clips = evaluated = load_source(recipe.source, **given)
-    else:
-        theirs = taken_options(recipe.source)
-        clips = load_source(recipe.source, **{name: given[name] for name in theirs})
-        evaluated = load_source(eval_source, **{name: given[name] for name in given if name not in theirs})
+    loaded = load_sources(recipe)
+    clips, evaluated = loaded[recipe.source], loaded[eval_source]
     if not evaluated[0].label:
         raise ValueError(
             f"--eval_source {eval_source}: ZSTE needs classes, and these clips have captions; add --eval_source esc50 "
             "--esc50_dir DIR, or --eval_source synthetic"
         )
-    if clips[0].label:
-        train = select_folds(clips, recipe.train_folds, "--train_folds", recipe.source)
-    else:
+    if not clips[0].label:
         _check_classes_unneeded(recipe)
-        in_split = [clip for clip in clips if clip.split == "train"]
-        train = [clip for clip in in_split if clip.audio is not None]
+    train = _held(clips, "train", recipe.train_folds, "train_folds", recipe.source)
+    if not clips[0].label:
+        n_all, train = len(train), [clip for clip in train if clip.audio is not None]
         if not train:
             raise ValueError(f"--source {recipe.source}: no training clip has audio; --audio_dir says where it is")
-        logger.info("%d of %d training clips have audio", len(train), len(in_split))
-    test = select_folds(evaluated, recipe.eval_folds, "--eval_folds", eval_source)
-    validation = select_folds(evaluated, recipe.validation_folds, "--validation_folds", eval_source)
-    validation = drop_recordings_of(test, validation)
-    return Clips(drop_recordings_of(test + validation, train), validation, test, eval_source == recipe.source)
+        logger.info("%d of %d training clips have audio", len(train), n_all)
+    test = _held(evaluated, "test", recipe.eval_folds, "eval_folds", eval_source)
+    validation = _validation(recipe, evaluated, test, eval_source)
+    train = drop_recordings_of(test + validation, train)
+    terms = credits_of(recipe.source, train)
+    if recipe.push_to_hub:
+        check_publishable(terms["license"], recipe.hub_private_repo, "--hub_private_repo")
+    kept = loaded.get(recipe.keep_source, [])
+    drawn = np.random.default_rng([recipe.seed, 19]).permutation(len(kept))[: recipe.n_scenes]
+    return Clips(
+        train,
+        validation,
+        test,
+        eval_source == recipe.source,
+        terms,
+        [kept[i] for i in sorted(drawn)],
+        sorted({clip.label for clip in kept}),
+    )
+
+
+def _held(clips: list[Clip], split: str, folds: list[int], name: str, source: str) -> list[Clip]:
+    """The clips of `folds`, the recipe's `name`, or where there are none those of a split."""
+    if clips[0].fold is not None:
+        return select_folds(clips, folds, f"--{name}", source)
+    if folds != getattr(Recipe(), name):
+        raise ValueError(f"--{name}: clips of {source} have splits and no folds; leave it out")
+    present = {clip.split for clip in clips}
+    if split == "test" and split not in present:
+        split = "validation"
+    if split not in present:
+        raise ValueError(
+            f"--source {source}: there are no clips of split {split}, only of {', '.join(sorted(present))}"
+        )
+    return [clip for clip in clips if clip.split == split]
+
+
+def _validation(recipe: Recipe, evaluated: list[Clip], test: list[Clip], eval_source: str) -> list[Clip]:
+    """Clips of `--validation_folds`, or where there are splits and it is needed, of the one for validation."""
+    is_needed = recipe.eval_steps or len(recipe.wise_ft) > 1
+    if not recipe.validation_folds and not is_needed:
+        return []
+    if not recipe.validation_folds and evaluated[0].fold is not None:
+        raise ValueError("--eval_steps, and --wise_ft with several shares, need --validation_folds")
+    clips = _held(evaluated, "validation", recipe.validation_folds, "validation_folds", eval_source)
+    if left := drop_recordings_of(test, clips):
+        return left
+    raise ValueError(f"--eval_source {eval_source}: all clips to validate on are of recordings that are tested on")
 
 
 def _check_classes_unneeded(recipe: Recipe) -> None:

@@ -9,7 +9,6 @@ import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import DistributedType, gather_object, set_seed
 
-from dataset_scripts.hub import check_hub_access
 from dataset_scripts.memory import keep_freed_memory
 from dataset_scripts.ranks import join_processes, own_cores
 from training.precision import choose_precision
@@ -31,7 +30,7 @@ def start(recipe: Recipe) -> Accelerator:
     """Accelerator, logging and random state; what can be refused before any work is.
 
     Raises:
-        ValueError, OSError: the launcher asks for something else than the recipe, or the Hub refuses.
+        ValueError, OSError: the launcher asks for something else than the recipe.
     """
     keep_freed_memory()
     check_launcher()
@@ -56,8 +55,6 @@ def start(recipe: Recipe) -> Accelerator:
             torch.set_num_threads(own_cores())
         torch.use_deterministic_algorithms(True)
     set_seed(recipe.seed)
-    if recipe.push_to_hub and accelerator.is_main_process:
-        check_hub_access("--hub_model_id", recipe.hub_model_id, "model", recipe.hub_private_repo)
     return accelerator
 
 

@@ -14,6 +14,7 @@ class Progress:
         validations: ZSTE on validation clips, with `stage` and `step`.
         figures: stage -> its figures, of finished stages.
         zste: ZSTE of the base and after each finished stage.
+        kept: the same of accuracy on the single sounds of `--keep_source`.
         time_s, waited_s, n_pairs: of the steps of the stage so far, without validation and checkpoints.
     """
 
@@ -24,6 +25,7 @@ class Progress:
     validations: list[dict] = field(default_factory=list)
     figures: dict[str, dict] = field(default_factory=dict)
     zste: dict[str, dict] = field(default_factory=dict)
+    kept: dict[str, dict] = field(default_factory=dict)
     time_s: float = 0.0
     waited_s: float = 0.0
     n_pairs: int = 0

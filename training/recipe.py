@@ -66,15 +66,23 @@ class Recipe:
     )
     stages: list[str] = options("A", "B", help="of pretrain, A, B, joint (A and B mixed), in order")
 
-    source: str = option("esc50", "clips to train on: esc50, synthetic, audiocaps, or another source")
+    source: str = option("esc50", "clips to train on: esc50, synthetic, audiocaps, folder (your own) or others")
     esc50_dir: str | None = option(None, "official ESC-50 folder")
     dataset_name: str | None = option(None, "Hub dataset id with the source's columns")
     captions_dir: str | None = option(None, "folder of official caption tables (audiocaps, clotho)")
-    audio_dir: str | None = option(None, "folder of audio (audiocaps, clotho, urbansound8k)")
+    audio_dir: str | None = option(None, "folder of audio (folder, audiocaps, clotho, urbansound8k)")
+    recording_from_name: bool = option(
+        False, "of --source folder: files named alike but for what follows their last separator are of one recording"
+    )
+    license: str | None = option(None, "of --source folder: what the cards say, such as cc-by-4.0; default: unknown")
+    attribution: str | None = option(None, "of --source folder: whom the cards credit")
     train_folds: list[int] = options(1, 2, 3, 4, help="of a source that has folds; else its training split")
-    eval_source: str | None = option(None, "clips that ZSTE is made of: esc50 or synthetic; default: --source")
+    eval_source: str | None = option(None, "labelled clips that ZSTE is made of; default: --source")
     eval_folds: list[int] = options(5, help="folds to test on")
     validation_folds: list[int] = options(help="folds to validate on, for --eval_steps and --wise_ft")
+    keep_source: str | None = option(
+        None, "other labelled clips, such as esc50, whose single sounds are classified before and after the training"
+    )
     n_scenes: int = option(1000, "composition groups of each ZSTE evaluation")
     validation_scenes: int = option(200, "composition groups of each validation")
     eval_steps: int = option(0, "validate every so many steps; a stage ends with its best weights by `zste`; 0: never")

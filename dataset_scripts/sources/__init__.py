@@ -1,8 +1,8 @@
 """Where clips come from: one file per source, whose name is what `--source` takes.
 
 A source is a file with a function `load(...) -> list[Clip]`. Its arguments are those of `OPTIONS` that it needs; it
-raises ValueError or OSError naming the option at fault. `LICENSE`, `ATTRIBUTION` and `CITATION` go into the dataset
-card, and `REDISTRIBUTABLE = False` keeps the audio out of what is published.
+raises ValueError or OSError naming the option at fault. `LICENSE`, `ATTRIBUTION` and `CITATION` go into the cards, the
+first two from the clips where they are `None`; `REDISTRIBUTABLE = False` keeps the audio out of what is published.
 """
 
 import inspect
@@ -17,7 +17,14 @@ from dataset_scripts.find_audio import printable
 from dataset_scripts.licenses import joint_license
 
 CREDITS = ("LICENSE", "ATTRIBUTION", "CITATION", "REDISTRIBUTABLE")
-OPTIONS = ("esc50_dir", "audio_dir", "captions_dir", "dataset_name")
+OPTIONS = (
+    *("esc50_dir", "audio_dir", "captions_dir", "dataset_name"),
+    *("recording_from_name", "license", "attribution"),
+)
+
+RECORDING_FROM_NAME = (
+    "of --source folder: files named alike but for what follows their last separator are of one recording"
+)
 
 
 def source_names() -> list[str]:
@@ -39,10 +46,15 @@ def taken_options(source: str) -> list[str]:
     return [name for name in OPTIONS if name in inspect.signature(source_module(source).load).parameters]
 
 
+def labelled_sources() -> list[str]:
+    """Those whose clips have classes, or may have them."""
+    return [name for name in source_names() if "captions_dir" not in taken_options(name)]
+
+
 def credits_of(source: str, clips: list[Clip]) -> dict[str, str]:
     """`license`, `attribution` and `citation` for a card: those of the source, or where it has none of its clips."""
     module = source_module(source)
-    credited = dict.fromkeys(clip.attribution for clip in clips if clip.attribution)
+    credited = dict.fromkeys(clip.credit for clip in clips if clip.credit)
     return {
         "license": module.LICENSE or joint_license(clip.license for clip in clips),
         "attribution": "; ".join(credited) if module.ATTRIBUTION is None else module.ATTRIBUTION,
@@ -50,25 +62,25 @@ def credits_of(source: str, clips: list[Clip]) -> dict[str, str]:
     }
 
 
-def load_source(source: str, **options: str | None) -> list[Clip]:
+def load_source(source: str, **options: str | bool | None) -> list[Clip]:
     """All clips of a source, not yet decoded, sorted by name.
 
     Args:
         source: `"esc50"`, `"synthetic"` or the name of another file of this folder.
-        options: of `OPTIONS`; `None` counts as not given.
+        options: of `OPTIONS`; `None` and `False` count as not given.
 
     Raises:
         ValueError, OSError: naming the option at fault and what to do.
     """
     load, taken = source_module(source).load, taken_options(source)
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
     for name in given:
         if name not in taken:
             flags = " and ".join(f"--{option}" for option in taken) or "no folder"
             raise ValueError(f"--source {source} takes {flags}, not --{name}")
     clips = load(**given)
     if not clips:
-        raise ValueError(f"--source {source}: there are no clips in {', '.join(given.values())}")
+        raise ValueError(f"--source {source}: there are no clips in {', '.join(map(str, given.values()))}")
     clips = sorted(map(_printable, clips), key=lambda clip: clip.name)
     for clip, following in itertools.pairwise(clips):
         if clip.name == following.name:
@@ -95,6 +107,31 @@ def select_folds(clips: list[Clip], folds: list[int], folds_flag: str, data: str
         if fold not in present:
             raise ValueError(f"{folds_flag}: fold {fold} does not exist in {data}: it has {present}")
     return [clip for clip in clips if clip.fold in folds]
+
+
+def select_clips(clips: list[Clip], folds: list[int] | None, split: str | None, data: str) -> list[Clip]:
+    """The clips of `--folds`, or of `--split` where the source has splits and no folds; all if neither is given.
+
+    Raises:
+        ValueError: naming the flag that `data` does not have, or not with this value.
+    """
+    has_folds = clips[0].fold is not None
+    if split and has_folds:
+        raise ValueError(f"--split {split}: {data} has folds and no splits; choose by --folds")
+    if folds and not has_folds:
+        raise ValueError(f"--folds: {data} has splits and no folds; choose by --split")
+    if folds:
+        return select_folds(clips, folds, "--folds", data)
+    chosen = [clip for clip in clips if split in (None, clip.split)]
+    if not chosen:
+        raise ValueError(f"--split {split}: {data} has {', '.join(sorted({clip.split for clip in clips}))} only")
+    return chosen
+
+
+def require_labels(clips: list[Clip], flag: str) -> None:
+    """Raise a ValueError if clips have captions instead of classes."""
+    if not clips[0].label:
+        raise ValueError(f"{flag}: its clips have captions and no classes; run_retrieval.py is for those")
 
 
 def require_folder(flag: str, folder: str | None, hint: str) -> Path:

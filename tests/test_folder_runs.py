@@ -1,0 +1,229 @@
+"""A folder of one's own sounds in every command: training, evaluations, dataset builder, check."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import yaml
+
+from dataset_scripts import build_dataset, check_dataset
+from dataset_scripts.render_dataset import clips_of
+from dataset_scripts.sources import load_source
+from eval import run_classification, run_retrieval, run_zste
+from eval.encoder import embed_text, embed_waveforms
+from training.data import find_clips
+from training.kept import KeptSounds
+from training.recipe import Recipe
+
+from .conftest import run_cli
+from .own_sounds import CLASSES, write_classes, write_sound
+from .tones import evaluate, save_clap, write_tones
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    return write_classes(tmp_path_factory.mktemp("sounds"))
+
+
+@pytest.fixture(scope="module")
+def split_sounds(tmp_path_factory):
+    root = tmp_path_factory.mktemp("splits")
+    for split, n_clips in (("train", 3), ("validation", 1), ("test", 2)):
+        write_classes(root / split, n_clips)
+    return root
+
+
+@pytest.fixture
+def tone_classes(tmp_path):
+    """Two clips of each of three tones; one is labelled wrongly."""
+    for tone in (1, 2, 3):
+        for number in range(2):
+            label = 1 if (tone, number) == (3, 1) else tone
+            write_tones(tmp_path / "tones" / f"tone_{label}" / f"{tone}-{number}.wav", tone)
+    write_tones(tmp_path / "tones" / "tone_3" / "3-2.wav", 3)
+    return tmp_path / "tones"
+
+
+def run_main(monkeypatch, module, *arguments):
+    monkeypatch.setattr(sys, "argv", [module.__name__, *map(str, arguments)])
+    module.main()
+
+
+def test_training_takes_folds_or_splits(sounds, split_sounds):
+    clips = find_clips(Recipe(source="folder", audio_dir=str(sounds)))
+    assert (len(clips.train), len(clips.validation), len(clips.test)) == (12, 0, 3)
+    assert clips.terms["license"] == "unknown"
+    clips = find_clips(Recipe(source="folder", audio_dir=str(split_sounds)))
+    assert (len(clips.train), len(clips.validation), len(clips.test)) == (9, 0, 6)
+    clips = find_clips(Recipe(source="folder", audio_dir=str(split_sounds), eval_steps=5))
+    assert {clip.split for clip in clips.validation} == {"validation"}
+
+
+def test_each_source_gets_its_own_options(sounds, esc50_dir):
+    recipe = Recipe(source="folder", audio_dir=str(sounds), keep_source="esc50", esc50_dir=str(esc50_dir), n_scenes=7)
+    clips = find_clips(recipe)
+    assert len(clips.kept) == 7
+    assert clips.kept_classes == ["siren", "ticking", "wind"]
+    assert {clip.label for clip in clips.train} == set(CLASSES)
+    recipe = Recipe(esc50_dir=str(esc50_dir), train_folds=[1], eval_source="folder", audio_dir=str(sounds))
+    assert {clip.label for clip in find_clips(recipe).test} == set(CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"push_to_hub": True}, "--push_to_hub: nothing says under which licence"),
+        ({"keep_source": "folder"}, "--keep_source folder: that is trained on"),
+        ({"keep_source": "urbansound8k"}, "--keep_source urbansound8k would take --audio_dir, which --source folder"),
+        ({"keep_source": "esc50"}, "--source esc50 needs --esc50_dir"),
+        ({"esc50_dir": "ESC-50"}, "--source folder takes .* not --esc50_dir"),
+        ({"eval_steps": 5}, "--eval_steps, and --wise_ft with several shares, need --validation_folds"),
+        (
+            {"source": "synthetic", "audio_dir": None, "license": "mit"},
+            "--source synthetic takes no folder, not --lic",
+        ),
+        ({"splits": True, "train_folds": [1]}, "--train_folds: clips of folder have splits and no folds"),
+        ({"splits": True, "validation_folds": [7]}, "--validation_folds: clips of folder"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(sounds, split_sounds, options, message):
+    root = split_sounds if options.pop("splits", False) else sounds
+    with pytest.raises((ValueError, OSError), match=message):
+        find_clips(Recipe(**{"source": "folder", "audio_dir": str(root), **options}))
+
+
+def test_a_licence_or_a_private_repository_is_enough_to_publish(sounds):
+    for options in ({"license": "cc-by-4.0"}, {"hub_private_repo": True}):
+        find_clips(Recipe(source="folder", audio_dir=str(sounds), push_to_hub=True, **options))
+
+
+def test_what_is_kept_is_how_often_the_clips_class_scores_highest(tiny_clap, bank):
+    model, processor = tiny_clap
+    waveforms = [waveform.astype(np.float32) for waveform in bank.raw]
+    audio = embed_waveforms(model, processor, waveforms, 48_000, progress=False)
+    text = embed_text(model, processor, [f"This is a sound of {label.replace('_', ' ')}." for label in bank.classes])
+    guessed = [bank.classes[i] for i in (audio @ text.numpy().T).argmax(1)]
+    kept = KeptSounds(bank, bank.classes, processor, seed=0)(model)
+    assert kept["accuracy"] == pytest.approx(np.mean(np.array(guessed) == bank.labels))
+    assert (kept["accuracy_n"], kept["accuracy_chance"]) == (len(bank.clips), pytest.approx(1 / len(bank.classes)))
+    wider = KeptSounds(bank, [*bank.classes, "zebra"], processor, seed=0)(model)
+    assert wider["accuracy_chance"] == pytest.approx(1 / (1 + len(bank.classes)))
+
+
+def test_a_run_says_whose_sounds_they_are_and_what_was_kept(sounds, tiny_recipe_text, tmp_path):
+    recipe = yaml.safe_load(tiny_recipe_text) | {"source": "folder", "stages": ["pretrain", "A"]}
+    del recipe["train_folds"], recipe["eval_folds"]
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(recipe))
+    terms = ("--license", "cc-by-sa-4.0", "--attribution", "Jane Doe")
+    flags = ("--audio_dir", sounds, *terms, "--keep_source", "synthetic", "--output_dir", tmp_path / "run")
+    result = run_cli("train_accelerate.py", "--config", tmp_path / "tiny.yaml", *flags)
+    assert result.returncode == 0, result.stderr
+    assert "single sounds of synthetic, zero-shot" in result.stdout
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert set(results["kept"]) == {"base", "after A"}
+    assert results["kept"]["base"]["accuracy_n"] == 12
+    card = (tmp_path / "run" / "README.md").read_text()
+    assert "\nlicense: cc-by-sa-4.0\n" in card
+    assert "Jane Doe" in card
+    assert "Piczak" not in card
+
+
+def test_a_dataset_says_whose_sounds_they_are_and_passes_its_check(sounds, tmp_path, monkeypatch, capsys):
+    flags = ("--source", "folder", "--audio_dir", sounds, "--output_dir", tmp_path, "--n_groups", 10, "--num_proc", 1)
+    with pytest.raises(SystemExit, match=r"^build_dataset.py: error: --push_to_hub: nothing says .*--private"):
+        run_main(monkeypatch, build_dataset, *flags, "--push_to_hub", "--hub_dataset_id", "me/sounds")
+    assert not list(tmp_path.iterdir())
+    run_main(monkeypatch, build_dataset, *flags, "--license", "my own terms", "--attribution", "Jane Doe")
+    card = (tmp_path / "README.md").read_text()
+    assert "\nlicense: other\n" in card
+    assert "Licence: my own terms. Jane Doe" in card
+    assert str(sounds.parent) not in card
+    with pytest.raises(SystemExit) as ended:
+        run_main(monkeypatch, check_dataset, tmp_path / "folder")
+    assert ended.value.code == 0, capsys.readouterr().out
+    with pytest.raises(SystemExit, match="holds a build with another attribution, license"):
+        run_main(monkeypatch, build_dataset, *flags)
+
+
+def test_recipes_are_rendered_of_the_file_in_the_same_sub_folder(tmp_path):
+    for label in CLASSES:
+        write_sound(tmp_path / label / "1.wav")
+    names = [f"{label}/1.wav" for label in CLASSES]
+    rows = {"test": [{"variant": 1, "render": {"clips": [*names, "dog/2.wav"], "start_s": [0] * 4}}]}
+    found = {clip.name: clip.audio for clip in clips_of(rows, tmp_path)}
+    assert found == {**{name: tmp_path / name for name in names}, "dog/2.wav": None}
+
+
+def test_classification_and_zste_take_a_folder(tone_classes, tmp_path, monkeypatch, tiny_clap):
+    of_folder = ("--source", "folder", "--audio_dir", tone_classes)
+    report = evaluate(monkeypatch, run_classification.main, tmp_path, *of_folder)
+    assert report["n_clips"] == 7
+    assert report["data"]["classes"] == ["tone_1", "tone_2", "tone_3"]
+    folds = {clip.name: clip.fold for clip in load_source("folder", audio_dir=str(tone_classes))}
+    wrong = folds["tone_1/3-1.wav"]
+    in_fold = list(folds.values()).count(wrong)
+    assert report["results"]["tones"][f"fold {wrong}"] == pytest.approx(1 - 1 / in_fold)
+
+    model = ("--model_name_or_path", save_clap(tiny_clap, tmp_path / "model"), "--n_scenes", 4)
+    report = evaluate(monkeypatch, run_zste.main, tmp_path, *model, *of_folder, hears_tones=False)
+    assert (report["folds"], report["split"], report["n_clips"]) == ([5], None, 3)
+
+
+def test_zste_takes_the_test_split(split_sounds, tmp_path, monkeypatch, tiny_clap):
+    model = ("--model_name_or_path", save_clap(tiny_clap, tmp_path / "model"), "--n_scenes", 4)
+    of_folder = ("--source", "folder", "--audio_dir", split_sounds)
+    report = evaluate(monkeypatch, run_zste.main, tmp_path, *model, *of_folder, hears_tones=False)
+    assert (report["folds"], report["split"], report["n_clips"]) == (None, "test", 6)
+    with pytest.raises(SystemExit, match="--folds: folder has splits and no folds; choose by --split"):
+        evaluate(monkeypatch, run_zste.main, tmp_path, *model, *of_folder, "--folds", 5, hears_tones=False)
+
+
+def test_retrieval_takes_a_captioned_folder(tone_classes, tmp_path, monkeypatch):
+    root = tmp_path / "captioned"
+    rows = [
+        json.dumps({"file_name": f"{tone}.wav", "captions": [f"{tone} {tone}", f"tone {tone}"]})
+        for tone in range(1, 6)
+    ]
+    for tone in range(1, 6):
+        write_tones(root / f"{tone}.wav", tone)
+    (root / "metadata.jsonl").write_text("\n".join(rows))
+    report = evaluate(monkeypatch, run_retrieval.main, tmp_path, "--source", "folder", "--audio_dir", root)
+    assert (report["n_clips"], report["n_captions"]) == (5, 10)
+    assert report["results"]["tones"]["text_to_audio_R@1"] == 1
+    for command, folder, message in (
+        (run_retrieval, tone_classes, "its clips have classes and no captions"),
+        (run_classification, root, "its clips have captions and no classes"),
+        (run_zste, root, "its clips have captions and no classes"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            evaluate(monkeypatch, command.main, tmp_path, "--source", "folder", "--audio_dir", folder)
+
+
+def test_a_folder_is_checked_before_anything_is_made_of_it(sounds, tmp_path, monkeypatch, capsys):
+    def check(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            run_main(monkeypatch, check_dataset, *arguments)
+        return ended.value.code, capsys.readouterr().out
+
+    code, out = check("--source", "folder", "--audio_dir", sounds)
+    assert code == 0
+    assert "15 of 15 clips can be used: 3 classes, 0.2 minutes" in out
+    assert out.splitlines()[2].split() == ["bell", "5", "5.0", "1", "1", "1", "1", "1"]
+    assert "16000 (3), 22050 (3), 44100 (3), 48000 (3), 96000 (3)" in out
+    assert ".flac (3), .mp3 (3), .ogg (3), .wav (6)" in out
+    assert out.splitlines()[-1] == "fine"
+
+    faulty = write_classes(tmp_path / "faulty", 2, ("dog", "cat"))
+    (faulty / "dog" / "dog-0.wav").write_bytes(b"")
+    write_sound(faulty / "cat" / "cat-9.wav").replace(faulty / "dog" / "same.wav")
+    (faulty / "cat" / "same.wav").write_bytes((faulty / "dog" / "same.wav").read_bytes())
+    code, out = check("--source", "folder", "--audio_dir", faulty)
+    assert code == "check_dataset.py: folder: faulty"
+    assert "skipped 1, unreadable audio: dog/dog-0.wav" in out
+    assert "there are usable clips of cat and dog only; ZSTE needs three classes" in out
+    assert "the same file in several classes, folds or splits: cat/same.wav (fold" in out
+
+    assert check()[0] == "check_dataset.py: error: give the folder of a built config, or --source with its folders"
+    code, _ = check("--source", "folder", "--audio_dir", tmp_path / "none")
+    assert code.startswith(f"check_dataset.py: error: --audio_dir {tmp_path / 'none'}: no such folder")

@@ -1,0 +1,46 @@
+"""What a model still knows of the single sounds of another source."""
+
+import numpy as np
+import torch
+from peft import PeftModel
+from transformers import ClapProcessor
+
+from dataset_scripts.bank import ClipBank
+from dataset_scripts.captions import say
+from dataset_scripts.compose import SAMPLING_RATE
+from dataset_scripts.scenes import Caption
+from eval.cache import cosine_scores
+from eval.classification import accuracy_figures
+from eval.encoder import embed_audio, embed_text
+from modeling_teminal import TeminalModel
+
+
+class KeptSounds:
+    """`kept(model)` is its zero-shot accuracy on the clips of a bank, as recorded, with 95 % interval, n and chance:
+    sub-task 1A of ZSTE, on sounds that are not trained on. Ties lose.
+
+    Args:
+        bank: clips of another source; their features are made once.
+        classes: all of that source, each of which has a caption to choose from.
+        seed: of the bootstrap.
+    """
+
+    def __init__(self, bank: ClipBank, classes: list[str], processor: ClapProcessor, seed: int):
+        self.bank, self.processor, self.seed = bank, processor, seed
+        self.captions = [say(Caption("single", (label,))) for label in classes]
+        self.targets = np.array([classes.index(label) for label in bank.labels])
+        self.features = None
+
+    def __call__(self, model: TeminalModel | PeftModel) -> dict:
+        if self.features is None:
+            self.features = torch.cat([self._features(start) for start in range(0, len(self.bank.clips), 32)])
+        was_training = model.training
+        model.eval()
+        audio, text = embed_audio(model, self.features), embed_text(model, self.processor, self.captions)
+        model.train(was_training)
+        scores = cosine_scores(audio.numpy(), text.numpy())
+        return accuracy_figures(scores, self.targets, np.zeros(len(self.targets), int), self.seed)
+
+    def _features(self, start: int) -> torch.Tensor:
+        waveforms = [waveform.astype(np.float32) for waveform in self.bank.raw[start : start + 32]]
+        return self.processor.feature_extractor(waveforms, sampling_rate=SAMPLING_RATE)["input_features"]
