@@ -19,14 +19,13 @@ logger = logging.getLogger("teminal")
 
 @dataclass
 class Clips:
-    """Clips that are not decoded yet; `terms` are what the cards say of those that are trained on, `kept` those of
-    `--keep_source` that are asked about, whose classes are `kept_classes`."""
+    """Clips that are not decoded yet; `kept` are those of `--keep_source` that are asked about, `kept_classes` all
+    of its classes."""
 
     train: list[Clip]
     validation: list[Clip]
     test: list[Clip]
     same_source: bool
-    terms: dict[str, str]
     kept: list[Clip]
     kept_classes: list[str]
 
@@ -72,9 +71,9 @@ def find_clips(recipe: Recipe) -> Clips:
     test = _held(evaluated, "test", recipe.eval_folds, "eval_folds", eval_source)
     validation = _validation(recipe, evaluated, test, eval_source)
     train = drop_recordings_of(test + validation, train)
-    terms = credits_of(recipe.source, train)
     if recipe.push_to_hub:
-        check_publishable(terms["license"], recipe.hub_private_repo, "--hub_private_repo")
+        license = credits_of(recipe.source, train)["license"]
+        check_publishable(license, recipe.hub_private_repo, "--hub_private_repo")
     kept = loaded.get(recipe.keep_source, [])
     drawn = np.random.default_rng([recipe.seed, 19]).permutation(len(kept))[: recipe.n_scenes]
     return Clips(
@@ -82,7 +81,6 @@ def find_clips(recipe: Recipe) -> Clips:
         validation,
         test,
         eval_source == recipe.source,
-        terms,
         [kept[i] for i in sorted(drawn)],
         sorted({clip.label for clip in kept}),
     )
