@@ -81,7 +81,6 @@ def main() -> None:
     args = parse_args()
     started = time.perf_counter()
     try:
-        state = start_processes()
         check_arguments(args)
         clips = prepare_clips(args)
         from dataset_scripts.compose import SAMPLING_RATE
