@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from dataset_scripts.atomic import file_sha256, read_json, remove_leftovers, write_whole
+from dataset_scripts.locks import locked
 from dataset_scripts.report import REPORT
 from dataset_scripts.shards import hash_file
 
@@ -18,17 +17,10 @@ def claimed(folder: Path, recipe: dict) -> Iterator[None]:
 
     Raises:
         ValueError: another build is at work in the folder, or it holds something else.
-        OSError: the folder cannot be written, or its disk has no locks.
+        OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        held = lock.acquire()
-    except Timeout as error:
-        raise ValueError(f"{folder}: another build is at work here; wait for it, or stop it") from error
-    except NotImplementedError as error:
-        raise OSError(f"{folder}: its disk has no file locks; choose an --output_dir on another disk") from error
-    with held:
+    with locked(folder, "build"):
         _claim(folder, recipe)
         yield
 

@@ -21,6 +21,7 @@ from transformers import ClapProcessor
 from dataset_scripts.atomic import write_whole
 from dataset_scripts.compose import SAMPLING_RATE
 from dataset_scripts.find_audio import printable
+from dataset_scripts.ranks import join_processes
 from eval.encoder import best_device, embed_waveforms, load_clap
 from eval.windows import LongSound, in_batches, read_sound
 from modeling_teminal import TeminalModel
@@ -121,10 +122,10 @@ def embed_files(
         Whether this is the process that speaks for all.
 
     Raises:
-        ValueError: no such checkpoint.
+        ValueError: no such checkpoint, or processes that do not know of each other.
         OSError: a file cannot be written or no longer read; the next time goes on from there.
     """
-    state = PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=7))
+    state = join_processes(lambda cpu: PartialState(cpu=cpu, timeout=timedelta(days=7)))
     try:
         model, processor = load_clap(model_name_or_path)
     except OSError as error:

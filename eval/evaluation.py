@@ -37,11 +37,16 @@ class Evaluation:
 
 def start_processes():
     """The [`accelerate.PartialState`] of `accelerate launch`, whose processes may wait for each other for days; or of
-    this process alone."""
-    import torch
+    this process alone.
+
+    Raises:
+        ValueError: see [`join_processes`].
+    """
     from accelerate import PartialState
 
-    return PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=7))
+    from dataset_scripts.ranks import join_processes
+
+    return join_processes(lambda cpu: PartialState(cpu=cpu, timeout=timedelta(days=7)))
 
 
 def made_by(args: argparse.Namespace, fingerprints: dict[str, str], started: float) -> dict:
