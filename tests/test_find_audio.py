@@ -94,7 +94,7 @@ def test_m4a_is_decoded_where_pyav_is_installed(tmp_path):
     with av.open(str(tmp_path / "x.m4a"), "w") as container:
         stream = container.add_stream("aac", rate=48_000, layout="mono")
         frame = av.AudioFrame.from_ndarray((tone[None] * 32767).astype(np.int16), format="s16", layout="mono")
-        frame.sample_rate = 48_000
+        frame.sample_rate, frame.pts = 48_000, 0
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             container.mux(packet)
     waveform = read_audio(tmp_path / "x.m4a")
