@@ -4,6 +4,7 @@ import errno
 import io
 import logging
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,11 +13,11 @@ import soundfile
 import soxr
 
 from dataset_scripts.compose import SAMPLING_RATE
-from dataset_scripts.ffmpeg import read_with_ffmpeg
+from dataset_scripts.ffmpeg import ffmpeg_blocks
 from dataset_scripts.find_audio import CURE, FFMPEG_SUFFIXES, can_decode, find_audio, plain_name
 
 LOUDEST = 1e4  # beyond it a float file holds something else than audio
-BLOCK = 2**22  # bytes, and samples of all channels
+BLOCK = 2**20  # bytes, and samples of all channels
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 logger = logging.getLogger("teminal")
@@ -31,16 +32,56 @@ def read_audio(audio: Path | bytes, min_duration_s: float = 0.0, max_duration_s:
             `min_duration_s`; the message is the reason alone.
         OSError: the system refuses to read it, or has no memory for it, which says nothing about the audio.
     """
+    blocks, n_samples, sampling_rate = [np.zeros(0, np.float32)], 0, SAMPLING_RATE
     try:
-        if isinstance(audio, bytes):
-            return _decode(io.BytesIO(audio), "", min_duration_s, max_duration_s)
-        return _read_file(audio, min_duration_s, max_duration_s)
+        for block, sampling_rate in mono_blocks(audio):
+            blocks.append(block)
+            n_samples += len(block)
+            if n_samples >= max_duration_s * sampling_rate:
+                break
+        n_samples = int(min(n_samples, max_duration_s * sampling_rate))
+        waveform = np.concatenate(blocks)[:n_samples]
+        is_empty = round(n_samples * SAMPLING_RATE / sampling_rate) == 0
+        if is_empty or n_samples < min_duration_s * sampling_rate:
+            if isinstance(audio, Path):
+                with open(audio, "rb") as file:
+                    _read_to_end(file)
+            raise ValueError("empty audio" if is_empty else "truncated audio")
+        return waveform if sampling_rate == SAMPLING_RATE else soxr.resample(waveform, sampling_rate, SAMPLING_RATE)
     except MemoryError as error:
         name = "audio" if isinstance(audio, bytes) else str(audio)
         raise OSError(errno.ENOMEM, "not enough memory to decode it", name) from error
 
 
-def _read_file(path: Path, min_duration_s: float, max_duration_s: float) -> np.ndarray:
+def mono_blocks(audio: Path | bytes) -> Iterator[tuple[np.ndarray, int]]:
+    """(samples,) fp32 mono, block after block of some seconds, and their sampling rate.
+
+    Raises:
+        ValueError, OSError: as [`read_audio`] does.
+    """
+    with io.BytesIO(audio) if isinstance(audio, bytes) else _opened(audio) as file:
+        suffix = "" if isinstance(audio, bytes) else audio.suffix.lower()
+        read = ffmpeg_blocks if suffix in FFMPEG_SUFFIXES else _libsndfile_blocks
+        try:
+            for block, sampling_rate in read(file):
+                if not np.isfinite(block).all():
+                    raise ValueError("samples that are not finite")
+                if np.abs(block).max() > LOUDEST:
+                    raise ValueError("samples far outside [-1, 1]")
+                yield block.mean(1), sampling_rate
+        except ValueError:
+            _read_to_end(file)
+            raise
+
+
+def _read_to_end(file: BinaryIO) -> None:
+    """Raise an OSError where it is the system that cannot read a file."""
+    file.seek(0)
+    while file.read(BLOCK):
+        pass
+
+
+def _opened(path: Path) -> BinaryIO:
     try:
         path.stat()
     except OSError as error:
@@ -49,46 +90,18 @@ def _read_file(path: Path, min_duration_s: float, max_duration_s: float) -> np.n
         raise ValueError("missing file") from error
     if not path.is_file():
         raise ValueError("missing file")
-    suffix = path.suffix.lower()
     if not can_decode(path):
-        raise ValueError(f"{suffix} file; {CURE}")
-    try:
-        return _decode(path, suffix, min_duration_s, max_duration_s)
-    except ValueError:
-        with open(path, "rb") as file:  # read to its end and judged again: no fault of the system then
-            while file.read(BLOCK):
-                pass
-            file.seek(0)
-            return _decode(file, suffix, min_duration_s, max_duration_s)
+        raise ValueError(f"{path.suffix.lower()} file; {CURE}")
+    return open(path, "rb")
 
 
-def _decode(file: Path | BinaryIO, suffix: str, min_duration_s: float, max_duration_s: float) -> np.ndarray:
-    read = read_with_ffmpeg if suffix in FFMPEG_SUFFIXES else _read_with_libsndfile
-    waveform, sampling_rate = read(file, max_duration_s)
-    if round(len(waveform) * SAMPLING_RATE / sampling_rate) == 0:
-        raise ValueError("empty audio")
-    if not np.isfinite(waveform).all():
-        raise ValueError("samples that are not finite")
-    if len(waveform) < min_duration_s * sampling_rate:
-        raise ValueError("truncated audio")
-    if np.abs(waveform).max() > LOUDEST:
-        raise ValueError("samples far outside [-1, 1]")
-    return waveform if sampling_rate == SAMPLING_RATE else soxr.resample(waveform, sampling_rate, SAMPLING_RATE)
-
-
-def _read_with_libsndfile(file: Path | BinaryIO, max_duration_s: float) -> tuple[np.ndarray, int]:
-    """(samples,) fp32 mono and their rate, read in blocks: what a damaged header promises is never allocated."""
+def _libsndfile_blocks(file: BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
+    """(samples, channels) fp32, and their rate; what a damaged header promises is never allocated."""
     try:
         with soundfile.SoundFile(file) as sound:
-            n_left = sound.frames if max_duration_s == math.inf else int(max_duration_s * sound.samplerate)
-            parts = [np.zeros(0, np.float32)]
-            while n_left > 0:
-                block = sound.read(min(n_left, BLOCK // sound.channels), dtype="float32", always_2d=True)
-                if not len(block):
-                    break
-                parts.append(block.mean(1))
-                n_left -= len(block)
-            return np.concatenate(parts), sound.samplerate
+            size = max(1, BLOCK // sound.channels)
+            while len(block := sound.read(size, dtype="float32", always_2d=True)):
+                yield block, sound.samplerate
     except soundfile.LibsndfileError as error:
         raise ValueError("unreadable audio") from error
 

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 import torch
 
 from dataset_scripts.compose import SAMPLING_RATE
-from dataset_scripts.decode import LOUDEST, read_audio
-from dataset_scripts.ffmpeg import ffmpeg_blocks
-from dataset_scripts.find_audio import FFMPEG_SUFFIXES
+from dataset_scripts.decode import mono_blocks, read_audio
 from modeling_teminal.waveform_teminal import as_clips, resample
 
 BLOCK_S = 30  # of what is decoded, or resampled, at a time
@@ -48,15 +45,10 @@ def decode_blocks(path: Path) -> Iterator[np.ndarray]:
     """The samples that [`read_audio`] gives of the whole file, some after the other.
 
     Raises:
-        ValueError: it cannot be read to its end, or holds something else than audio; the message is the reason alone.
+        ValueError, OSError: as from [`read_audio`].
     """
-    blocks = ffmpeg_blocks(path) if path.suffix.lower() in FFMPEG_SUFFIXES else sndfile_blocks(path)
     stream = None
-    for block, sampling_rate in blocks:
-        if not np.isfinite(block).all():
-            raise ValueError("samples that are not finite")
-        if np.abs(block).max() > LOUDEST:
-            raise ValueError("samples far outside [-1, 1]")
+    for block, sampling_rate in mono_blocks(path):
         if sampling_rate == SAMPLING_RATE:
             yield block
             continue
@@ -64,17 +56,6 @@ def decode_blocks(path: Path) -> Iterator[np.ndarray]:
         yield stream.resample_chunk(block)
     if stream:
         yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
-
-
-def sndfile_blocks(path: Path) -> Iterator[tuple[np.ndarray, int]]:
-    """(samples,) mono fp32 and their rate, `BLOCK_S` at a time."""
-    try:
-        # by its handle: libsndfile takes no name that is not UTF-8
-        with open(path, "rb") as file, soundfile.SoundFile(file) as sound:
-            while len(block := sound.read(BLOCK_S * sound.samplerate, dtype="float32", always_2d=True)):
-                yield block.mean(1), sound.samplerate
-    except soundfile.LibsndfileError as error:
-        raise ValueError("unreadable audio") from error
 
 
 def clip_windows(clip, sampling_rate: int, wanted: int, size: int) -> Iterator[torch.Tensor]:

@@ -16,7 +16,7 @@ from dataset_scripts.decode import audio_files, read_audio
 from dataset_scripts.find_audio import AUDIO_SUFFIXES, FoundAudio, printable
 from dataset_scripts.report import command_line
 from dataset_scripts.sources import load_source
-from eval import embed
+from eval import embed, embed_job
 
 from .tones import save_clap, write_tones
 
@@ -94,7 +94,7 @@ def test_m4a_is_decoded_where_pyav_is_installed(tmp_path):
     with av.open(str(tmp_path / "x.m4a"), "w") as container:
         stream = container.add_stream("aac", rate=48_000, layout="mono")
         frame = av.AudioFrame.from_ndarray((tone[None] * 32767).astype(np.int16), format="s16", layout="mono")
-        frame.sample_rate = 48_000
+        frame.sample_rate, frame.pts = 48_000, 0
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             container.mux(packet)
     waveform = read_audio(tmp_path / "x.m4a")
@@ -177,9 +177,9 @@ def test_embedding_stops_where_the_system_refuses_and_makes_damaged_parts_again(
             raise PermissionError(13, "Permission denied", str(path))
         return read_audio(path)
 
-    monkeypatch.setattr(embed, "PART_SIZE", 1)
+    monkeypatch.setattr(embed_job, "PART_SIZE", 1)
     with monkeypatch.context() as patch:
-        patch.setattr(embed, "read_audio", refuse)
+        patch.setattr(embed_job, "read_sound", refuse)
         with pytest.raises(SystemExit, match=r"^embed.py: error: .*Permission denied.*b\.wav'; the same"):
             run_embed(model, tmp_path / "audio", tmp_path / "out.parquet", monkeypatch)
     [part] = tmp_path.glob("*.parts/*.parquet")
