@@ -81,7 +81,10 @@ def finished(adapted, base, bank, tiny_recipe, tmp_path):
 def test_no_byte_of_what_is_sent_tells_where_it_was_made(finished, base, tmp_path):
     zste = {"base": figures(), "after B": LEARNED}
     plot_bars(finished / "zste.png", zste, "ZSTE")
-    plot_course(finished / "course.png", Progress(zste=zste))
+    progress = Progress(zste=zste)
+    progress.begin("B")
+    progress.add_step("B", {"loss": 1.0}, n_pairs=4, waited_s=0.1, time_s=1.0)
+    plot_course(finished / "course.png", progress)
     for name in ("config.json", "tokenizer_config.json"):
         assert str(base) in (finished / name).read_text()
     files = content_of(files_to_push(finished, ID))
