@@ -1,169 +1,46 @@
 """Teach a CLAP model the order of sounds: TeminAL stages A and B, with ZSTE before and after.
 
-accelerate launch train_accelerate.py --config configs/quickstart.yaml
-accelerate launch train_accelerate.py --config configs/esc50_tiny.yaml --esc50_dir DIR
+python train_accelerate.py --config configs/quickstart.yaml                   # one process
+python train_accelerate.py --config configs/esc50_tiny.yaml --esc50_dir DIR
+accelerate launch --multi_gpu --num_processes 8 train_accelerate.py ...       # several
 """
-# ruff: noqa: E402 - what has to be settled before the imports
 
-import atexit
 import logging
 import os
-import re
-import time
-from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 
 from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
 
 COMMAND = "train_accelerate.py"
+
+
+def main() -> None:
+    """Read the recipe and find its clips, so that what is wrong with either is said at once; then run it."""
+    with errors_in_one_line(COMMAND, ValueError, OSError):
+        from training.arguments import parse_recipe
+
+        recipe = parse_recipe()
+        if recipe.dry_run:
+            from dataset_scripts.hub import list_files
+            from training.publish import files_to_push
+
+            print(list_files(recipe.hub_model_id, files_to_push(Path(recipe.output_dir), recipe.hub_model_id)))
+            return
+        from training.data import find_clips
+
+        clips = find_clips(recipe)
+
+    from training.run import run_recipe  # torch and its libraries, which take seconds
+
+    run_recipe(recipe, clips)
+
+
 if __name__ == "__main__":
     interrupts_in_one_line(COMMAND)  # the imports take seconds
-# Batches are composed beside the model: idle OpenMP threads must sleep, not spin, or they take the composers' cores,
-# and a composer's dot product must not wait for a thread of NumPy's BLAS that finds no free core.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-from accelerate.utils import broadcast_object_list
-from safetensors import SafetensorError
-
-from dataset_scripts.hub import check_hub_access, list_files
-from eval.pictures import plot_bars
-from eval.report import format_table as figure_table
-from eval.report import versions
-from eval.score import format_table
-from training.arguments import parse_recipe
-from training.averages import copy_weights, trained_weights
-from training.card import write_card
-from training.checkpoints import find_checkpoint, identity, load_checkpoint
-from training.data import find_clips
-from training.draw import Drawer
-from training.export import export_model
-from training.interrupts import Interrupts
-from training.kept import KeptSounds
-from training.launch import require_agreement, start, start_trackers
-from training.models import adapt, mix_with_base, prepare_model
-from training.optimization import freeze, require_layers
-from training.output_dir import check_output_dir, claimed
-from training.progress import Progress
-from training.publish import files_to_push, push_model
-from training.report import plot_course
-from training.results import RESULTS, about_run, write_results
-from training.scoring import Scorer
-from training.stage import StageTrainer
-
-ADAPTER = re.compile(r"lora_|\.original_module\.")  # PEFT keeps what it copies to train
-logger = logging.getLogger("teminal")
-
-
-@errors_in_one_line(COMMAND, FloatingPointError, MemoryError, OSError, SafetensorError)
-def main() -> None:
-    started = time.perf_counter()
-    claim = ExitStack()
-    atexit.register(claim.close)
-    with errors_in_one_line(COMMAND, ValueError):
-        recipe = parse_recipe()
-        output_dir = Path(recipe.output_dir)
-        if recipe.dry_run:
-            print(list_files(recipe.hub_model_id, files_to_push(output_dir, recipe.hub_model_id)))
-            return
-        accelerator = start(recipe)
-        clips = find_clips(recipe)
-        if recipe.push_to_hub and accelerator.is_main_process:
-            check_hub_access("--hub_model_id", recipe.hub_model_id, "model", recipe.hub_private_repo)
-        resumed = broadcast_object_list([find_checkpoint(output_dir, recipe.resume_from_checkpoint)])[0]
-        check_output_dir(recipe, resumed)
-        make_model = prepare_model(recipe)
-        if accelerator.is_main_process:
-            claim.enter_context(claimed(output_dir))
-        with accelerator.local_main_process_first():
-            bank, validation_bank, test_bank, kept_bank = clips.banks()
-        banks = {"training": bank, "validation": validation_bank, "test": test_bank, "kept": kept_bank}
-        run = identity(asdict(recipe), banks, accelerator.num_processes)
-        require_agreement(run)
-        progress, tensors = load_checkpoint(resumed, run) if resumed else (Progress(), None)
-        drawer = Drawer(bank)
-        model, processor = make_model(bank)
-        require_layers(model, recipe.freeze_layers)
-        model.to(accelerator.device)
-        test = Scorer(test_bank, processor, recipe.n_scenes, recipe.seed)
-        validation = validation_bank and Scorer(validation_bank, processor, recipe.validation_scenes, recipe.seed)
-        kept = kept_bank and KeptSounds(kept_bank, clips.kept_classes, processor, recipe.seed)
-        start_trackers(accelerator, run)
-
-    def evaluate():
-        return {"zste": test(model), "kept": kept(model) if kept else None}
-
-    def keep(name, found):
-        progress.zste[name] = found["zste"]
-        if kept:
-            progress.kept[name] = found["kept"]
-
-    def score(name):
-        if name in progress.zste:
-            return
-        found = interrupts.on_main_process(evaluate)
-        if not found:
-            logger.info("stopped before ZSTE %s was known; --resume_from_checkpoint latest", name)
-            raise SystemExit(128 + interrupts.received)
-        keep(name, found)
-
-    trainer = None
-    with Interrupts(accelerator) as interrupts:
-        for number, stage in enumerate(recipe.stages[progress.stage :], start=progress.stage):
-            if stage != "pretrain":
-                score("base")
-            if trainer is None or recipe.stages[number - 1] == "pretrain":
-                if stage == "pretrain":
-                    freeze(model, 0, recipe.learn_temperature)
-                else:
-                    model = adapt(model, recipe)
-                base = copy_weights(trained_weights(model)) if recipe.wise_ft else {}
-                if tensors:
-                    base = {name: weight.to(accelerator.device) for name, weight in tensors["base"].items()}
-                accelerator.free_memory()
-                shared = accelerator, model, processor, drawer, recipe, progress, run, base
-                trainer = StageTrainer(*shared, validate=validation if recipe.eval_steps else None)
-            trainer.train(stage, interrupts, tensors)
-            tensors = None
-            score("base" if stage == "pretrain" else f"after {stage}")
-            if accelerator.is_main_process and number < len(recipe.stages) - 1:
-                export_model(model, processor, output_dir / f"after_{stage}")
-            progress.stage, progress.step = number + 1, 0
-
-    if accelerator.is_main_process:
-        wise_ft = mix_with_base(model, base, recipe.wise_ft, validation) if recipe.wise_ft else None
-        if wise_ft:
-            keep(f"WiSE-FT {wise_ft['share']:g}", evaluate())
-        results = {
-            **about_run(recipe, drawer),
-            "temporal_head": model.config.temporal_head,
-            "n_eval_clips": len(test_bank.clips),
-            "skipped": bank.skipped | test_bank.skipped | (validation_bank.skipped if validation_bank else {}),
-            "n_parameters": sum(w.numel() for name, w in model.named_parameters() if not ADAPTER.search(name)),
-            "stages": progress.figures,
-            "zste": progress.zste,
-            "kept": progress.kept,
-            "wise_ft": wise_ft,
-            "validations": progress.validations,
-            "versions": versions(),
-            "wall_time_s": round(time.perf_counter() - started, 1),
-        }
-        (output_dir / RESULTS).unlink(missing_ok=True)
-        results["files"] = [*export_model(model, processor, output_dir), "zste.png", "course.png"]
-        plot_bars(output_dir / "zste.png", progress.zste, f"ZSTE on held-out {recipe.source} clips")
-        plot_course(output_dir / "course.png", progress)
-        write_card(output_dir, results)
-        write_results(output_dir, results)
-        print(format_table(progress.zste))
-        if kept:
-            print(f"\nsingle sounds of {recipe.keep_source}, zero-shot (%)\n{figure_table(progress.kept)}")
-        logger.info("model, results.json, zste.png and course.png are in %s", output_dir)
-        if recipe.push_to_hub:
-            with errors_in_one_line(COMMAND, ValueError):
-                logger.info("published: %s", push_model(output_dir, recipe.hub_model_id))
-    accelerator.end_training()
-
-
-if __name__ == "__main__":
+    # Batches are composed beside the model: idle OpenMP threads must sleep, not spin, or they take the composers'
+    # cores, and a composer's dot product must not wait for a thread of NumPy's BLAS that finds no free core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    is_main_process = os.environ.get("RANK", "0") == "0"
+    logging.basicConfig(format="%(message)s", level=logging.INFO if is_main_process else logging.ERROR)
     main()

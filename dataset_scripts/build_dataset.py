@@ -10,16 +10,10 @@ import logging
 import sys
 from pathlib import Path
 
-from dataset_scripts.build import build_config
-from dataset_scripts.cards import check_card
 from dataset_scripts.clips import Clip, digest
 from dataset_scripts.compose import EVENT_S, OVERLAY_SNR_DB
-from dataset_scripts.groups import Mix
 from dataset_scripts.hub import check_hub_access, check_repo_id, list_files
 from dataset_scripts.licenses import check_publishable
-from dataset_scripts.plan import plan_drawn
-from dataset_scripts.publish import files_to_push, push_config
-from dataset_scripts.report import command_line
 from dataset_scripts.scenes import split_pairs
 from dataset_scripts.sources import (
     OPTIONS,
@@ -29,7 +23,6 @@ from dataset_scripts.sources import (
     source_module,
     source_names,
 )
-from dataset_scripts.splits import split_clips
 
 ZSTE = "zste"
 logger = logging.getLogger("teminal")
@@ -97,6 +90,8 @@ def check(args: argparse.Namespace) -> None:
 
 def about(args: argparse.Namespace, classes: list[str], terms: dict[str, str]) -> dict:
     """What the report says of the source, and under which `terms`, see [`credits_of`]."""
+    from dataset_scripts.report import command_line
+
     return {
         "config": args.config_name,
         "source": args.source,
@@ -128,10 +123,19 @@ def main() -> None:
     try:
         check(args)
         if args.dry_run:
+            from dataset_scripts.publish import files_to_push
+
             files = files_to_push(args.output_dir, args.config_name, args.hub_dataset_id)
             print(list_files(f"datasets/{args.hub_dataset_id}", files))
             return
         clips = load_source(args.source, **{name: getattr(args, name) for name in OPTIONS})
+        from dataset_scripts.build import build_config
+        from dataset_scripts.cards import check_card
+        from dataset_scripts.groups import Mix
+        from dataset_scripts.plan import plan_drawn
+        from dataset_scripts.publish import push_config
+        from dataset_scripts.splits import split_clips
+
         clips, splits = split_clips(clips, args.validation_folds, args.test_folds)
         classes = sorted({clip.label for clip in clips if clip.label})
         if args.config_name == ZSTE:

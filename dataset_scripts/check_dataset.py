@@ -22,7 +22,6 @@ from dataset_scripts import checks
 from dataset_scripts.atomic import file_sha256
 from dataset_scripts.clip_report import describe, look_at, problems
 from dataset_scripts.report import read_report
-from dataset_scripts.rows import row_features
 from dataset_scripts.sources import RECORDING_FROM_NAME, load_source, source_names
 from dataset_scripts.table import check_columns
 
@@ -45,6 +44,8 @@ def read_rows(folder: Path) -> list[dict]:
     shards = sorted(folder.glob("*.parquet"))
     if not shards:
         raise ValueError(f"{folder}: no Parquet shards in it; point at the folder of one config")
+    from dataset_scripts.rows import row_features
+
     rows = []
     with tqdm(desc="read", unit="row") as bar, ThreadPoolExecutor() as pool:
         for shard in shards:

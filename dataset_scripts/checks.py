@@ -5,10 +5,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from dataset_scripts.captions import DEFAULT, HELD_OUT, TRAINING, TRAINING_THEN, say
 from dataset_scripts.natural_captions import NATURAL_TRAINING, say_naturally
@@ -119,6 +115,11 @@ def unequal_variants(rows: list[dict]) -> Iterator[str]:
 
 def relation_tells(rows: list[dict]) -> Iterator[str]:
     """Shallow features from which a logistic regression tells forward, reversed and overlay apart, held-out."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     rows = [row for row in rows if row["variant"] > 0]
     relation, groups = [row["variant"] for row in rows], [row["group_id"] for row in rows]
     most_common = Counter(relation).most_common(1)[0][1] / len(rows)

@@ -11,13 +11,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from dataset_scripts.atomic import file_sha256
-from dataset_scripts.build import build_config
-from dataset_scripts.cards import check_card
 from dataset_scripts.clips import Clip, digest
 from dataset_scripts.decode import audio_files
 from dataset_scripts.find_audio import plain_name
 from dataset_scripts.groups import SPLITS
-from dataset_scripts.plan import plan_recipes
 from dataset_scripts.report import REPORT, command_line, read_report
 from dataset_scripts.sources.audiocaps import audio_of_video
 from dataset_scripts.table import file_in
@@ -79,6 +76,10 @@ def main() -> None:
             raise FileNotFoundError(f"--audio_dir {args.audio_dir}: no such folder")
         report, rows = read_recipes(args.recipe_dir)
         clips = clips_of(rows, args.audio_dir)
+        from dataset_scripts.build import build_config
+        from dataset_scripts.cards import check_card
+        from dataset_scripts.plan import plan_recipes
+
         folder = args.output_dir / report["config"]
         about = {name: report[name] for name in ("config", "source", "attribution", "citation", "unseen_pairs")}
         about |= {"license": "other", "command": command_line(), "rendered": True}

@@ -1,6 +1,7 @@
 import pytest
 
 from training.arguments import parse_recipe
+from training.scratch_settings import check_scratch
 
 
 @pytest.mark.parametrize(
@@ -33,8 +34,9 @@ from training.arguments import parse_recipe
 def test_a_faulty_yaml_is_told_what_is_wrong(tmp_path, text, message):
     path = tmp_path / "bad.yaml"
     path.write_text(text)
+    start = ["--stages", "pretrain"] if text.startswith("scratch") else []
     with pytest.raises(ValueError, match=message):
-        parse_recipe(["--config", str(path)])
+        check_scratch(parse_recipe(["--config", str(path), *start]))
 
 
 def test_a_tower_whose_sizes_disagree_is_refused(tiny_recipe):
@@ -42,7 +44,7 @@ def test_a_tower_whose_sizes_disagree_is_refused(tiny_recipe):
         tiny_recipe.read_text().replace("patch_embeds_hidden_size: 16", "patch_embeds_hidden_size: 8")
     )
     with pytest.raises(ValueError, match=r"audio_config\.hidden_size: 32 must be 16"):
-        parse_recipe(["--config", str(tiny_recipe)])
+        check_scratch(parse_recipe(["--config", str(tiny_recipe)]))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Read a recipe: one YAML file, overridden by command-line flags, everything checked before any work."""
 
 import difflib
-import inspect
 import itertools
 import math
 import sys
@@ -9,18 +8,10 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 import yaml
-from huggingface_hub.errors import StrictDataclassError
-from transformers import ClapAudioConfig, ClapFeatureExtractor, ClapTextConfig, HfArgumentParser
+from transformers import HfArgumentParser
 
 from training.checks import check_recipe, check_used, check_values
 from training.recipe import STAGES, Recipe, StageFlags, StageSettings
-
-SCRATCH_PARTS = {
-    "audio_config": ClapAudioConfig,
-    "text_config": ClapTextConfig,
-    "feature_extractor": ClapFeatureExtractor,
-}
-SET_BY_SCRATCH = {"vocab_size", "max_position_embeddings", "truncation", "frequency_min"}
 
 
 def parse_recipe(argv: list[str] | None = None) -> Recipe:
@@ -45,8 +36,6 @@ def parse_recipe(argv: list[str] | None = None) -> Recipe:
     from_flags = {name: value for name, value in asdict(flags).items() if value is not None}
     for stage in recipe.stages:
         recipe.stage[stage] = _stage_settings(config, stage, {**in_yaml[stage], **from_flags})
-    if scratch:
-        _check_scratch(config, scratch, needs_text_config=not recipe.text_model_name_or_path)
     check_recipe(recipe)
     check_used(recipe, given)
     return recipe
@@ -104,10 +93,10 @@ def _read_yaml(path: str) -> dict:
         raise ValueError(f"--config {path}: {error.strerror}") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"--config {path}: not valid YAML: {error}") from error
-    _check_keys(path, "", settings, {item.name for item in fields(Recipe)} - {"config", "stage"} | set(STAGES))
+    check_keys(path, "", settings, {item.name for item in fields(Recipe)} - {"config", "stage"} | set(STAGES))
     for stage in STAGES:
         if settings.get(stage) is not None:
-            _check_keys(path, f"{stage}.", settings[stage], {item.name for item in fields(StageSettings)})
+            check_keys(path, f"{stage}.", settings[stage], {item.name for item in fields(StageSettings)})
     return settings
 
 
@@ -123,34 +112,12 @@ def _check_once(path: str, node: yaml.Node | None) -> None:
         _check_once(path, value)
 
 
-def _check_scratch(path, scratch, needs_text_config):
-    """Every needed part there, and accepted by its transformers class, which would swallow an unknown key."""
-    _check_keys(path, "scratch.", scratch, {"projection_dim", "vocab_size", *SCRATCH_PARTS})
-    for part, cls in SCRATCH_PARTS.items():
-        if part not in scratch:
-            if part == "text_config" and not needs_text_config:
-                continue
-            raise ValueError(f"--config {path}: scratch.{part} is missing")
-        _check_keys(path, f"scratch.{part}.", scratch[part], set(inspect.signature(cls).parameters) - SET_BY_SCRATCH)
-        try:
-            cls(**scratch[part])
-        except (StrictDataclassError, TypeError, ValueError) as error:
-            raise ValueError(f"--config {path}: scratch.{part}: {error}") from error
-    for name in ("projection_dim", "vocab_size"):
-        if not isinstance(scratch.get(name, 1), int) or scratch.get(name, 1) < 1:
-            raise ValueError(
-                f"--config {path}: scratch.{name}: {scratch[name]!r} must be a whole number of at least 1"
-            )
-    audio = ClapAudioConfig(**scratch["audio_config"])
-    tower_size = audio.patch_embeds_hidden_size * 2 ** (len(audio.depths) - 1)
-    if audio.hidden_size != tower_size:
-        raise ValueError(
-            f"--config {path}: scratch.audio_config.hidden_size: {audio.hidden_size} must be {tower_size}, "
-            "patch_embeds_hidden_size * 2^(stages - 1)"
-        )
+def check_keys(path: str, prefix: str, settings: dict, known: set[str]) -> None:
+    """Whether a mapping of the YAML at `path` has known keys alone; `prefix` is where it stands, such as "A.".
 
-
-def _check_keys(path, prefix, settings, known):
+    Raises:
+        ValueError: naming the key, with one that may be meant.
+    """
     if not isinstance(settings, dict):
         raise ValueError(f"--config {path}: expected `key: value` lines{f' under {prefix[:-1]}' if prefix else ''}")
     for key in settings:

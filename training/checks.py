@@ -2,8 +2,6 @@
 
 import math
 
-from accelerate.tracking import get_available_trackers
-
 from dataset_scripts.hub import check_repo_id
 from training.recipe import STAGES, Recipe
 
@@ -70,10 +68,8 @@ def check_recipe(recipe: Recipe) -> None:
         raise ValueError("--eval_steps needs --validation_folds")
     if len(recipe.wise_ft) > 1 and not recipe.validation_folds and not may_have_splits:
         raise ValueError("--wise_ft with several shares needs --validation_folds to choose by")
-    trackers = {str(tracker.value) for tracker in get_available_trackers()}
-    for tracker in recipe.report_to:
-        if tracker not in trackers:
-            raise ValueError(f"--report_to {tracker}: not installed; pip install {tracker}")
+    if recipe.report_to:
+        _check_trackers(recipe.report_to)
 
 
 def check_used(recipe: Recipe, given: set[str]) -> None:
@@ -97,6 +93,15 @@ def check_used(recipe: Recipe, given: set[str]) -> None:
     for name, needed in idle.items():
         if needed and name in given:
             raise ValueError(f"--{name} does nothing without {needed}")
+
+
+def _check_trackers(names):
+    from accelerate.tracking import get_available_trackers  # with torch
+
+    trackers = {str(tracker.value) for tracker in get_available_trackers()}
+    for name in names:
+        if name not in trackers:
+            raise ValueError(f"--report_to {name}: not installed; pip install {name}")
 
 
 def _check_publishing(recipe):

@@ -46,7 +46,6 @@ def start(recipe: Recipe) -> Accelerator:
         raise ValueError(f"accelerate cannot start: {error}") from error
     if accelerator.distributed_type not in SUPPORTED:
         raise ValueError(f"accelerate launch: {accelerator.distributed_type.value} is not supported; {HINT}")
-    logging.basicConfig(format="%(message)s", level=logging.INFO if accelerator.is_main_process else logging.ERROR)
     for name in ("httpx", "httpx2"):  # of huggingface_hub 1 and 2
         logging.getLogger(name).setLevel(logging.WARNING)
     logger.info(why)
