@@ -1,6 +1,7 @@
 """How a command that cannot go on ends: in one line."""
 
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ def errors_in_one_line(command: str, *kinds: type[BaseException]) -> Iterator[No
     try:
         yield
     except kinds as error:
+        traceback.clear_frames(error.__traceback__)  # ends the progress bars that they hold: the error comes last
         sys.exit(f"{command}: error: {' '.join(str(error).split())}")
 
 

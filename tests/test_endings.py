@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from tqdm import tqdm
 
 from dataset_scripts.endings import errors_in_one_line
 
@@ -32,3 +33,14 @@ def test_errors_of_the_kinds_that_are_named_end_in_one_line():
     assert end.value.code == "prog.py: error: not valid YAML: in line 3"
     with pytest.raises(KeyError), errors_in_one_line("prog.py", ValueError):
         raise KeyError("a fault of ours")
+
+
+def test_the_error_comes_after_the_progress_bars(capsys):
+    def work():
+        bar = tqdm(total=2, desc="work")
+        bar.update()
+        raise ValueError("no more")
+
+    with pytest.raises(SystemExit), errors_in_one_line("prog.py", ValueError):
+        work()
+    assert capsys.readouterr().err.endswith("\n"), "the bar has ended its line"
