@@ -28,7 +28,11 @@ def parse_recipe(argv: list[str] | None = None) -> Recipe:
     settings = _read_yaml(config) if config else {}
     in_yaml = {stage: settings.pop(stage, None) or {} for stage in STAGES}
     scratch = settings.pop("scratch", None) or {}
-    recipe, flags = parser.parse_args_into_dataclasses([*_as_flags(settings), *argv])
+    flags_and_yaml = [*_as_flags(settings), *argv]
+    recipe, flags, unknown = parser.parse_args_into_dataclasses(flags_and_yaml, return_remaining_strings=True)
+    if unknown:
+        close = difflib.get_close_matches(unknown[0].split("=")[0], parser._option_string_actions, n=1)
+        raise ValueError(f"{unknown[0]}: no such option{f'; did you mean {close[0]}?' if close else ''}")
 
     recipe.stages = [stage for item in recipe.stages for stage in item.split(",")]
     recipe.scratch = scratch
