@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dataset_scripts.caches import datasets_folder
+from dataset_scripts.offline import use_cache_if_hub_is_away
 from dataset_scripts.table import check_columns
 
 
@@ -17,6 +18,7 @@ def load_hub_dataset(origin: str, dataset_name: str, split: str | None = None):
     from huggingface_hub.errors import HTTPError
 
     try:
+        use_cache_if_hub_is_away(dataset_name)
         return load_dataset(dataset_name, split=split, cache_dir=datasets_folder())
     except (DatasetsError, HTTPError, OSError, ValueError, TypeError) as error:
         raise ValueError(f"{origin}: {error}") from error

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from pathlib import Path
 
 from huggingface_hub import constants, get_session
 from huggingface_hub.errors import HTTPError
@@ -11,12 +12,15 @@ TIMEOUT_S = 5.0
 logger = logging.getLogger("teminal")
 
 
-def use_cache_if_hub_is_away() -> None:
+def use_cache_if_hub_is_away(name_or_path: str) -> None:
     """Ask the Hub once whether it is there; if not, use what is cached, as with `HF_HUB_OFFLINE=1`.
 
-    Its clients try again for up to a minute before they look into their cache. To be called before a Hub id is loaded.
+    Its clients try again for up to a minute before they look into their cache.
+
+    Args:
+        name_or_path: what is to be loaded; of a local folder the Hub is not asked.
     """
-    if constants.is_offline_mode():
+    if Path(name_or_path).exists() or constants.is_offline_mode():
         return
     try:
         get_session().head(constants.ENDPOINT, timeout=TIMEOUT_S)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 from transformers import AutoTokenizer, ClapConfig, ClapProcessor
 
+from dataset_scripts.offline import use_cache_if_hub_is_away
 from eval.weights import finite, one_line, require_complete
 from eval.windows import LongSound, clip_windows, in_batches
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel, TeminalProcessor
@@ -39,6 +40,7 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
             raise OSError(
                 f"{flag}: no {' or '.join(names)} in this folder; save or download model and processor again"
             )
+    use_cache_if_hub_is_away(model_name_or_path)
     try:
         values, _ = TeminalConfig.get_config_dict(model_name_or_path)
         if values.get("model_type") not in ("clap", "teminal"):
@@ -48,7 +50,7 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
             TeminalModel(config)
     except OSError as error:
         where = "" if path.is_dir() else " no such folder, and from the Hub:"
-        raise OSError(f"{flag}:{where} {error}") from error
+        raise OSError(f"{flag}:{where} {one_line(error)}") from error
     except Exception as error:
         raise ValueError(f"{flag}: no CLAP can be built from its config.json: {error!r}") from error
     try:

@@ -8,6 +8,7 @@ import numpy as np
 from transformers import ClapProcessor, PretrainedConfig
 from transformers.utils.peft_utils import find_adapter_config_file
 
+from dataset_scripts.offline import use_cache_if_hub_is_away
 from eval.adapters import LaionClap, MsClap, SentenceEncoder, fingerprint, require
 from eval.encoder import best_device, embed_text, embed_waveforms, load_clap
 from eval.options import named_models
@@ -66,6 +67,7 @@ def load_clap_or_adapter(model_name_or_path: str) -> tuple[TeminalModel, ClapPro
         OSError, ValueError: see [`load_clap`]; or another kind of model, which has no audio features.
     """
     flag = f"--model_name_or_path {model_name_or_path}"
+    use_cache_if_hub_is_away(model_name_or_path)
     try:
         is_adapter = find_adapter_config_file(model_name_or_path) is not None
         values = {} if is_adapter else PretrainedConfig.get_config_dict(model_name_or_path)[0]

@@ -16,6 +16,7 @@ from dataset_scripts.captions import HELD_OUT
 from dataset_scripts.compose import EVENT_S, EVENT_SAMPLES
 from dataset_scripts.decode import read_audio
 from dataset_scripts.hub_rows import with_undecoded_audio
+from dataset_scripts.offline import use_cache_if_hub_is_away
 from dataset_scripts.rows import row_features
 from dataset_scripts.scenes import VARIANTS, Scene
 from eval.zste_audio import AudioSpec, in_silence
@@ -101,6 +102,7 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
     if not Path(dataset_name).is_dir() and (dataset_name.startswith(("/", ".")) or dataset_name.count("/") != 1):
         raise ValueError(f"{flag}: no such folder; build one with build_dataset.py --config_name {CONFIG}")
     try:
+        use_cache_if_hub_is_away(dataset_name)
         dataset = load_dataset(dataset_name, CONFIG, split="test", cache_dir=datasets_folder())
     except (DatasetsError, OSError, ValueError) as error:
         cure = f"build such scenes with build_dataset.py --config_name {CONFIG}"

@@ -23,8 +23,10 @@ def test_an_unreachable_hub_is_asked_once_and_then_left_alone(unreachable, caplo
     if "datasets" in sys.modules:
         unreachable.setattr(sys.modules["datasets"].config, "HF_HUB_OFFLINE", False)
     with caplog.at_level(logging.WARNING):
-        use_cache_if_hub_is_away()
-        use_cache_if_hub_is_away()
+        use_cache_if_hub_is_away(".")
+        assert not constants.is_offline_mode()
+        use_cache_if_hub_is_away("me/x")
+        use_cache_if_hub_is_away("me/x")
     assert [record.getMessage().split(" (")[0] for record in caplog.records] == [
         "http://127.0.0.1:1 cannot be reached"
     ]

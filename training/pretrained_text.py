@@ -13,6 +13,7 @@ from transformers import (
 )
 from transformers.utils import cached_file
 
+from dataset_scripts.offline import use_cache_if_hub_is_away
 from eval.weights import require_finite
 
 ROBERTA_TYPES = ("roberta", "xlm-roberta", "camembert")
@@ -51,6 +52,7 @@ def load_text_encoder(text_model_name_or_path: str) -> tuple[ClapTextModel, PreT
     """
     flag = f"--text_model_name_or_path {text_model_name_or_path}"
     try:
+        use_cache_if_hub_is_away(text_model_name_or_path)
         values, _ = PreTrainedConfig.get_config_dict(text_model_name_or_path)
         _check_type(values)
         encoder, loading = AutoModel.from_pretrained(
