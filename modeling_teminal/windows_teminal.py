@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-ABSENT_DB = -200.0  # fills the windows that a clip of a batch has not; log-mel features are at least -100 dB
+ABSENT_DB = -200.0  # fills the windows that a clip of a batch has not
+LEAST_DB = -150.0  # of a window that is there: silence is -100 dB
 
 
 def fill_window(waveforms: torch.Tensor, size: int, padding: str) -> torch.Tensor:
@@ -36,7 +37,7 @@ def split_windows(input_features: torch.Tensor, channels: int) -> tuple[torch.Te
         many each clip has. What is filled is among them only in a graph, whose sizes must not hang on values.
     """
     rows = input_features.unflatten(1, (-1, channels))
-    is_present = rows.amin((2, 3, 4)) > ABSENT_DB / 2
+    is_present = rows.amin((2, 3, 4)) > LEAST_DB
     if torch.compiler.is_compiling():
         counts = torch.full(rows.shape[:1], rows.shape[1], device=rows.device)
         return rows.flatten(0, 1), is_present.flatten().to(rows.dtype), counts
