@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch.nn import functional as F
 from tqdm import tqdm
 from transformers import AutoTokenizer, ClapConfig, ClapProcessor
@@ -31,7 +30,7 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
 
     Raises:
         OSError, ValueError: no such checkpoint, or one whose weights are missing, truncated, not finite or not a
-            CLAP's.
+            CLAP's, or whose tokenizer is damaged.
     """
     path = Path(model_name_or_path)
     flag = f"--model_name_or_path {model_name_or_path}"
@@ -57,6 +56,13 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
         model, loading = TeminalModel.from_pretrained(
             model_name_or_path, config=config, dtype=torch.float32, output_loading_info=True
         )
+    except OSError as error:
+        raise OSError(f"{flag}: {error}") from error
+    except Exception as error:  # of safetensors, torch and transformers
+        raise ValueError(
+            f"{flag}: weights damaged or of another shape, save or download them again: {one_line(error)}"
+        ) from error
+    try:
         extractor = TeminalFeatureExtractor.from_pretrained(model_name_or_path)
         tokenizer = AutoTokenizer.from_pretrained(
             model_name_or_path,
@@ -66,9 +72,9 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
         )
     except OSError as error:
         raise OSError(f"{flag}: {error}") from error
-    except (SafetensorError, RuntimeError) as error:
+    except Exception as error:  # tokenizers raise plain ones
         raise ValueError(
-            f"{flag}: weights damaged or of another shape, save or download them again: {one_line(error)}"
+            f"{flag}: its tokenizer or processor is damaged, save or download it again: {error!r}"
         ) from error
     new_head = config.temporal_head and not values.get("temporal_head")
     require_complete(flag, model, loading["missing_keys"], loading["unexpected_keys"], new_head)
