@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from huggingface_hub.errors import HTTPError
 from torch.nn import functional as F
 from tqdm import tqdm
 from transformers import AutoTokenizer, ClapConfig, ClapProcessor
@@ -47,7 +48,7 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
         config = TeminalConfig.from_dict({**values, **config_overrides})
         with torch.device("meta"):
             TeminalModel(config)
-    except OSError as error:
+    except (OSError, HTTPError) as error:
         where = "" if path.is_dir() else " no such folder, and from the Hub:"
         raise OSError(f"{flag}:{where} {one_line(error)}") from error
     except Exception as error:
@@ -56,7 +57,7 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
         model, loading = TeminalModel.from_pretrained(
             model_name_or_path, config=config, dtype=torch.float32, output_loading_info=True
         )
-    except OSError as error:
+    except (OSError, HTTPError) as error:
         raise OSError(f"{flag}: {error}") from error
     except Exception as error:  # of safetensors, torch and transformers
         raise ValueError(
@@ -70,7 +71,7 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
             trust_remote_code=False,
             model_input_names=["input_ids", "attention_mask"],  # the model takes no token types
         )
-    except OSError as error:
+    except (OSError, HTTPError) as error:
         raise OSError(f"{flag}: {error}") from error
     except Exception as error:  # tokenizers raise plain ones
         raise ValueError(
