@@ -1,8 +1,9 @@
-"""Teach a CLAP model the order of sounds: TeminAL stages A and B, with ZSTE before and after.
+r"""Teach a CLAP model the order of sounds: TeminAL stages A and B, with ZSTE before and after.
 
 python train_accelerate.py --config configs/quickstart.yaml                   # one process
 python train_accelerate.py --config configs/esc50_tiny.yaml --esc50_dir DIR
-accelerate launch --multi_gpu --num_processes 8 train_accelerate.py ...       # several
+accelerate launch --multi_gpu --num_processes 8 --num_machines 1 --mixed_precision no --dynamo_backend no \
+    train_accelerate.py ...                                                   # several
 """
 
 import logging

@@ -47,6 +47,11 @@ def remove_leftovers(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def write_json(path: Path, value: dict) -> None:
+    """A value as JSON in a file that is either whole or not there, in UTF-8."""
+    write_whole(path, lambda beside: beside.write_text(json.dumps(value, indent=2) + "\n", "utf-8"))
+
+
 def read_json(path: Path) -> dict | None:
     """What a file says, or `None` where it is missing or damaged."""
     try:

@@ -1,7 +1,6 @@
 """Clips decoded once into a memory-mapped file, ready to be composed."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from dataset_scripts.atomic import file_sha256, read_json, write_whole
+from dataset_scripts.atomic import file_sha256, read_json, write_json, write_whole
 from dataset_scripts.caches import assets_folder
 from dataset_scripts.clips import Clip, digest, read_clip
 from dataset_scripts.compose import EVENT_SAMPLES, SAMPLING_RATE, SCENE_SAMPLES, event_loop
@@ -134,7 +133,7 @@ def _decode(clips: list[Clip], file: Path) -> dict:
 
     write_whole(file, write)
     known = {"skipped": skipped, "sha256": hashed.hexdigest()}
-    write_whole(file.with_suffix(".json"), lambda beside: beside.write_text(json.dumps(known)))
+    write_json(file.with_suffix(".json"), known)
     return known
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dataset_scripts.atomic import file_sha256, read_json, to_disk, write_whole
+from dataset_scripts.atomic import file_sha256, read_json, to_disk, write_json
 from dataset_scripts.cards import write_card
 from dataset_scripts.claim import claimed
 from dataset_scripts.clips import Clip
@@ -41,7 +41,7 @@ def build_config(
     includes_audio: bool,
     num_proc: int | None = None,
 ) -> dict | None:
-    """Write the shards, report and card of a config; under `accelerate launch` each process writes its own shards.
+    """Write the shards, report and card of a config; of several processes each writes its own shards.
 
     Args:
         folder: of the config, on a disk that all processes share.
@@ -140,7 +140,7 @@ def _decode(clips: list[Clip], plan_groups, skipped_file: Path, loops_file: Path
         skipped = {index: "missing file" for index, clip in enumerate(clips) if clip.audio is None}
         skipped = skipped if len(skipped) < len(clips) else {}
     known = {"skipped": skipped, "loops_sha256": loops_file and file_sha256(loops_file)}
-    write_whole(skipped_file, lambda file: file.write_text(json.dumps(known)))
+    write_json(skipped_file, known)
 
 
 def _clips_to_decode(clips: list[Clip], plan_groups: Callable[[dict[int, str]], Plan]) -> list[int]:

@@ -2,13 +2,17 @@
 
 python dataset_scripts/build_dataset.py --source esc50 --esc50_dir ESC-50 --output_dir datasets
 python dataset_scripts/build_dataset.py --source audiocaps --captions_dir TABLES --output_dir datasets
-accelerate launch dataset_scripts/build_dataset.py ...   (each process writes its own shards)
+torchrun --nproc_per_node 8 dataset_scripts/build_dataset.py ...   (each process writes its own shards)
 """
 
 import argparse
 import logging
-import sys
 from pathlib import Path
+
+from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+
+if __name__ == "__main__":
+    interrupts_in_one_line("build_dataset.py", "the same command goes on from here")
 
 from dataset_scripts.clips import Clip, digest
 from dataset_scripts.compose import EVENT_S, OVERLAY_SNR_DB
@@ -17,7 +21,7 @@ from dataset_scripts.licenses import check_publishable
 from dataset_scripts.scenes import split_pairs
 from dataset_scripts.sources import (
     OPTIONS,
-    RECORDING_FROM_NAME,
+    add_source_options,
     credits_of,
     load_source,
     source_module,
@@ -31,13 +35,7 @@ logger = logging.getLogger("teminal")
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", required=True, help=f"where clips come from: {', '.join(source_names())}")
-    parser.add_argument("--esc50_dir", help="official ESC-50 folder")
-    parser.add_argument("--captions_dir", help="folder of official caption tables (audiocaps, clotho)")
-    parser.add_argument("--audio_dir", help="folder of audio (folder, audiocaps, clotho, urbansound8k)")
-    parser.add_argument("--dataset_name", help="Hub dataset id with the source's columns, instead of a folder")
-    parser.add_argument("--recording_from_name", action="store_true", help=RECORDING_FROM_NAME)
-    parser.add_argument("--license", help="of --source folder: what cards say, such as cc-by-4.0; default: unknown")
-    parser.add_argument("--attribution", help="of --source folder: whom the card credits")
+    add_source_options(parser)
     parser.add_argument("--output_dir", type=Path, required=True, help="gets one folder per config, and README.md")
     parser.add_argument(
         "--config_name", help=f'default: the source; "{ZSTE}": fixed scenes of test clips, of all class pairs'
@@ -120,7 +118,7 @@ def main() -> None:
     args = make_parser().parse_args()
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    try:
+    with errors_in_one_line("build_dataset.py", ValueError, OSError):
         check(args)
         if args.dry_run:
             from dataset_scripts.publish import files_to_push
@@ -164,10 +162,6 @@ def main() -> None:
         )
         if report and args.push_to_hub:
             logger.info("published: %s", push_config(args.output_dir, args.config_name, args.hub_dataset_id))
-    except (ValueError, OSError) as error:
-        sys.exit(f"build_dataset.py: error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("build_dataset.py: interrupted; the same command goes on from here")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+
+if __name__ == "__main__":
+    interrupts_in_one_line("check_dataset.py")
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
@@ -22,12 +27,12 @@ from dataset_scripts import checks
 from dataset_scripts.atomic import file_sha256
 from dataset_scripts.clip_report import describe, look_at, problems
 from dataset_scripts.report import read_report
-from dataset_scripts.sources import RECORDING_FROM_NAME, load_source, source_names
+from dataset_scripts.sources import add_source_options, load_source, source_names
 from dataset_scripts.table import check_columns
 
 SHOWN = 5  # findings of one check
 MIN_GROUPS = 10
-CLIP_OPTIONS = ("esc50_dir", "captions_dir", "audio_dir", "recording_from_name", "dataset_name")
+CLIP_OPTIONS = ("esc50_dir", "audio_dir", "captions_dir", "dataset_name", "recording_from_name")
 CHECKS = {  # and when they cannot be made
     **dict.fromkeys(("shards", "sources", "held-out pairs", "captions", "groups", "duplicates"), ""),
     "variants": "there is no audio",
@@ -107,11 +112,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path, nargs="?", help="folder of one config")
     parser.add_argument("--source", choices=source_names(), help="check its clips instead of a built dataset")
-    parser.add_argument("--esc50_dir", help="official ESC-50 folder")
-    parser.add_argument("--captions_dir", help="folder of official caption tables (audiocaps, clotho)")
-    parser.add_argument("--audio_dir", help="folder of audio (folder, audiocaps, clotho, urbansound8k)")
-    parser.add_argument("--recording_from_name", action="store_true", help=RECORDING_FROM_NAME)
-    parser.add_argument("--dataset_name", help="Hub dataset id with the source's columns, instead of a folder")
+    add_source_options(parser, CLIP_OPTIONS)
     return parser
 
 
@@ -144,12 +145,10 @@ def main() -> None:
     args = make_parser().parse_args()
     options = {name: getattr(args, name) for name in CLIP_OPTIONS}
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    try:
+    with errors_in_one_line("check_dataset.py", ValueError, OSError):
         if bool(args.path) == bool(args.source) or (args.path and any(options.values())):
             raise ValueError("give the folder of a built config, or --source with its folders")
         is_fine = check_clips(args.source, options) if args.source else check_built(args.path)
-    except (ValueError, OSError) as error:
-        sys.exit(f"check_dataset.py: error: {error}")
     sys.exit(0 if is_fine else f"check_dataset.py: {args.path or args.source}: faulty")
 
 

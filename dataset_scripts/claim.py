@@ -1,11 +1,10 @@
 """Whose folder it is: one build at a time, and never over another one's shards."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dataset_scripts.atomic import file_sha256, read_json, remove_leftovers, write_whole
+from dataset_scripts.atomic import file_sha256, read_json, remove_leftovers, write_json
 from dataset_scripts.locks import locked
 from dataset_scripts.report import REPORT
 from dataset_scripts.shards import hash_file
@@ -40,7 +39,7 @@ def _claim(folder: Path, recipe: dict) -> None:
         (folder / ".skipped.json").unlink(missing_ok=True)
     if (folder / REPORT).is_file():
         _check_finished(folder)
-    write_whole(file, lambda beside: beside.write_text(json.dumps(recipe, indent=1) + "\n"))
+    write_json(file, recipe)
 
 
 def _check_finished(folder: Path) -> None:

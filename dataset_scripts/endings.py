@@ -16,12 +16,13 @@ def errors_in_one_line(command: str, *kinds: type[BaseException]) -> Iterator[No
         sys.exit(f"{command}: error: {' '.join(str(error).split())}")
 
 
-def interrupts_in_one_line(command: str) -> None:
-    """From now on Ctrl-C ends the command with `command: interrupted`, also during imports."""
+def interrupts_in_one_line(command: str, hint: str = "") -> None:
+    """From now on Ctrl-C ends the command with `command: interrupted; hint`, also during imports."""
 
     def show(kind, error, trace):
         if issubclass(kind, KeyboardInterrupt):
-            print(f"{command}: interrupted", file=sys.stderr)
+            traceback.clear_frames(trace)
+            print(f"{command}: interrupted{'; ' if hint else ''}{hint}", file=sys.stderr)
         else:
             sys.__excepthook__(kind, error, trace)
 

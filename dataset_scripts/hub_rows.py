@@ -7,8 +7,8 @@ from dataset_scripts.offline import use_cache_if_hub_is_away
 from dataset_scripts.table import check_columns
 
 
-def load_hub_dataset(origin: str, dataset_name: str, split: str | None = None):
-    """[`datasets.load_dataset`] of a Hub id or a folder, one split or all.
+def load_hub_dataset(origin: str, dataset_name: str, split: str | None = None, config: str | None = None):
+    """[`datasets.load_dataset`] of a Hub id or a folder, one split or all, of its default config or another.
 
     Raises:
         ValueError: it cannot be loaded; naming `origin`.
@@ -19,7 +19,7 @@ def load_hub_dataset(origin: str, dataset_name: str, split: str | None = None):
 
     try:
         use_cache_if_hub_is_away(dataset_name)
-        return load_dataset(dataset_name, split=split, cache_dir=datasets_folder())
+        return load_dataset(dataset_name, config, split=split, cache_dir=datasets_folder())
     except (DatasetsError, HTTPError, OSError, ValueError, TypeError) as error:
         raise ValueError(f"{origin}: {error}") from error
 

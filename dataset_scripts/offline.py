@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from huggingface_hub import constants, get_session
@@ -22,12 +23,19 @@ def use_cache_if_hub_is_away(name_or_path: str) -> None:
     """
     if Path(name_or_path).exists() or constants.is_offline_mode():
         return
-    try:
-        get_session().head(constants.ENDPOINT, timeout=TIMEOUT_S)
-    except (HTTPError, OSError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+    if reason := _why_away(constants.ENDPOINT):
         logger.warning("%s cannot be reached (%s): only what is in the cache is used", constants.ENDPOINT, reason)
         os.environ["HF_HUB_OFFLINE"] = "1"  # for libraries that are imported later, and for other processes
         constants.HF_HUB_OFFLINE = True
         if "datasets" in sys.modules:
             sys.modules["datasets"].config.HF_HUB_OFFLINE = True
+
+
+@cache
+def _why_away(endpoint: str) -> str:
+    """Why the Hub cannot be reached; nothing if it can."""
+    try:
+        get_session().head(endpoint, timeout=TIMEOUT_S)
+    except (HTTPError, OSError) as error:
+        return (str(error).splitlines() or [type(error).__name__])[0]
+    return ""

@@ -5,8 +5,12 @@ python dataset_scripts/render_dataset.py --recipe_dir datasets/audiocaps --audio
 
 import argparse
 import logging
-import sys
 from pathlib import Path
+
+from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+
+if __name__ == "__main__":
+    interrupts_in_one_line("render_dataset.py", "the same command goes on from here")
 
 import pyarrow.parquet as pq
 
@@ -71,7 +75,7 @@ def main() -> None:
     parser.add_argument("--num_proc", type=int, help="worker processes; default: one per core")
     args = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    try:
+    with errors_in_one_line("render_dataset.py", ValueError, OSError):
         if not args.audio_dir.is_dir():
             raise FileNotFoundError(f"--audio_dir {args.audio_dir}: no such folder")
         report, rows = read_recipes(args.recipe_dir)
@@ -88,10 +92,6 @@ def main() -> None:
         build_config(
             folder, recipe, about, clips, lambda skipped: plan_recipes(rows, clips, skipped), True, args.num_proc
         )
-    except (ValueError, OSError) as error:
-        sys.exit(f"render_dataset.py: error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("render_dataset.py: interrupted; the same command goes on from here")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The build report: what a built config holds, read back from its shards."""
 
-import json
 import logging
 import platform
 import shlex
@@ -13,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import soundfile
 
-from dataset_scripts.atomic import file_sha256, read_json, write_whole
+from dataset_scripts.atomic import file_sha256, read_json, write_json
 from dataset_scripts.compose import SCENE_S
 from dataset_scripts.find_audio import printable
 from dataset_scripts.places import place_name
@@ -67,7 +66,7 @@ def versions() -> dict[str, str]:
 
 
 def write_report(folder: Path, report: dict) -> None:
-    write_whole(folder / REPORT, lambda file: file.write_text(json.dumps(report, indent=1) + "\n"))
+    write_json(folder / REPORT, report)
 
 
 def read_report(folder: Path) -> dict:

@@ -6,8 +6,12 @@ python dataset_scripts/swap_captions.py --sample_file results/audiocaps_swaps.cs
 
 import argparse
 import csv
-import sys
 from pathlib import Path
+
+from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+
+if __name__ == "__main__":
+    interrupts_in_one_line("swap_captions.py")
 
 import numpy as np
 import pyarrow as pa
@@ -71,7 +75,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with errors_in_one_line("swap_captions.py", ValueError, OSError):
         if args.captions_file and args.output_file:
             if args.sample_file and args.sample_file.exists():
                 raise ValueError(f"--sample_file {args.sample_file} exists; it may hold verdicts: name another file")
@@ -82,8 +86,6 @@ def main() -> None:
             print_precision(args.sample_file)
         else:
             raise ValueError("give --captions_file and --output_file, or --sample_file alone")
-    except (ValueError, OSError) as error:
-        sys.exit(f"swap_captions.py: error: {error}")
 
 
 if __name__ == "__main__":

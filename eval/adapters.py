@@ -11,6 +11,7 @@ import numpy as np
 import soxr
 import torch
 
+from dataset_scripts.offline import use_cache_if_hub_is_away
 from eval.weights import finite, require_finite
 from eval.windows import in_batches
 
@@ -147,6 +148,7 @@ class SentenceEncoder:
 
     def __init__(self, model_name_or_path: str, batch_size: int = 16):
         library = require("sentence_transformers", "'sentence-transformers>=6'")
+        use_cache_if_hub_is_away(model_name_or_path)
         self.model = library.SentenceTransformer(model_name_or_path)
         require_finite(f"--model_name_or_path {model_name_or_path}", self.model.state_dict())
         if "audio" not in self.model.modalities:

@@ -1,12 +1,16 @@
 """Embed a folder of audio files with a CLAP checkpoint; interrupted, the same command goes on where it stopped.
 
 python eval/embed.py --model_name_or_path runs/esc50_tiny --audio_dir ESC-50/audio --output_file embeddings.parquet
-accelerate launch --num_processes 8 eval/embed.py ...
+torchrun --nproc_per_node 8 eval/embed.py ...
 """
 
 import argparse
-import sys
 from pathlib import Path
+
+from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+
+if __name__ == "__main__":
+    interrupts_in_one_line("embed.py", "the same command goes on from here")
 
 from dataset_scripts.find_audio import AUDIO_SUFFIXES, find_audio
 from eval.options import check_model_path, check_output
@@ -46,24 +50,18 @@ def find_files(args: argparse.Namespace) -> tuple[list[str], str]:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with errors_in_one_line("embed.py", ValueError, OSError):
         files, left_out = find_files(args)
-    except (ValueError, OSError) as error:
-        sys.exit(f"embed.py: error: {error}")
-    try:
         from eval.embed_job import embed_files
 
-        is_main = embed_files(
-            args.model_name_or_path, args.audio_dir, files, args.output_file, args.per_device_eval_batch_size
-        )
+        try:
+            is_main = embed_files(
+                args.model_name_or_path, args.audio_dir, files, args.output_file, args.per_device_eval_batch_size
+            )
+        except OSError as error:  # says nothing about the audio, which is read again next time
+            raise OSError(f"{error}; the same command goes on from here") from error
         if is_main and left_out:
             print(f"left out: {left_out}")
-    except ValueError as error:
-        sys.exit(f"embed.py: error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("embed.py: interrupted; the same command goes on from here")
-    except OSError as error:  # says nothing about the audio, which is read again next time
-        sys.exit(f"embed.py: error: {error}; the same command goes on from here")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
+from huggingface_hub.errors import HTTPError
 from torch.nn import functional as F
 from tqdm import tqdm
 from transformers import AutoTokenizer, ClapConfig, ClapProcessor
@@ -31,7 +31,7 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
 
     Raises:
         OSError, ValueError: no such checkpoint, or one whose weights are missing, truncated, not finite or not a
-            CLAP's.
+            CLAP's, or whose tokenizer is damaged.
     """
     path = Path(model_name_or_path)
     flag = f"--model_name_or_path {model_name_or_path}"
@@ -48,7 +48,7 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
         config = TeminalConfig.from_dict({**values, **config_overrides})
         with torch.device("meta"):
             TeminalModel(config)
-    except OSError as error:
+    except (OSError, HTTPError) as error:
         where = "" if path.is_dir() else " no such folder, and from the Hub:"
         raise OSError(f"{flag}:{where} {one_line(error)}") from error
     except Exception as error:
@@ -57,6 +57,13 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
         model, loading = TeminalModel.from_pretrained(
             model_name_or_path, config=config, dtype=torch.float32, output_loading_info=True
         )
+    except (OSError, HTTPError) as error:
+        raise OSError(f"{flag}: {error}") from error
+    except Exception as error:  # of safetensors, torch and transformers
+        raise ValueError(
+            f"{flag}: weights damaged or of another shape, save or download them again: {one_line(error)}"
+        ) from error
+    try:
         extractor = TeminalFeatureExtractor.from_pretrained(model_name_or_path)
         tokenizer = AutoTokenizer.from_pretrained(
             model_name_or_path,
@@ -64,11 +71,11 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
             trust_remote_code=False,
             model_input_names=["input_ids", "attention_mask"],  # the model takes no token types
         )
-    except OSError as error:
+    except (OSError, HTTPError) as error:
         raise OSError(f"{flag}: {error}") from error
-    except (SafetensorError, RuntimeError) as error:
+    except Exception as error:  # tokenizers raise plain ones
         raise ValueError(
-            f"{flag}: weights damaged or of another shape, save or download them again: {one_line(error)}"
+            f"{flag}: its tokenizer or processor is damaged, save or download it again: {error!r}"
         ) from error
     new_head = config.temporal_head and not values.get("temporal_head")
     require_complete(flag, model, loading["missing_keys"], loading["unexpected_keys"], new_head)

@@ -4,8 +4,6 @@ What needs seconds to import is imported where it is used, once the arguments ar
 """
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +11,9 @@ from datetime import timedelta
 
 import numpy as np
 
+from dataset_scripts.atomic import write_json
 from dataset_scripts.clips import Clip
+from dataset_scripts.endings import errors_in_one_line
 from eval.options import check_arguments, named_models
 
 
@@ -36,8 +36,7 @@ class Evaluation:
 
 
 def start_processes():
-    """The [`accelerate.PartialState`] of `accelerate launch`, whose processes may wait for each other for days; or of
-    this process alone.
+    """The [`accelerate.PartialState`] of as many processes as were started, which may wait for each other for days.
 
     Raises:
         ValueError: see [`join_processes`].
@@ -72,7 +71,7 @@ def run_evaluation(script: str, args: argparse.Namespace, prepare: Callable[[arg
         prepare: reads tables, but no audio yet; raises ValueError or OSError naming the option at fault.
     """
     started = time.perf_counter()
-    try:
+    with errors_in_one_line(script, ValueError, OSError):
         check_arguments(args)
         evaluation = prepare(args)
         from eval.models import load_models
@@ -87,26 +86,23 @@ def run_evaluation(script: str, args: argparse.Namespace, prepare: Callable[[arg
         results, samples = {}, {name: {} for name in models}
         for name, model in models.items():
             results[name] = figures(scores(model, sounds, captions, args.cache_dir), samples[name])
-    except (ValueError, OSError) as error:
-        sys.exit(f"{script}: error: {error}")
-    if not state.is_main_process:
-        return
-    print(format_table(results))
-    print(f"{len(sounds.clips)} clips, {len(set(captions))} captions, {len(sounds.skipped)} clips skipped")
-    report = {
-        "data": evaluation.data,
-        "n_clips": len(sounds.clips),
-        "n_captions": len(set(captions)),
-        "skipped": sounds.skipped,
-        **made_by(args, {name: model.fingerprint for name, model in models.items()}, started),
-        "results": results,
-        "differences": sample_differences(results, samples),
-    }
-    text = json.dumps(report, indent=2) + "\n"
-    if args.output_json:
-        args.output_json.write_text(text)
-    if args.output_dir:
-        stem = script.removeprefix("run_").removesuffix(".py")
-        (args.output_dir / f"{stem}.json").write_text(text)
-        labels = {key: key.replace("_", " ") for key in next(iter(samples.values()))}
-        write_paper(args.output_dir, stem, results, report["differences"], labels, evaluation.legend)
+        if not state.is_main_process:
+            return
+        print(format_table(results))
+        print(f"{len(sounds.clips)} clips, {len(set(captions))} captions, {len(sounds.skipped)} clips skipped")
+        report = {
+            "data": evaluation.data,
+            "n_clips": len(sounds.clips),
+            "n_captions": len(set(captions)),
+            "skipped": sounds.skipped,
+            **made_by(args, {name: model.fingerprint for name, model in models.items()}, started),
+            "results": results,
+            "differences": sample_differences(results, samples),
+        }
+        if args.output_json:
+            write_json(args.output_json, report)
+        if args.output_dir:
+            stem = script.removeprefix("run_").removesuffix(".py")
+            write_json(args.output_dir / f"{stem}.json", report)
+            labels = {key: key.replace("_", " ") for key in next(iter(samples.values()))}
+            write_paper(args.output_dir, stem, results, report["differences"], labels, evaluation.legend)

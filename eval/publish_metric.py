@@ -4,8 +4,12 @@ python eval/publish_metric.py --hub_model_id me/zste
 """
 
 import argparse
-import sys
 from pathlib import Path
+
+from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+
+if __name__ == "__main__":
+    interrupts_in_one_line("publish_metric.py")
 
 from huggingface_hub import CommitOperationAdd, HfApi
 
@@ -52,14 +56,12 @@ def main() -> None:
     parser.add_argument("--hub_model_id", required=True, help="of the Space, which is made if need be: OWNER/zste")
     parser.add_argument("--dry_run", action="store_true", help="list what would be sent, and send nothing")
     args = parser.parse_args()
-    try:
+    with errors_in_one_line("publish_metric.py", ValueError, OSError):
         if args.dry_run:
             check_name(args.hub_model_id)
             print(list_files(f"spaces/{args.hub_model_id}", files_to_push()))
             return
         print(f"published: {push_metric(args.hub_model_id)}")
-    except (ValueError, OSError) as error:
-        sys.exit(f"publish_metric.py: error: {error}")
 
 
 if __name__ == "__main__":

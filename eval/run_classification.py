@@ -1,7 +1,7 @@
-"""Zero-shot classification of ESC-50, UrbanSound8K, FSD50K or another labelled source.
+r"""Zero-shot classification of ESC-50, UrbanSound8K, FSD50K or another labelled source.
 
     python eval/run_classification.py --model_name_or_path laion/clap-htsat-unfused runs/mine --esc50_dir ESC-50
-    accelerate launch eval/run_classification.py ... --source urbansound8k --audio_dir UrbanSound8K
+    torchrun --nproc_per_node 8 eval/run_classification.py ... --source urbansound8k --audio_dir UrbanSound8K
     python eval/run_classification.py ... --source fsd50k --audio_dir FSD50K.eval_audio \
         --labels_file FSD50K.ground_truth/eval.csv --output_json fsd50k.json
 
@@ -11,6 +11,11 @@ Accuracy on each fold and its mean over folds; of FSD50K, whose clips have sever
 import argparse
 from pathlib import Path
 
+from dataset_scripts.endings import interrupts_in_one_line
+
+if __name__ == "__main__":
+    interrupts_in_one_line("run_classification.py", "the same command goes on from here")
+
 import numpy as np
 
 from dataset_scripts.clips import Clip
@@ -18,7 +23,7 @@ from dataset_scripts.find_audio import ALL_SUFFIXES
 from dataset_scripts.groups import SPLITS
 from dataset_scripts.labels import clean_labels
 from dataset_scripts.sources import (
-    RECORDING_FROM_NAME,
+    add_source_options,
     labelled_sources,
     load_source,
     require_folder,
@@ -36,10 +41,7 @@ DATA = ("esc50_dir", "audio_dir", "dataset_name", "recording_from_name")
 def parse_args() -> argparse.Namespace:
     parser = evaluation_parser(__doc__)
     parser.add_argument("--source", default="esc50", choices=[*labelled_sources(), "fsd50k"])
-    parser.add_argument("--esc50_dir", help="official ESC-50 folder")
-    parser.add_argument("--audio_dir", help="your own sounds (folder), official UrbanSound8K folder, FSD50K's audio")
-    parser.add_argument("--recording_from_name", action="store_true", help=RECORDING_FROM_NAME)
-    parser.add_argument("--dataset_name", help="Hub dataset id with ESC-50's columns, instead of a folder")
+    add_source_options(parser, DATA)
     parser.add_argument("--labels_file", help="FSD50K's eval.csv: columns fname and labels, separated by commas")
     parser.add_argument("--folds", type=int, nargs="+", help="such as those not trained on; default: all")
     parser.add_argument("--split", choices=SPLITS, help="instead of folds where a folder has splits; default: all")

@@ -1,4 +1,4 @@
-"""CompA-order and CompA-attribute: text, audio and group scores of the authors' tables.
+r"""CompA-order and CompA-attribute: text, audio and group scores of the authors' tables.
 
     python eval/run_compa.py --model_name_or_path laion/clap-htsat-unfused runs/mine \
         --csv_file CompA_order_benchmark.csv --audio_dir CompA_order_files --output_json compa_order.json
@@ -11,6 +11,11 @@ import itertools
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+
+from dataset_scripts.endings import interrupts_in_one_line
+
+if __name__ == "__main__":
+    interrupts_in_one_line("run_compa.py", "the same command goes on from here")
 
 import numpy as np
 

@@ -1,9 +1,12 @@
-"""Retrieval of audio by captions and of captions by audio, on AudioCaps, Clotho or a captioned dataset of the Hub.
+r"""Retrieval of audio by captions and of captions by audio, on AudioCaps, Clotho or a captioned dataset of the Hub.
 
     python eval/run_retrieval.py --model_name_or_path laion/clap-htsat-unfused runs/mine --source clotho \
         --captions_dir CLOTHO --audio_dir CLOTHO --output_json retrieval.json
-    accelerate launch eval/run_retrieval.py ... --source audiocaps --captions_dir AUDIOCAPS --audio_dir AUDIO
+    torchrun --nproc_per_node 8 eval/run_retrieval.py ... --source audiocaps --captions_dir AUDIOCAPS --audio_dir AUDIO
     python eval/run_retrieval.py ... --dataset_name USER/NAME       # with the columns audio and caption
+
+Without --source, a Hub dataset has the columns audio and caption (one text or several); rows of the same audio are one
+clip. With --source audiocaps it has AudioCaps' columns, for the audio of --audio_dir.
 """
 
 import argparse
@@ -11,32 +14,30 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 
+from dataset_scripts.endings import interrupts_in_one_line
+
+if __name__ == "__main__":
+    interrupts_in_one_line("run_retrieval.py", "the same command goes on from here")
+
 import numpy as np
 
 from dataset_scripts.clips import Clip
 from dataset_scripts.groups import SPLITS
 from dataset_scripts.hub_rows import audio_of, captions_of, load_hub_dataset, with_undecoded_audio
-from dataset_scripts.sources import RECORDING_FROM_NAME, load_source, select_clips
+from dataset_scripts.sources import add_source_options, load_source, select_clips
 from dataset_scripts.table import check_columns
 from eval.evaluation import Evaluation, run_evaluation
 from eval.options import evaluation_parser
 
 LEGEND = "In %, ranks as they are: R@k is the share of queries with a right item among the first k; ties lose."
-OPTIONS = ("captions_dir", "audio_dir", "dataset_name", "recording_from_name")
-DATA = ("source", *OPTIONS, "split", "folds")
+TAKEN = ("captions_dir", "audio_dir", "dataset_name", "recording_from_name")
+DATA = ("source", *TAKEN, "split", "folds")
 
 
 def parse_args() -> argparse.Namespace:
     parser = evaluation_parser(__doc__)
     parser.add_argument("--source", choices=["audiocaps", "clotho", "folder"], help="folder: your own sounds")
-    parser.add_argument("--captions_dir", help="folder with the official caption tables")
-    parser.add_argument("--audio_dir", help="folder with the audio")
-    parser.add_argument(
-        "--dataset_name",
-        help="Hub dataset id with the columns audio and caption (one text or several); rows of the "
-        "same audio are one clip. With --source audiocaps: with AudioCaps' columns, for the audio of --audio_dir",
-    )
-    parser.add_argument("--recording_from_name", action="store_true", help=RECORDING_FROM_NAME)
+    add_source_options(parser, TAKEN)
     parser.add_argument("--split", choices=SPLITS, help="default: test")
     parser.add_argument("--folds", type=int, nargs="+", help="where a folder has no splits; default: all")
     return parser.parse_args()
@@ -47,7 +48,7 @@ def captioned_clips(args: argparse.Namespace) -> list[Clip]:
     if args.source:
         if not args.audio_dir:
             raise ValueError("--audio_dir is missing: the folder with the audio that the captions are of")
-        clips = load_source(args.source, **{name: getattr(args, name) for name in OPTIONS})
+        clips = load_source(args.source, **{name: getattr(args, name) for name in TAKEN})
         if not clips[0].captions:
             raise ValueError(f"--source {args.source}: its clips have classes and no captions to search by")
         if clips[0].fold is None:

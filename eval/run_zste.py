@@ -1,20 +1,24 @@
-"""Score contrastive audio-text models on all five tasks of ZSTE, several on the same scenes.
+r"""Score contrastive audio-text models on all five tasks of ZSTE, several on the same scenes.
 
     python eval/run_zste.py --model_name_or_path runs/quickstart --source synthetic --folds 5
     python eval/run_zste.py --model_name_or_path laion/clap-htsat-unfused runs/esc50_tiny --esc50_dir ESC-50 \
         --folds 5 --output_dir zste
-    accelerate launch --multi_gpu --num_processes 8 eval/run_zste.py ...
+    torchrun --nproc_per_node 8 eval/run_zste.py ...
 """
 
 import argparse
-import json
-import sys
 import time
 from pathlib import Path
 
+from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+
+if __name__ == "__main__":
+    interrupts_in_one_line("run_zste.py", "the same command goes on from here")
+
+from dataset_scripts.atomic import write_json
 from dataset_scripts.clips import Clip
 from dataset_scripts.groups import SPLITS
-from dataset_scripts.sources import RECORDING_FROM_NAME, labelled_sources, load_source, require_labels, select_clips
+from dataset_scripts.sources import add_source_options, labelled_sources, load_source, require_labels, select_clips
 from eval.evaluation import made_by, start_processes
 from eval.options import check_arguments, evaluation_parser, file_stems
 
@@ -25,10 +29,7 @@ DRAWN_FROM = ("source", *DATA, "folds", "split", "n_scenes")
 def parse_args() -> argparse.Namespace:
     parser = evaluation_parser(__doc__)
     parser.add_argument("--source", choices=labelled_sources(), help="default: esc50")
-    parser.add_argument("--esc50_dir", help="official ESC-50 folder")
-    parser.add_argument("--audio_dir", help="folder of your own sounds (folder), or official UrbanSound8K folder")
-    parser.add_argument("--recording_from_name", action="store_true", default=None, help=RECORDING_FROM_NAME)
-    parser.add_argument("--dataset_name", help="Hub dataset id with ESC-50's columns, instead of a folder")
+    add_source_options(parser, DATA)
     parser.add_argument("--folds", type=int, nargs="+", help="test folds; default: 5")
     parser.add_argument("--split", choices=SPLITS, help="instead of folds where a folder has splits; default: test")
     parser.add_argument("--zste_dataset", help="fixed scenes instead: folder or Hub id of a dataset with that config")
@@ -91,7 +92,7 @@ def draw(folder: Path, examples: list, audio, zste: dict[str, dict], answers: di
 def main() -> None:
     args = parse_args()
     started = time.perf_counter()
-    try:
+    with errors_in_one_line("run_zste.py", ValueError, OSError):
         check_arguments(args)
         clips = prepare_clips(args)
         from dataset_scripts.compose import SAMPLING_RATE
@@ -115,27 +116,24 @@ def main() -> None:
             if state.is_main_process:
                 zste[name] = score_cosines(examples, scores, args.seed)
                 answers[name] = right_answers(examples, scores)
-    except (ValueError, OSError) as error:
-        sys.exit(f"run_zste.py: error: {error}")
-    if not state.is_main_process:
-        return
+        if not state.is_main_process:
+            return
 
-    print(format_table(zste))
-    print(f"{len(specs)} audios, {len(captions)} captions; intervals and more in --output_json or --output_dir")
-    report = {"model": args.model_name_or_path[0] if len(zste) == 1 else args.model_name_or_path, **about}
-    report |= made_by(args, {name: model.fingerprint for name, model in models.items()}, started)
-    found = differences(answers, args.seed)
-    if len(zste) == 1:
-        report["zste"] = next(iter(zste.values()))
-    else:
-        report |= {"zste": zste, "differences": found}
-    text = json.dumps(report, indent=2) + "\n"
-    if args.output_json:
-        args.output_json.write_text(text)
-    if args.output_dir:
-        (args.output_dir / "zste.json").write_text(text)
-        write_tables(args.output_dir, zste, f"ZSTE on {Path(args.zste_dataset or args.source).name}", found)
-        draw(args.output_dir, examples, audio, zste, answers)
+        print(format_table(zste))
+        print(f"{len(specs)} audios, {len(captions)} captions; intervals and more in --output_json or --output_dir")
+        report = {"model": args.model_name_or_path[0] if len(zste) == 1 else args.model_name_or_path, **about}
+        report |= made_by(args, {name: model.fingerprint for name, model in models.items()}, started)
+        found = differences(answers, args.seed)
+        if len(zste) == 1:
+            report["zste"] = next(iter(zste.values()))
+        else:
+            report |= {"zste": zste, "differences": found}
+        if args.output_json:
+            write_json(args.output_json, report)
+        if args.output_dir:
+            write_json(args.output_dir / "zste.json", report)
+            write_tables(args.output_dir, zste, f"ZSTE on {Path(args.zste_dataset or args.source).name}", found)
+            draw(args.output_dir, examples, audio, zste, answers)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import yaml
 from huggingface_hub import EvalResult
 from huggingface_hub.repocard_data import eval_results_to_model_index
 
+from dataset_scripts.atomic import write_whole
 from eval.labels import LABELS, LEGEND, ROWS
 from eval.options import file_stems
 from eval.paper import write_paper
@@ -60,8 +61,8 @@ def write_tables(
         for name, figures in zste.items()
         for task in ROWS
     ]
-    pd.DataFrame(numbers).to_csv(folder / "zste.csv", index=False)
+    write_whole(folder / "zste.csv", lambda beside: pd.DataFrame(numbers).to_csv(beside, index=False))
     for name, stem in file_stems(list(zste)).items():
         index = eval_results_to_model_index(name, eval_results(evaluated, zste[name], ROWS))
         text = yaml.safe_dump({"model-index": index}, sort_keys=False)
-        (folder / f"model-index-{stem}.yaml").write_text(text)
+        write_whole(folder / f"model-index-{stem}.yaml", lambda beside, text=text: beside.write_text(text, "utf-8"))

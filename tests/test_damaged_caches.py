@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from dataset_scripts import atomic, bank, decode, shards
-from dataset_scripts.atomic import read_json, to_disk, write_whole
+from dataset_scripts.atomic import read_json, to_disk, write_json, write_whole
 from dataset_scripts.bank import build_bank
 from dataset_scripts.clips import Clip
 from dataset_scripts.synthetic import synthesise
@@ -151,3 +151,14 @@ def test_file_and_folder_are_synced(tmp_path, monkeypatch):
     monkeypatch.setattr(atomic, "to_disk", lambda path: synced.append((path.name, path.exists())))
     write_whole(tmp_path / "x", lambda file: file.write_text("whole"))
     assert synced == [(f".{os.getpid()}-x", True), (tmp_path.name, True)]
+
+
+def test_json_is_whole_and_of_one_form(tmp_path):
+    write_json(tmp_path / "x.json", {"class": "Möwe", "n": 1})
+    assert read_json(tmp_path / "x.json") == {"class": "Möwe", "n": 1}
+    text = (tmp_path / "x.json").read_bytes().decode("utf-8")
+    assert text.endswith("}\n")
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "x.json", {"n": object()})
+    assert (tmp_path / "x.json").read_text("utf-8") == text
+    assert os.listdir(tmp_path) == ["x.json"]

@@ -6,18 +6,20 @@ import sys
 import pytest
 from tqdm import tqdm
 
-from dataset_scripts.endings import errors_in_one_line
+from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
 
 from .conftest import ROOT
 
 INTERRUPTED = """
 from dataset_scripts.endings import interrupts_in_one_line
-interrupts_in_one_line("prog.py")
+interrupts_in_one_line("prog.py", "go on")
 raise {kind}("while it imports")
 """
 
 
-@pytest.mark.parametrize(("kind", "said"), [("KeyboardInterrupt", "prog.py: interrupted"), ("KeyError", "Traceback")])
+@pytest.mark.parametrize(
+    ("kind", "said"), [("KeyboardInterrupt", "prog.py: interrupted; go on"), ("KeyError", "Traceback")]
+)
 def test_ctrl_c_while_importing_is_one_line_and_a_fault_is_not(kind, said):
     code = INTERRUPTED.format(kind=kind)
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -44,3 +46,17 @@ def test_the_error_comes_after_the_progress_bars(capsys):
     with pytest.raises(SystemExit), errors_in_one_line("prog.py", ValueError):
         work()
     assert capsys.readouterr().err.endswith("\n"), "the bar has ended its line"
+
+
+def test_the_interrupt_comes_after_the_progress_bars(capsys, monkeypatch):
+    def work():
+        bar = tqdm(total=2, desc="work")
+        bar.update()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    interrupts_in_one_line("prog.py")
+    with pytest.raises(KeyboardInterrupt) as caught:
+        work()
+    sys.excepthook(caught.type, caught.value, caught.tb)
+    assert capsys.readouterr().err.endswith("\nprog.py: interrupted\n"), "the bar has ended its line"

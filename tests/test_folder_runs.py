@@ -75,7 +75,10 @@ def test_each_source_gets_its_own_options(sounds, esc50_dir):
         ({"push_to_hub": True}, "--push_to_hub: nothing says under which licence"),
         ({"keep_source": "folder"}, "--keep_source folder: that is trained on"),
         ({"keep_source": "urbansound8k"}, "--keep_source urbansound8k would take --audio_dir, which --source folder"),
-        ({"keep_source": "esc50"}, "--source esc50 needs --esc50_dir"),
+        ({"keep_source": "esc50"}, "--keep_source esc50 needs --esc50_dir"),
+        ({"keep_source": "birds"}, "--keep_source birds: choose of"),
+        ({"eval_source": "birds"}, "--eval_source birds: choose of"),
+        ({"eval_source": "esc50"}, "--eval_source esc50 needs --esc50_dir"),
         ({"esc50_dir": "ESC-50"}, "--source folder takes .* not --esc50_dir"),
         ({"eval_steps": 5}, "--eval_steps, and --wise_ft with several shares, need --validation_folds"),
         (

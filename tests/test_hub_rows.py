@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, Features
+from huggingface_hub.errors import HTTPError
 
 from dataset_scripts.hub_rows import audio_of, text_rows, with_undecoded_audio
 from dataset_scripts.sources import load_source
@@ -149,9 +150,22 @@ def scenes(tmp_path, monkeypatch):
         ({"events": []}, "row 1 has no events"),
         ({"variant": {"name": "single"}}, "its column variant is .*, expected is ClassLabel"),
         ({"group_id": None}, "row 1 has no group_id"),
+        ({"seen_pair": None}, "its groups have captions and no labels; ZSTE needs classes"),
         ({"audio": 3}, "the column audio is .*, expected is Audio"),
     ],
 )
 def test_scenes(scenes, change, message):
     with pytest.raises(ValueError, match=f"--zste_dataset .*{message}"):
         load_scenes(scenes(change), 0)
+
+
+def test_a_hub_that_fails_while_scenes_are_loaded_is_named(monkeypatch):
+    def fail(*arguments, **options):
+        raise HTTPError("the server is busy")
+
+    monkeypatch.setattr("datasets.load_dataset", fail)
+    monkeypatch.setattr("dataset_scripts.hub_rows.use_cache_if_hub_is_away", lambda name: None)
+    with pytest.raises(
+        ValueError, match=r"^--zste_dataset me/x: its config zste cannot be read: the server is busy; "
+    ):
+        load_scenes("me/x", 0)

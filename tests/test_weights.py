@@ -103,6 +103,14 @@ DAMAGES = {
         lambda folder: change_weights(folder, set_nan(BATCH_NORM)),
         f"1 weights are not finite, such as {BATCH_NORM}",
     ),
+    "a tokenizer of another form": (
+        lambda folder: (folder / "tokenizer.json").write_text("{}"),
+        "its tokenizer or processor is damaged, save or download it again",
+    ),
+    "half a tokenizer": (
+        lambda folder: (folder / "tokenizer.json").write_text('{"version": "1.0", "model": {'),
+        "its tokenizer or processor is damaged, save or download it again",
+    ),
 }
 
 

@@ -26,12 +26,7 @@ def prepare_model(recipe: Recipe) -> Callable[[ClipBank], tuple[TeminalModel, Cl
     """
     if recipe.model_name_or_path:
         overrides = {"temporal_head": True} if recipe.temporal_head else {}
-        try:
-            loaded = load_clap(recipe.model_name_or_path, **overrides)
-        except (OSError, ValueError):
-            raise
-        except Exception as error:  # of transformers or PEFT, for what they did not expect
-            raise ValueError(f"--model_name_or_path {recipe.model_name_or_path}: {error!r}") from error
+        loaded = load_clap(recipe.model_name_or_path, **overrides)
         return lambda bank: loaded
     text_encoder = load_text_encoder(recipe.text_model_name_or_path) if recipe.text_model_name_or_path else None
     settings = {"temporal_head": recipe.temporal_head, "text_encoder": text_encoder, **recipe.scratch}

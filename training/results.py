@@ -1,12 +1,11 @@
 """What a run has found, as JSON that may be shown to everybody."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from dataset_scripts.atomic import write_whole
+from dataset_scripts.atomic import write_json
 from dataset_scripts.captions import say
 from dataset_scripts.natural_captions import say_naturally
 from dataset_scripts.places import is_place, place_name, without_places
@@ -55,4 +54,4 @@ def example_captions(drawer: Drawer) -> dict[str, str]:
 
 def write_results(folder: Path, results: dict) -> None:
     """`results.json` in `folder`, whole or not there."""
-    write_whole(folder / RESULTS, lambda file: file.write_text(json.dumps(results, indent=2) + "\n"))
+    write_json(folder / RESULTS, results)

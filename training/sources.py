@@ -18,18 +18,19 @@ def load_sources(recipe: Recipe) -> dict[str, list[Clip]]:
     if recipe.keep_source == recipe.source:
         raise ValueError(f"--keep_source {recipe.source}: that is trained on; name what the model knew before")
     takers = {}
-    for source in flags:
-        for name in taken_options(source):
+    for source, flag in flags.items():
+        for name in taken_options(source, flag):
             takers.setdefault(name, source)
     loaded = {}
     for source, flag in flags.items():
         mine = {name: getattr(recipe, name) for name in OPTIONS if takers.get(name, source) == source}
         theirs = [name for name in taken_options(source) if name not in mine and getattr(recipe, name)]
         if theirs and not any(mine.values()):
+            taker = takers[theirs[0]]
             raise ValueError(
-                f"{flag} {source} would take --{theirs[0]}, which --source {takers[theirs[0]]} takes: name another"
+                f"{flag} {source} would take --{theirs[0]}, which {flags[taker]} {taker} takes: name another"
             )
-        loaded[source] = load_source(source, **mine)
+        loaded[source] = load_source(source, flag=flag, **mine)
     if recipe.keep_source:
         require_labels(loaded[recipe.keep_source], f"--keep_source {recipe.keep_source}")
     return loaded

@@ -1,10 +1,12 @@
 """Where clips come from: one file per source, whose name is what `--source` takes.
 
 A source is a file with a function `load(...) -> list[Clip]`. Its arguments are those of `OPTIONS` that it needs; it
-raises ValueError or OSError naming the option at fault. `LICENSE`, `ATTRIBUTION` and `CITATION` go into the cards, the
-first two from the clips where they are `None`; `REDISTRIBUTABLE = False` keeps the audio out of what is published.
+raises MissingOptionError, or ValueError or OSError naming the option at fault. `LICENSE`, `ATTRIBUTION` and `CITATION`
+go into the cards, the first two from the clips where they are `None`; `REDISTRIBUTABLE = False` keeps the audio out of
+what is published.
 """
 
+import argparse
 import inspect
 import itertools
 from dataclasses import replace
@@ -17,23 +19,37 @@ from dataset_scripts.find_audio import printable
 from dataset_scripts.licenses import joint_license
 
 CREDITS = ("LICENSE", "ATTRIBUTION", "CITATION", "REDISTRIBUTABLE")
-OPTIONS = (
-    *("esc50_dir", "audio_dir", "captions_dir", "dataset_name"),
-    *("recording_from_name", "license", "attribution"),
-)
+HELP = {
+    "esc50_dir": "official ESC-50 folder",
+    "audio_dir": "folder of audio: your own (folder), or that of audiocaps, clotho, urbansound8k, fsd50k",
+    "captions_dir": "folder of official caption tables (audiocaps, clotho)",
+    "dataset_name": "Hub dataset id with the source's columns, instead of a folder",
+    "recording_from_name": "of --source folder: files named alike up to their last separator are of one recording",
+    "license": "of --source folder: what cards say, such as cc-by-4.0; default: unknown",
+    "attribution": "of --source folder: whom cards credit",
+}
+OPTIONS = tuple(HELP)
 
-RECORDING_FROM_NAME = (
-    "of --source folder: files named alike but for what follows their last separator are of one recording"
-)
+
+class MissingOptionError(ValueError):
+    """What a source needs and was not given, such as "--esc50_dir (official folder)"."""
+
+
+def add_source_options(parser: argparse.ArgumentParser, names: tuple[str, ...] = OPTIONS) -> None:
+    """Add those of `OPTIONS` that a command takes; what is not given is `None`."""
+    for name in names:
+        kind = {"action": "store_true", "default": None} if name == "recording_from_name" else {}
+        parser.add_argument(f"--{name}", help=HELP[name], **kind)
 
 
 def source_names() -> list[str]:
     return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
 
 
-def source_module(source: str) -> ModuleType:
+def source_module(source: str, flag: str = "--source") -> ModuleType:
+    """The file of a source; `flag` is where its name comes from, for the error."""
     if source not in source_names():
-        raise ValueError(f"--source {source}: choose of {', '.join(source_names())}")
+        raise ValueError(f"{flag} {source}: choose of {', '.join(source_names())}")
     module = import_module(f"dataset_scripts.sources.{source}")
     missing = [name for name in CREDITS if name not in vars(module)]
     if missing:
@@ -41,9 +57,9 @@ def source_module(source: str) -> ModuleType:
     return module
 
 
-def taken_options(source: str) -> list[str]:
+def taken_options(source: str, flag: str = "--source") -> list[str]:
     """Those of `OPTIONS` that a source takes."""
-    return [name for name in OPTIONS if name in inspect.signature(source_module(source).load).parameters]
+    return [name for name in OPTIONS if name in inspect.signature(source_module(source, flag).load).parameters]
 
 
 def labelled_sources() -> list[str]:
@@ -62,29 +78,33 @@ def credits_of(source: str, clips: list[Clip]) -> dict[str, str]:
     }
 
 
-def load_source(source: str, **options: str | bool | None) -> list[Clip]:
+def load_source(source: str, *, flag: str = "--source", **options: str | bool | None) -> list[Clip]:
     """All clips of a source, not yet decoded, sorted by name.
 
     Args:
         source: `"esc50"`, `"synthetic"` or the name of another file of this folder.
+        flag: where its name comes from, for errors.
         options: of `OPTIONS`; `None` and `False` count as not given.
 
     Raises:
         ValueError, OSError: naming the option at fault and what to do.
     """
-    load, taken = source_module(source).load, taken_options(source)
+    load, taken = source_module(source, flag).load, taken_options(source)
     given = {name: value for name, value in options.items() if value is not None and value is not False}
     for name in given:
         if name not in taken:
             flags = " and ".join(f"--{option}" for option in taken) or "no folder"
-            raise ValueError(f"--source {source} takes {flags}, not --{name}")
-    clips = load(**given)
+            raise ValueError(f"{flag} {source} takes {flags}, not --{name}")
+    try:
+        clips = load(**given)
+    except MissingOptionError as error:
+        raise ValueError(f"{flag} {source} needs {error}") from error
     if not clips:
-        raise ValueError(f"--source {source}: there are no clips in {', '.join(map(str, given.values()))}")
+        raise ValueError(f"{flag} {source}: there are no clips in {', '.join(map(str, given.values()))}")
     clips = sorted(map(_printable, clips), key=lambda clip: clip.name)
     for clip, following in itertools.pairwise(clips):
         if clip.name == following.name:
-            raise ValueError(f"--source {source}: clip {clip.name} is listed twice")
+            raise ValueError(f"{flag} {source}: clip {clip.name} is listed twice")
     return clips
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from dataset_scripts.clips import Clip
 from dataset_scripts.decode import audio_files
 from dataset_scripts.hub_rows import load_hub_dataset, text_rows
-from dataset_scripts.sources import require_folder
+from dataset_scripts.sources import MissingOptionError, require_folder
 from dataset_scripts.table import check_rows, read_table
 
 LICENSE = "mit"
@@ -37,7 +37,7 @@ def load(captions_dir: str | None = None, audio_dir: str | None = None, dataset_
         dataset_name: Hub dataset id with the columns `youtube_id`, `start_time` and `caption`, instead of tables.
     """
     if bool(captions_dir) == bool(dataset_name):
-        raise ValueError("--source audiocaps needs --captions_dir (official tables) or --dataset_name (Hub id)")
+        raise MissingOptionError("--captions_dir (official tables) or --dataset_name (Hub id)")
     tables = _from_hub(dataset_name) if dataset_name else _from_folder(captions_dir)
     audio = audio_files(require_folder("--audio_dir", audio_dir, "audio named by youtube_id")) if audio_dir else {}
     clips = {}

@@ -3,7 +3,7 @@
 from dataset_scripts.clips import Clip
 from dataset_scripts.hub_rows import audio_of, load_hub_dataset, text_rows, with_undecoded_audio
 from dataset_scripts.labels import clean_labels
-from dataset_scripts.sources import require_folder
+from dataset_scripts.sources import MissingOptionError, require_folder
 from dataset_scripts.table import check_rows, file_in, read_table
 
 LICENSE = "cc-by-nc-3.0"
@@ -31,7 +31,7 @@ def load(esc50_dir: str | None = None, dataset_name: str | None = None) -> list[
     if dataset_name:
         return _from_hub(dataset_name)
     if not esc50_dir:
-        raise ValueError("--source esc50 needs --esc50_dir (official folder) or --dataset_name (Hub dataset id)")
+        raise MissingOptionError("--esc50_dir (official folder) or --dataset_name (Hub dataset id)")
     root = require_folder("--esc50_dir", esc50_dir, "get ESC-50 from github.com/karolpiczak/ESC-50")
     table = root / "meta" / "esc50.csv"
     if not table.is_file():
