@@ -39,10 +39,12 @@ class Clips:
             raise ValueError(
                 f"training and test clips (--train_folds and --eval_folds) differ in classes: {differing}"
             )
+
+        def asked(bank: ClipBank) -> set[int]:
+            return asked_clips(bank, recipe.n_scenes, recipe.seed)
+
         validation = build_bank(self.validation) if self.validation else None
-        kept = (
-            build_bank(self.kept, lambda bank: asked_clips(bank, recipe.n_scenes, recipe.seed)) if self.kept else None
-        )
+        kept = build_bank(self.kept, asked) if self.kept else None
         return train, validation, test, kept
 
 

@@ -46,9 +46,7 @@ def describe_push(recipe: Recipe) -> str:
     check_publishable(license, recipe.hub_private_repo, "--hub_private_repo")
     listed = list_files(recipe.hub_model_id, files)
     if recipe.license or recipe.attribution:
-        listed += (
-            f"\nof the finished run; the push writes {RESULTS} and README.md anew, with this licence and attribution"
-        )
+        listed += f"\n{RESULTS} and README.md are written anew by the push, with this licence and attribution"
     return listed
 
 
