@@ -8,7 +8,6 @@ accelerate launch --multi_gpu --num_processes 8 --num_machines 1 --mixed_precisi
 
 import logging
 import os
-from pathlib import Path
 
 from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
 
@@ -22,10 +21,9 @@ def main() -> None:
 
         recipe = parse_recipe()
         if recipe.dry_run:
-            from dataset_scripts.hub import list_files
-            from training.publish import files_to_push
+            from training.publish import describe_push
 
-            print(list_files(recipe.hub_model_id, files_to_push(Path(recipe.output_dir), recipe.hub_model_id)))
+            print(describe_push(recipe))
             return
         from training.data import find_clips
 

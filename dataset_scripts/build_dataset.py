@@ -17,7 +17,7 @@ if __name__ == "__main__":
 from dataset_scripts.clips import Clip, digest
 from dataset_scripts.compose import EVENT_S, OVERLAY_SNR_DB
 from dataset_scripts.hub import check_hub_access, check_repo_id, list_files
-from dataset_scripts.licenses import check_publishable
+from dataset_scripts.licenses import UNKNOWN, check_publishable
 from dataset_scripts.scenes import split_pairs
 from dataset_scripts.sources import (
     OPTIONS,
@@ -95,6 +95,7 @@ def about(args: argparse.Namespace, classes: list[str], terms: dict[str, str]) -
         "source": args.source,
         "command": command_line(),
         **terms,
+        "captioned": not classes,
         "unseen_pairs": split_pairs(classes)[1],
     }
 
@@ -122,7 +123,13 @@ def main() -> None:
         check(args)
         if args.dry_run:
             from dataset_scripts.publish import files_to_push
+            from dataset_scripts.report import read_report
 
+            folder = args.output_dir / args.config_name
+            license = read_report(folder)["license"]
+            if license == UNKNOWN and args.license:
+                raise ValueError(f"{folder} was built without --license: delete it and build it again with it")
+            check_publishable(license, args.private, "--private")
             files = files_to_push(args.output_dir, args.config_name, args.hub_dataset_id)
             print(list_files(f"datasets/{args.hub_dataset_id}", files))
             return

@@ -53,3 +53,8 @@ def say_for_training(caption: Caption, rng: np.random.Generator, p_default: floa
         return say(caption)
     templates = TRAINING_THEN if caption.relation == "then" else TRAINING[caption.relation]
     return say(caption, str(rng.choice(templates)))
+
+
+def card_language(source: str, captioned: bool) -> str | None:
+    """What a card says of the language of captions: English, but nothing where they are people's own of a folder."""
+    return None if captioned and source == "folder" else "en"

@@ -9,6 +9,7 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCardData
 
 from dataset_scripts.atomic import write_whole
+from dataset_scripts.captions import card_language
 from dataset_scripts.find_audio import printable
 from dataset_scripts.licenses import UNKNOWN, strictest
 from dataset_scripts.pictures import plot_first_group
@@ -103,8 +104,9 @@ def _header(reports: dict[str, dict]) -> DatasetCardData:
     license = strictest(report["license"] for report in reports.values())
     named = {"license_name": "see-card"} if license == "other" else {}
     originals = all(report["source"] in ("synthetic", "folder") for report in reports.values())
+    languages = {card_language(report["source"], report.get("captioned", False)) for report in reports.values()}
     data = DatasetCardData(
-        language=["en"],
+        language=None if None in languages else sorted(languages),
         license=license,
         **named,
         pretty_name="Temporal audio-caption pairs",

@@ -103,10 +103,14 @@ def problems(looks: dict[Clip, Look]) -> Iterator[str]:
     if not labels and sum(any(map(_is_plain, clip.captions)) for clip in usable) < 2:
         yield "scenes need two clips with a caption without an order of its own"
     tested, trained = _sides(usable)
-    for label in labels or [""]:
-        for clips, what in ((tested, f"test on ({_place(tested[0])})"), (trained, "train on")):
-            if not any(clip.label == label for clip in clips):
-                yield f"there is no clip {f'of class {label!r} ' if label else ''}to {what}"
+    for label in labels:
+        if not any(clip.label == label for clip in tested):
+            where = f" ({_place(tested[0])})" if tested else ""
+            yield f"there is no clip of class {label!r} to test on{where}"
+        if not any(clip.label == label for clip in trained):
+            yield f"there is no clip of class {label!r} to train on"
+    if not labels and not trained:
+        yield "there is no clip to train on"
     same = {}
     for clip in usable:
         same.setdefault(looks[clip].sha256 or clip.name, []).append(clip)
@@ -121,12 +125,14 @@ def _is_plain(caption: str) -> bool:
 
 
 def _sides(clips: list[Clip]) -> tuple[list[Clip], list[Clip]]:
-    """Clips of the test split, else of the one for validation, else of the last fold; and all others."""
-    splits = {clip.split for clip in clips}
-    held = next((split for split in ("test", "validation") if split in splits), None)
-    last = max((clip.fold or 0 for clip in clips), default=0)
-    tested = [clip for clip in clips if (clip.split == held if held else (clip.fold or 0) == last)]
-    return tested, [clip for clip in clips if clip not in set(tested)]
+    """Clips to test on and to train on: those of the test split, else of the one for validation, and of the training
+    split; or where there are folds, those of the last and all others."""
+    splits = {clip.split for clip in clips if clip.split}
+    if splits:
+        held = "test" if "test" in splits else "validation"
+        return [clip for clip in clips if clip.split == held], [clip for clip in clips if clip.split == "train"]
+    last = max((clip.fold for clip in clips), default=0)
+    return [clip for clip in clips if clip.fold == last], [clip for clip in clips if clip.fold != last]
 
 
 def _place(clip: Clip) -> str:

@@ -14,7 +14,7 @@ import soxr
 
 from dataset_scripts.compose import SAMPLING_RATE
 from dataset_scripts.ffmpeg import ffmpeg_blocks
-from dataset_scripts.find_audio import CURE, FFMPEG_SUFFIXES, can_decode, find_audio, plain_name
+from dataset_scripts.find_audio import CURE, FFMPEG_SUFFIXES, can_decode, files_by_name, find_audio
 
 LOUDEST = 1e4  # beyond it a float file holds something else than audio
 BLOCK = 2**20  # bytes, and samples of all channels
@@ -107,17 +107,12 @@ def _libsndfile_blocks(file: BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def audio_files(folder: Path) -> dict[str, Path]:
-    """[`plain_name`] -> audio file, in the folder and below; a "Y" before a YouTube id may go.
+    """[`files_by_name`] of the folder and what is below; a "Y" before a YouTube id may go.
 
-    A warning counts what is left out, and names that several files have.
+    A warning counts what is left out.
     """
-    found, by_name = find_audio(folder), {}
-    for path in found.files:
-        by_name.setdefault(plain_name(path.stem), []).append(path)
+    found = find_audio(folder)
     if found.left_out:
         logger.warning("%s: left out %s", folder, found.describe_left_out())
-    shared = [paths for paths in by_name.values() if len(paths) > 1]
-    if shared:
-        logger.warning("%s: %d names have several files; of %s the last is taken", folder, len(shared), *shared[:1])
-    files = {name: paths[-1] for name, paths in by_name.items()}
+    files = files_by_name(folder, found.files)
     return {name[1:]: path for name, path in files.items() if len(name) == 12 and name[0] == "Y"} | files

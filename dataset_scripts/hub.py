@@ -66,12 +66,13 @@ def list_files(repo: str, files: dict[str, bytes | Path]) -> str:
     return "\n".join([where, *lines, f"{sum(sizes.values()):>15,}  in all"])
 
 
-def commit_with_retries(flag: str, what: str, commit: Callable[[], str]) -> str:
+def commit_with_retries(flag: str, what: str, cure: str, commit: Callable[[], str]) -> str:
     """Call `commit`, which returns its URL; what fails in passing is tried again, `ATTEMPTS` times in all.
 
     Args:
         flag: with its value, for errors.
         what: is published.
+        cure: what to do where it did not go through, for the error.
 
     Raises:
         ValueError: the Hub refuses.
@@ -85,8 +86,7 @@ def commit_with_retries(flag: str, what: str, commit: Callable[[], str]) -> str:
                 raise refusal from error
             if attempt == ATTEMPTS:
                 raise OSError(
-                    f"{flag}: nothing of {what} was published, after {ATTEMPTS} attempts ({_reason(error)}); what was "
-                    "made is whole, the same command only uploads it"
+                    f"{flag}: nothing of {what} was published, after {ATTEMPTS} attempts ({_reason(error)}); {cure}"
                 ) from error
             wait_s = WAIT_S * 2 ** (attempt - 1)
             logger.warning("upload failed (%s), again in %g s", _reason(error), wait_s)

@@ -27,7 +27,8 @@ def push_config(output_dir: Path, config: str, hub_dataset_id: str) -> str:
     """
     report, files = _built_files(output_dir / config)
     commit = partial(_commit, config, report, files, hub_dataset_id)
-    return commit_with_retries(f"--hub_dataset_id {hub_dataset_id}", config, commit)
+    cure = "what was built is whole, the same command only uploads it"
+    return commit_with_retries(f"--hub_dataset_id {hub_dataset_id}", config, cure, commit)
 
 
 def files_to_push(output_dir: Path, config: str, hub_dataset_id: str) -> dict[str, bytes | Path]:

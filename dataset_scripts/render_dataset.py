@@ -87,6 +87,7 @@ def main() -> None:
         folder = args.output_dir / report["config"]
         about = {name: report[name] for name in ("config", "source", "attribution", "citation", "unseen_pairs")}
         about |= {"license": "other", "command": command_line(), "rendered": True}
+        about["captioned"] = report.get("captioned", False)
         recipe = {"rendered_from": report["recipe"], "clips": digest(clips)}
         check_card(args.output_dir)
         build_config(

@@ -15,7 +15,7 @@ import soundfile
 from dataset_scripts.atomic import file_sha256, read_json, write_json
 from dataset_scripts.compose import SCENE_S
 from dataset_scripts.find_audio import printable
-from dataset_scripts.places import place_name
+from dataset_scripts.places import option_value
 
 logger = logging.getLogger("teminal")
 REPORT = "build_report.json"
@@ -98,12 +98,7 @@ def command_line() -> str:
     for word in sys.argv[1:]:
         if word.startswith("--"):
             flag, equals, value = word.partition("=")
-            words.append(flag + equals + _told(flag, value))
+            words.append(flag + equals + option_value(flag.removeprefix("--"), value))
         else:
-            words.append(_told(flag, word))
+            words.append(option_value(flag.removeprefix("--"), word))
     return printable(shlex.join(["python", f"dataset_scripts/{Path(sys.argv[0]).name}", *words]))
-
-
-def _told(flag: str, value: str) -> str:
-    """A folder by its name even where it is not there yet."""
-    return Path(value).name or value if flag.endswith("_dir") else place_name(value)

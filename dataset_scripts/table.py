@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from dataset_scripts.find_audio import ALL_SUFFIXES, plain_name
+from dataset_scripts.find_audio import files_by_name, plain_name
 
 
 def read_table(
@@ -118,7 +118,5 @@ def file_in(folder: Path, name: str) -> Path:
 
 @lru_cache(maxsize=32)
 def _files_by_name(folder: Path, mtime_ns: int) -> dict[str, Path]:
-    """[`plain_name`] -> audio file; of several that differ in suffix the first of `ALL_SUFFIXES`."""
-    files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in ALL_SUFFIXES]
-    files.sort(key=lambda path: -ALL_SUFFIXES.index(path.suffix.lower()))
-    return {plain_name(path.stem): path for path in files}
+    """[`files_by_name`] of a folder without those below, as long as it stays as it is."""
+    return files_by_name(folder, folder.iterdir())

@@ -45,15 +45,15 @@ def check_arguments(args: argparse.Namespace) -> None:
             check_folder(f"--{flag}", Path(folder))
 
 
-def check_model_path(model_name_or_path: str) -> None:
-    """Whether what can be no Hub id, for it names a place on this machine, is there.
+def check_model_path(model_name_or_path: str, flag: str = "--model_name_or_path") -> None:
+    """Whether what can be no Hub id, for it names a place on this machine, is there; `flag` is where it comes from.
 
     Raises:
         ValueError: it is not.
     """
     is_local = model_name_or_path.startswith((".", "/", "~")) or model_name_or_path.count("/") > 1
     if is_local and not Path(model_name_or_path).exists():
-        raise ValueError(f"--model_name_or_path {model_name_or_path}: no such folder")
+        raise ValueError(f"{flag} {model_name_or_path}: no such folder")
 
 
 def check_folder(flag: str, folder: Path) -> None:

@@ -48,7 +48,7 @@ def push_metric(hub_model_id: str) -> str:
         message = "ZSTE metric"
         return HfApi().create_commit(hub_model_id, operations, commit_message=message, repo_type="space").commit_url
 
-    return commit_with_retries(f"--hub_model_id {hub_model_id}", "the metric", commit)
+    return commit_with_retries(f"--hub_model_id {hub_model_id}", "the metric", "run the same command again", commit)
 
 
 def main() -> None:

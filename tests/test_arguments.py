@@ -3,6 +3,8 @@ import pytest
 from training.arguments import parse_recipe
 from training.scratch_settings import check_scratch
 
+from .conftest import ROOT
+
 
 @pytest.mark.parametrize(
     ("text", "message"),
@@ -103,7 +105,11 @@ def test_yaml_is_read_as_people_write_it(tmp_path):
         (("--stages", "joint", "--per_device_train_batch_size", "5"), r"joint.*: 5 must be even"),
         (("--stages", "pretrain"), "--stages pretrain starts from scratch"),
         (("--lora_rank", "8"), "--lora_rank does nothing without --lora"),
-        (("--validation-scenes", "8"), "--validation_scenes does nothing without --validation_folds"),
+        (("--validation-scenes", "8"), "--validation_scenes does nothing without --eval_steps"),
+        (
+            ("--validation_scenes", "8", "--validation_folds", "4"),
+            "--validation_scenes does nothing without --eval_steps",
+        ),
         (("--hub_private_repo",), "--hub_private_repo does nothing without --push_to_hub"),
         (("--text_warmup_hold_weight", "1"), "--text_warmup_hold_weight does nothing without --text_warmup_steps"),
         (("--replay_batch_size", "8"), "--replay_batch_size does nothing without --replay_weight"),
@@ -156,3 +162,15 @@ def test_a_yaml_with_a_byte_order_mark_is_read(tmp_path):
     path = tmp_path / "windows.yaml"
     path.write_bytes(b"\xef\xbb\xbfmodel_name_or_path: clap\r\nseed: 3\r\n")
     assert parse_recipe(["--config", str(path)]).seed == 3
+
+
+def test_scenes_to_validate_on_are_counted_where_a_folder_has_a_split_for_it():
+    flags = ["--model_name_or_path", "clap", "--source", "folder", "--validation_scenes", "8"]
+    assert parse_recipe([*flags, "--eval_steps", "5"]).validation_scenes == 8
+    assert parse_recipe([*flags, "--wise_ft", "0.5", "1"]).validation_scenes == 8
+
+
+def test_a_model_that_cannot_be_an_id_must_be_there():
+    for option in ("model_name_or_path", "text_model_name_or_path"):
+        with pytest.raises(ValueError, match=rf"^--{option} \./nowhere: no such folder$"):
+            parse_recipe(["--config", f"{ROOT}/configs/esc50_tiny.yaml", f"--{option}", "./nowhere"])

@@ -1,6 +1,5 @@
 """Building, resuming, checking and reading back the datasets, on a tiny ESC-50 folder."""
 
-import fcntl
 import hashlib
 import io
 import json
@@ -18,6 +17,7 @@ from datasets import Audio, load_dataset
 
 from dataset_scripts.build import _require_disk
 from dataset_scripts.build_dataset import main
+from dataset_scripts.locks import locked
 from tests.conftest import ROOT, run_cli
 
 SCRIPT = "dataset_scripts/build_dataset.py"
@@ -164,8 +164,7 @@ def test_one_build_at_a_time_and_a_lost_shard_comes_back(esc50_dir, tmp_path):
     next((tmp_path / "esc50").glob("train*.parquet")).unlink()
     check = ["dataset_scripts/check_dataset.py", tmp_path / "esc50"]
     assert "shard missing: train-00000-of-00001.parquet" in run_cli(*check).stdout
-    with open(tmp_path / "esc50" / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(tmp_path / "esc50", "build"):
         assert "another build is at work here" in build(esc50_dir, tmp_path).stderr
     assert build(esc50_dir, tmp_path).returncode == 0
     assert shard_hashes(tmp_path) == before

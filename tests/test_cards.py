@@ -9,6 +9,7 @@ from matplotlib import pyplot
 
 from dataset_scripts.cards import dataset_card, write_card
 from dataset_scripts.pictures import plot_group
+from dataset_scripts.report import read_report
 
 from .built import make_build
 
@@ -56,6 +57,15 @@ def test_header(output_dir):
     assert header["license"] == "cc-by-nc-3.0"
     assert header["size_categories"] == ["n<1K"]
     assert header["language"] == ["en"]
+
+
+def test_peoples_own_captions_may_be_in_any_language(tmp_path):
+    for number, (source, captioned, language) in enumerate(
+        [("folder", True, None), ("folder", False, ["en"]), ("audiocaps", True, ["en"])]
+    ):
+        make_build(tmp_path / str(number), "folder", source=source, captioned=captioned)
+        header, _ = header_and_text(dataset_card({"folder": read_report(tmp_path / str(number) / "folder")}, "me/x"))
+        assert header.get("language") == language
 
 
 @pytest.mark.parametrize("config", ["esc50", "audiocaps"])

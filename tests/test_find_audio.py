@@ -29,21 +29,23 @@ def without_pyav(monkeypatch):
 
 
 def test_what_is_read_and_what_is_left_out(tmp_path, without_pyav):
-    for name in ("a.aif", "b.oga", "c.WAV", "d.m4a", "e.m4a", "f.txt", "README"):
+    for name in ("a.aif", "b.oga", "c.WAV", "d.m4a", "e.m4a", "f.txt", "README", "._a.aif", ".DS_Store"):
         (tmp_path / name).write_bytes(b"")
-    (tmp_path / "folder.wav").mkdir()
-    (tmp_path / "folder.wav" / "g.opus").write_bytes(b"")
+    for folder in ("folder.wav", ".cache"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "g.opus").write_bytes(b"")
     found = find_audio.find_audio(tmp_path)
+    assert found.folders == [tmp_path, tmp_path / "folder.wav"]
     assert [path.name for path in found.files] == ["a.aif", "b.oga", "c.WAV", "g.opus"]
-    assert found.left_out == {".m4a": 2, ".txt": 1, "": 1}
-    told = "1 without suffix, 2 .m4a (install PyAV to read them: pip install av), 1 .txt"
+    assert found.left_out == {".m4a": 2, ".txt": 1, "": 1, "hidden": 3}
+    told = "1 without suffix, 2 .m4a (install PyAV to read them: pip install av), 1 .txt, 3 hidden"
     assert found.describe_left_out() == told
 
 
 def test_with_pyav_all_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(find_audio, "find_spec", lambda _: object())
     (tmp_path / "d.m4a").write_bytes(b"")
-    assert find_audio.find_audio(tmp_path) == FoundAudio([tmp_path / "d.m4a"], {})
+    assert find_audio.find_audio(tmp_path) == FoundAudio([tmp_path / "d.m4a"], {}, [tmp_path])
 
 
 def test_linked_folders_are_followed_once_and_never_in_circles(tmp_path):
@@ -107,14 +109,14 @@ def test_m4a_is_decoded_where_pyav_is_installed(tmp_path):
 
 def test_names_in_audio_folders_are_compared_in_one_spelling(tmp_path, caplog, without_pyav):
     accent = unicodedata.normalize("NFD", "é")
-    for name in (f"{accent} .wav", "Yabcdefghijk.mp3", "twice.wav", "twice.ogg", "x.m4a"):
+    for name in (f"{accent} .wav", "Yabcdefghijk.mp3", "twice.opus", "twice.ogg", "x.m4a"):
         (tmp_path / name).write_bytes(b"")
     names = {name: path.name for name, path in audio_files(tmp_path).items()}
     assert names == {
         "é": f"{accent} .wav",
         "abcdefghijk": "Yabcdefghijk.mp3",
         "Yabcdefghijk": "Yabcdefghijk.mp3",
-        "twice": "twice.wav",
+        "twice": "twice.ogg",
     }
     assert "left out 1 .m4a (install PyAV" in caplog.text
     assert "1 names have several files" in caplog.text

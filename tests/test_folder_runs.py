@@ -2,17 +2,20 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import yaml
 
 from dataset_scripts import build_dataset, check_dataset
+from dataset_scripts.clip_report import Look, problems
+from dataset_scripts.clips import Clip
 from dataset_scripts.render_dataset import clips_of
 from dataset_scripts.sources import load_source
 from eval import run_classification, run_retrieval, run_zste
 from eval.encoder import embed_text, embed_waveforms
-from training.data import find_clips
+from training.data import asked_clips, find_clips
 from training.kept import KeptSounds
 from training.recipe import Recipe
 
@@ -60,10 +63,9 @@ def test_training_takes_folds_or_splits(sounds, split_sounds):
 
 
 def test_each_source_gets_its_own_options(sounds, esc50_dir):
-    recipe = Recipe(source="folder", audio_dir=str(sounds), keep_source="esc50", esc50_dir=str(esc50_dir), n_scenes=7)
+    recipe = Recipe(source="folder", audio_dir=str(sounds), keep_source="esc50", esc50_dir=str(esc50_dir))
     clips = find_clips(recipe)
-    assert len(clips.kept) == 7
-    assert clips.kept_classes == ["siren", "ticking", "wind"]
+    assert len(clips.kept) == 12
     assert {clip.label for clip in clips.train} == set(CLASSES)
     recipe = Recipe(esc50_dir=str(esc50_dir), train_folds=[1], eval_source="folder", audio_dir=str(sounds))
     assert {clip.label for clip in find_clips(recipe).test} == set(CLASSES)
@@ -106,11 +108,24 @@ def test_what_is_kept_is_how_often_the_clips_class_scores_highest(tiny_clap, ban
     audio = embed_waveforms(model, processor, waveforms, 48_000, progress=False)
     text = embed_text(model, processor, [f"This is a sound of {label.replace('_', ' ')}." for label in bank.classes])
     guessed = [bank.classes[i] for i in (audio @ text.numpy().T).argmax(1)]
-    kept = KeptSounds(bank, bank.classes, processor, seed=0)(model)
+    kept = KeptSounds(bank, processor, n_clips=1000, seed=0)(model)
     assert kept["accuracy"] == pytest.approx(np.mean(np.array(guessed) == bank.labels))
     assert (kept["accuracy_n"], kept["accuracy_chance"]) == (len(bank.clips), pytest.approx(1 / len(bank.classes)))
-    wider = KeptSounds(bank, [*bank.classes, "zebra"], processor, seed=0)(model)
-    assert wider["accuracy_chance"] == pytest.approx(1 / (1 + len(bank.classes)))
+    few = KeptSounds(bank, processor, n_clips=5, seed=0)
+    drawn = sorted(asked_clips(bank, 5, seed=0))
+    assert [bank.classes[target] for target in few.targets] == [bank.labels[index] for index in drawn]
+    assert few(model)["accuracy_n"] == len(drawn) == 5
+
+
+def test_every_run_decodes_the_kept_source_into_one_file(sounds, esc50_dir, monkeypatch):
+    recipes = [
+        Recipe(source="folder", audio_dir=str(sounds), keep_source="esc50", esc50_dir=str(esc50_dir), **drawn)
+        for drawn in ({"n_scenes": 3}, {"n_scenes": 4, "seed": 1})
+    ]
+    banks = [find_clips(recipe).banks(recipe)[3] for recipe in recipes]
+    assert banks[0].raw.filename == banks[1].raw.filename
+    monkeypatch.setattr("dataset_scripts.bank._sounds", lambda clip: pytest.fail("decoded again"))
+    assert len(find_clips(recipes[0]).banks(recipes[0])[3].clips) == 12
 
 
 def test_a_run_says_whose_sounds_they_are_and_what_was_kept(sounds, tiny_recipe_text, tmp_path):
@@ -229,3 +244,13 @@ def test_a_folder_is_checked_before_anything_is_made_of_it(sounds, tmp_path, mon
     assert check()[0] == "check_dataset.py: error: give the folder of a built config, or --source with its folders"
     code, _ = check("--source", "folder", "--audio_dir", tmp_path / "none")
     assert code.startswith(f"check_dataset.py: error: --audio_dir {tmp_path / 'none'}: no such folder")
+
+
+def test_a_captioned_source_of_one_split_is_for_training():
+    clips = [Clip(str(i), "", None, str(i), b"", captions=("A dog barks",), split="train") for i in range(3)]
+    looks = {clip: Look("", 10.0, 48_000, clip.name) for clip in clips}
+    assert list(problems(looks)) == []
+    tested = {replace(clip, split="test"): look for clip, look in looks.items()}
+    assert list(problems(tested)) == ["there is no clip to train on"]
+    labelled = {replace(clip, label="abc"[i], captions=()): looks[clip] for i, clip in enumerate(clips)}
+    assert list(problems(labelled)) == [f"there is no clip of class {label!r} to test on" for label in "abc"]

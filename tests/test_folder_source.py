@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dataset_scripts.clips import read_clip
+from dataset_scripts.clips import Clip, read_clip
+from dataset_scripts.folds import make_folds
 from dataset_scripts.sources import credits_of, load_source
 
 from .own_sounds import CLASSES, write_classes, write_sound
@@ -154,6 +155,30 @@ def test_rare_classes_are_where_training_and_test_clips_are(tmp_path):
     assert len(set(folds["rarest"])) == 2
     assert 5 in folds["rarest"]
     assert sorted(Counter(folds["often"]).values()) == [2, 2, 2, 2, 3]
+
+
+def clips_of(recordings):
+    """Recording -> its classes and how many clips of each."""
+    return [
+        Clip(f"{recording}-{label}-{number}", label, None, recording, b"")
+        for recording, counts in recordings.items()
+        for label, n_clips in counts.items()
+        for number in range(n_clips)
+    ]
+
+
+def test_classes_that_share_recordings_are_trained_and_tested_on():
+    clips = make_folds(clips_of({"R1": {"a": 1, "b": 1}, "R2": {"a": 1, "c": 1}, "R3": {"b": 9}, "R4": {"c": 9}}))
+    for label in "abc":
+        is_tested = {clip.fold == 5 for clip in clips if clip.label == label}
+        assert is_tested == {True, False}, label
+    assert len({(clip.recording, clip.fold) for clip in clips}) == 4
+
+
+def test_classes_that_cannot_be_trained_and_tested_on_are_named():
+    triangle = {"R1": {"a": 1, "b": 1}, "R2": {"b": 1, "c": 1}, "R3": {"a": 1, "c": 1}}
+    with pytest.raises(ValueError, match=r"class '[abc]' shares its recordings with other classes so that none"):
+        make_folds(clips_of(triangle))
 
 
 def test_terms_are_the_users_own(classes):

@@ -1,5 +1,6 @@
 """Batches come from worker processes whatever room shared memory has, and are not waited for without end."""
 
+import multiprocessing
 import pickle
 import signal
 import time
@@ -50,10 +51,19 @@ def stuck(composer, monkeypatch):
     return composer
 
 
-@pytest.mark.parametrize(("num_workers", "start_method"), [(0, None), (2, None), (1, "spawn")])
-def test_workers_give_the_batches_of_the_composer_from_any_step(composer, num_workers, start_method):
+@pytest.fixture
+def start_processes():
+    """Choose how processes start; `None` is as the system does."""
+    before = multiprocessing.get_start_method(allow_none=True)
+    yield lambda method: multiprocessing.set_start_method(method, force=True)
+    multiprocessing.set_start_method(before, force=True)
+
+
+@pytest.mark.parametrize(("num_workers", "method"), [(0, None), (2, None), (1, "spawn")])
+def test_workers_give_the_batches_of_the_composer_from_any_step(composer, start_processes, num_workers, method):
+    start_processes(method)
     before = torch.get_rng_state()
-    loaded = take(BatchLoader(composer, 2, num_workers, start_method))
+    loaded = take(BatchLoader(composer, 2, num_workers))
     assert torch.equal(torch.get_rng_state(), before)
     assert [batch.texts for batch in loaded] == [composer[step].texts for step in (2, 3)]
     assert torch.equal(loaded[1].features, composer[3].features)

@@ -1,7 +1,10 @@
 """An output folder is one run's, and what is not that run's stays as it is."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from training import run
 from training.checkpoints import find_checkpoint, list_checkpoints, remove_unfinished, save_checkpoint
 from training.output_dir import check_output_dir, claimed
 from training.progress import Progress
@@ -58,6 +61,17 @@ def test_a_new_folder_in_which_nothing_was_left_is_gone(tmp_path):
     assert tmp_path.is_dir()
 
 
+def test_a_run_that_starts_together_with_another_leaves_its_new_folder_alone(tmp_path, monkeypatch):
+    def be_second(folder, what):
+        (folder / ".lock").touch()
+        raise ValueError("another run is at work here")
+
+    monkeypatch.setattr("training.output_dir.locked", be_second)
+    with pytest.raises(ValueError, match="another run"), claimed(tmp_path / "run"):
+        pytest.fail("not refused")
+    assert (tmp_path / "run" / ".lock").is_file()
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with (
@@ -90,3 +104,13 @@ def test_going_on_from_an_earlier_checkpoint_drops_the_later_ones(tmp_path, limi
         save(tmp_path, step)
     save(tmp_path, 8, limit)
     assert [path.name for path in list_checkpoints(tmp_path)] == ["checkpoint-5", "checkpoint-8"][-limit:]
+
+
+def test_a_run_that_is_refused_makes_no_repository(tmp_path, monkeypatch):
+    (tmp_path / "README.md").write_text("mine")
+    monkeypatch.setattr(run, "start", lambda recipe: SimpleNamespace(is_main_process=True))
+    monkeypatch.setattr(run, "broadcast_object_list", lambda objects: objects)
+    monkeypatch.setattr(run, "check_hub_access", lambda *_: pytest.fail("asked too early"))
+    flags = {"model_name_or_path": "clap", "push_to_hub": True, "hub_model_id": "me/clap"}
+    with pytest.raises(SystemExit, match=r"holds README\.md, which is not of this run"):
+        run.run_recipe(Recipe(output_dir=str(tmp_path), **flags), None)

@@ -48,3 +48,16 @@ def test_a_command_line_names_no_place(tmp_path, monkeypatch):
     told = "--source esc50 --esc50_dir ESC-50 --captions_dir=x --output_dir sets"
     told += " --dataset_name ashraq/esc50 --hub_dataset_id me/sets --snr_db -5 .5"
     assert command_line() == f"python dataset_scripts/build_dataset.py {told}"
+
+
+def test_options_that_take_a_path_are_told_by_its_last_part_wherever_it_is_now(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {"resume_from_checkpoint": "runs/a/checkpoint-100", "config": "mine/x.yaml", "audio_dir": "data/sounds"}
+    told = {"resume_from_checkpoint": "checkpoint-100", "config": "x.yaml", "audio_dir": "sounds"}
+    assert without_places(settings) == told
+    kept = {"resume_from_checkpoint": "latest", "model_name_or_path": "laion/clap", "audio_dir": None, "config": ""}
+    assert without_places(kept) == kept
+    monkeypatch.setattr(
+        sys, "argv", ["swap_captions.py", "--captions_file", "data/train.csv", "--output_file=x/y.csv"]
+    )
+    assert command_line().endswith("--captions_file x.csv --output_file=y.csv")

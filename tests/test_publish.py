@@ -138,6 +138,17 @@ def test_a_dry_run_lists_all_that_would_be_sent_and_asks_nobody(push, build, hub
     assert listed == {name: len(content) for name, content in hub.repos[KEY].files("main").items()}
 
 
+def test_a_dry_run_says_what_the_push_would_of_the_licence(build, tmp_path, monkeypatch, capsys):
+    build("esc50", license="unknown")
+    push = ("--push_to_hub", "--hub_dataset_id", ID)
+    with pytest.raises(SystemExit, match=r"--push_to_hub: nothing says under which licence .* or --private"):
+        dry_run(monkeypatch, tmp_path / "sounds", *push)
+    with pytest.raises(SystemExit, match=r"esc50 was built without --license: delete it and build it again with it"):
+        dry_run(monkeypatch, tmp_path / "sounds", *push, "--license", "mit")
+    dry_run(monkeypatch, tmp_path / "sounds", *push, "--private")
+    assert capsys.readouterr().out.endswith("in all\n")
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

@@ -23,6 +23,7 @@ from training.report import plot_course
 from training.results import about_run, write_results
 
 from .card_results import LEARNED, figures, run_results
+from .hub_repo import Fault
 from .stock import save_stock_clap
 
 pytest_plugins = ["tests.publishing"]
@@ -132,11 +133,11 @@ def test_a_push_takes_the_place_of_another_run_on_the_hub(push, hub, finished, t
     assert len(repo.commits) == 4
 
 
-def test_an_adapter_that_names_no_base_is_not_sent(tiny_clap, bank, tiny_recipe, tmp_path):
+def test_an_adapter_that_names_no_base_is_not_written(tiny_clap, bank, tiny_recipe, tmp_path):
     model, processor = tiny_clap
     adapted = add_adapters(copy.deepcopy(model), "both", rank=4, alpha=4)
     finish(tmp_path / "run", adapted, processor, bank, tiny_recipe, "--lora", "both")
-    assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").is_file()
+    assert not (tmp_path / "run" / "adapter").exists()
     files = content_of(files_to_push(tmp_path / "run", ID))
     assert not any(name.startswith("adapter") for name in files)
     assert "adapter" not in files["README.md"].decode()
@@ -159,6 +160,32 @@ def test_a_dry_run_lists_all_that_would_be_sent_and_asks_nobody(finished, monkey
     assert listed == {name: len(content) for name, content in content_of(files_to_push(finished, ID)).items()}
     assert int(total.split()[0].replace(",", "")) == sum(listed.values())
     assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
+
+
+@pytest.fixture
+def unlicensed(tiny_clap, bank, tiny_recipe, tmp_path):
+    """The folder of a finished run on sounds of which nobody says under which terms they are."""
+    results = finish(tmp_path / "run", *tiny_clap, bank, tiny_recipe)
+    write_results(tmp_path / "run", results | {"terms": {"license": "unknown", "attribution": "", "citation": ""}})
+    return tmp_path / "run"
+
+
+def test_a_dry_run_says_what_the_push_would_of_the_licence(unlicensed, monkeypatch, capsys):
+    push = ("--push_to_hub", "--hub_model_id", ID)
+    with pytest.raises(SystemExit, match=r"--push_to_hub: nothing says under which licence .* --hub_private_repo"):
+        dry_run(monkeypatch, unlicensed, *push)
+    dry_run(monkeypatch, unlicensed, *push, "--hub_private_repo")
+    assert capsys.readouterr().out.splitlines()[-1].endswith("in all")
+    dry_run(monkeypatch, unlicensed, *push, "--license", "cc-by-4.0")
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == "results.json and README.md are written anew by the push, with this licence and attribution"
+
+
+def test_a_push_that_does_not_go_through_says_how_to_go_on(push, hub, finished):
+    check_hub_access("--hub_model_id", ID, "model", private=False)
+    hub.faults = [Fault("POST", "/commit/", 500)]
+    with pytest.raises(OSError, match=rf"it is whole in {finished}; run again with --resume_from_checkpoint latest"):
+        push_model(finished, ID)
 
 
 @pytest.mark.parametrize(

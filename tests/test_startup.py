@@ -41,6 +41,8 @@ CASES = {
         "--wrong 1",
         "--config nowhere",
         "--config configs/esc50_tiny.yaml --esc50_dir nowhere",
+        f"--config configs/esc50.yaml {MODEL}",
+        "--config configs/esc50_tiny.yaml --text_model_name_or_path ./nowhere",
     ],
     "dataset_scripts/build_dataset": ["--help", "--wrong 1", "--source esc50 --esc50_dir nowhere --output_dir x"],
     "dataset_scripts/render_dataset": ["--help", "--recipe_dir nowhere --audio_dir nowhere --output_dir x"],

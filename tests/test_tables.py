@@ -135,14 +135,16 @@ def test_classes_that_are_spelt_alike_once_stripped_are_one(tmp_path, caplog):
     assert "count as different" not in caplog.text
 
 
-def test_files_are_found_under_other_spellings(tmp_path):
+def test_files_are_found_under_other_spellings(tmp_path, caplog):
     accent = unicodedata.normalize("NFD", "café.wav")
-    for name in (accent, " spaces .wav", "turned.OGG"):
+    for name in (accent, " spaces .wav", "turned.OGG", "twice.opus", "twice.ogg", ".none.wav"):
         (tmp_path / name).write_bytes(b"")
     assert file_in(tmp_path, unicodedata.normalize("NFC", "café.wav")) == tmp_path / accent
     assert file_in(tmp_path, "spaces.wav") == tmp_path / " spaces .wav"
     assert file_in(tmp_path, "turned.wav") == tmp_path / "turned.OGG"
     assert file_in(tmp_path, "none.wav") == tmp_path / "none.wav"
+    assert file_in(tmp_path, "twice.wav") == tmp_path / "twice.ogg"
+    assert "1 names have several files" in caplog.text
     sub = tmp_path / unicodedata.normalize("NFD", "Ménage")
     sub.mkdir()
     (sub / "x.mp3").write_bytes(b"")

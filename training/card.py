@@ -5,6 +5,7 @@ from pathlib import Path
 
 from huggingface_hub import ModelCard, ModelCardData
 
+from dataset_scripts.captions import card_language
 from dataset_scripts.licenses import strictest
 from eval.tables import eval_results, make_table, to_markdown
 from training.export import ADAPTER
@@ -44,13 +45,12 @@ def model_card(results: dict, hub_model_id: str | None) -> str:
     """
     recipe, base, dataset = results["recipe"], results["base"], results["dataset"]
     license = strictest([results["terms"]["license"]])
-    own_words = results["captioned"] and recipe["source"] == "folder"
     on_hub = base and base["on_hub"]
     evaluated = f"ZSTE on {recipe['eval_source'] or recipe['source']}"
     final = list(results["zste"].values())[-1]
     title = hub_model_id or recipe["output_dir"]
     data = ModelCardData(
-        language=None if own_words else "en",
+        language=card_language(recipe["source"], results["captioned"]),
         library_name="transformers",
         license=license,
         license_name="see-card" if license == "other" else None,

@@ -3,6 +3,7 @@
 import math
 
 from dataset_scripts.hub import check_repo_id
+from eval.options import check_model_path
 from training.recipe import STAGES, Recipe
 
 RANGES = {
@@ -79,12 +80,13 @@ def check_used(recipe: Recipe, given: set[str]) -> None:
         ValueError: naming one that does not.
     """
     settings = [recipe.stage[stage] for stage in recipe.stages]
+    without_validation = not recipe.eval_steps and len(recipe.wise_ft) < 2
     without_warmup = not any(of.text_warmup_steps for of in settings)
     without_replay = any(of.replay_batch_size for of in settings) and not any(of.replay_weight for of in settings)
     idle = {
         "lora_rank": recipe.lora == "none" and "--lora",
         "lora_alpha": recipe.lora == "none" and "--lora",
-        "validation_scenes": not recipe.validation_folds and "--validation_folds",
+        "validation_scenes": without_validation and "--eval_steps",
         "hub_private_repo": recipe.hub_private_repo and not recipe.push_to_hub and "--push_to_hub",
         "text_warmup_learning_rate": without_warmup and "--text_warmup_steps",
         "text_warmup_hold_weight": without_warmup and "--text_warmup_steps",
@@ -114,6 +116,9 @@ def _check_publishing(recipe):
 
 
 def _check_model(recipe):
+    for name in ("model_name_or_path", "text_model_name_or_path"):
+        if path := getattr(recipe, name):
+            check_model_path(path, f"--{name}")
     if recipe.model_name_or_path:
         if "pretrain" in recipe.stages:
             raise ValueError("--stages pretrain starts from scratch: drop it, or --model_name_or_path")

@@ -19,17 +19,15 @@ logger = logging.getLogger("teminal")
 
 @dataclass
 class Clips:
-    """Clips that are not decoded yet; `kept` are those of `--keep_source` that are asked about, `kept_classes` all
-    of its classes."""
+    """Clips that are not decoded yet; `kept` are all of `--keep_source`."""
 
     train: list[Clip]
     validation: list[Clip]
     test: list[Clip]
     same_source: bool
     kept: list[Clip]
-    kept_classes: list[str]
 
-    def banks(self) -> tuple[ClipBank, ClipBank | None, ClipBank, ClipBank | None]:
+    def banks(self, recipe: Recipe) -> tuple[ClipBank, ClipBank | None, ClipBank, ClipBank | None]:
         """Decode them: for training, validation, test, and to see what is kept.
 
         Raises:
@@ -41,7 +39,12 @@ class Clips:
             raise ValueError(
                 f"training and test clips (--train_folds and --eval_folds) differ in classes: {differing}"
             )
-        validation, kept = (build_bank(clips) if clips else None for clips in (self.validation, self.kept))
+
+        def asked(bank: ClipBank) -> set[int]:
+            return asked_clips(bank, recipe.n_scenes, recipe.seed)
+
+        validation = build_bank(self.validation) if self.validation else None
+        kept = build_bank(self.kept, asked) if self.kept else None
         return train, validation, test, kept
 
 
@@ -74,16 +77,12 @@ def find_clips(recipe: Recipe) -> Clips:
     if recipe.push_to_hub:
         license = credits_of(recipe.source, train)["license"]
         check_publishable(license, recipe.hub_private_repo, "--hub_private_repo")
-    kept = loaded.get(recipe.keep_source, [])
-    drawn = np.random.default_rng([recipe.seed, 19]).permutation(len(kept))[: recipe.n_scenes]
-    return Clips(
-        train,
-        validation,
-        test,
-        eval_source == recipe.source,
-        [kept[i] for i in sorted(drawn)],
-        sorted({clip.label for clip in kept}),
-    )
+    return Clips(train, validation, test, eval_source == recipe.source, loaded.get(recipe.keep_source, []))
+
+
+def asked_clips(bank: ClipBank, n_clips: int, seed: int) -> set[int]:
+    """Indices of the clips of `--keep_source` that are classified: all, or `n_clips` that are drawn."""
+    return set(np.random.default_rng([seed, 19]).permutation(len(bank.clips))[:n_clips].tolist())
 
 
 def _held(clips: list[Clip], split: str, folds: list[int], name: str, source: str) -> list[Clip]:

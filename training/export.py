@@ -13,18 +13,18 @@ ADAPTER = "adapter"
 
 
 def export_model(model: TeminalModel | PeftModel, processor: ClapProcessor, folder: Path) -> list[str]:
-    """Save a checkpoint like any other; of a model with adapters, merged, and the adapter in `adapter/` beside it.
+    """Save a checkpoint like any other; of a model with adapters, merged, and where they have a base that others can
+    load, the adapter in `adapter/` beside it.
 
     Returns:
-        The names of its files in `folder` that are of use to others: not those of an adapter that names no base.
+        The names of its files in `folder`.
     """
     fresh = folder / ".export"
     shutil.rmtree(fresh, ignore_errors=True)
-    has_base = True
     if isinstance(model, PeftModel):
-        has_base = bool(model.active_peft_config.base_model_name_or_path)
-        model.save_pretrained(fresh / ADAPTER)
-        (fresh / ADAPTER / "README.md").unlink(missing_ok=True)  # an empty form
+        if model.active_peft_config.base_model_name_or_path:
+            model.save_pretrained(fresh / ADAPTER)
+            (fresh / ADAPTER / "README.md").unlink(missing_ok=True)  # an empty form
         model = copy.deepcopy(model).merge_and_unload()
     model.save_pretrained(fresh)
     processor.save_pretrained(fresh)
@@ -33,4 +33,4 @@ def export_model(model: TeminalModel | PeftModel, processor: ClapProcessor, fold
         (folder / name).parent.mkdir(exist_ok=True)
         (fresh / name).replace(folder / name)
     shutil.rmtree(fresh)
-    return [name for name in names if has_base or not name.startswith(ADAPTER)]
+    return names

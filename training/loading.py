@@ -56,10 +56,9 @@ class BatchLoader:
     Args:
         first_step: of the first batch.
         num_workers: processes that compose; 0: each batch is composed when it is asked for.
-        start_method: of the processes, as [`multiprocessing.get_context`] takes it; `None`: the system's.
     """
 
-    def __init__(self, composer: BatchComposer, first_step: int, num_workers: int, start_method: str | None = None):
+    def __init__(self, composer: BatchComposer, first_step: int, num_workers: int):
         steps, before = range(first_step, len(composer)), multiprocessing.active_children()
         self.sent_by_pipe, self.stalled, self.workers = False, False, []
         self.batches = (composer[step] for step in steps)
@@ -74,7 +73,6 @@ class BatchLoader:
             pin_memory=not composer.renders,
             timeout=POLL_S,
             worker_init_fn=_ignore_interrupts,
-            multiprocessing_context=start_method,
             generator=torch.Generator(),  # else the workers' seed is drawn from the state that a checkpoint restores
         )
         try:

@@ -1,8 +1,7 @@
 """Whose output folder it is: one run's at a time, and never over what is not its own."""
 
-import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from dataset_scripts.atomic import remove_leftovers
@@ -53,18 +52,21 @@ def claimed(output_dir: Path) -> Iterator[None]:
     """
     is_new = not output_dir.exists()
     with ExitStack() as held:
-        if is_new:
-            held.callback(_remove_unused, output_dir)
         try:
             output_dir.mkdir(parents=True, exist_ok=True)
             held.enter_context(locked(output_dir, "run"))
         except OSError as error:
             raise OSError(f"--output_dir {output_dir}: cannot be written ({error.strerror}); name another") from error
+        if is_new:
+            held.callback(_remove_unused, output_dir)
         remove_unfinished(output_dir)
         remove_leftovers(output_dir)
         yield
 
 
 def _remove_unused(output_dir: Path) -> None:
+    """Delete an empty folder while its lock keeps others out; Windows deletes no lock that is held, and keeps both."""
     if output_dir.is_dir() and {path.name for path in output_dir.iterdir()} <= {LOCK}:
-        shutil.rmtree(output_dir)
+        with suppress(OSError):
+            (output_dir / LOCK).unlink(missing_ok=True)
+            output_dir.rmdir()

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-from dataset_scripts.hub import commit_with_retries
+from dataset_scripts.hub import commit_with_retries, list_files
+from dataset_scripts.licenses import check_publishable
 from dataset_scripts.places import without_places
 from training.card import model_card
+from training.recipe import Recipe
 from training.results import RESULTS
 
 ADAPTER_CONFIG = "adapter/adapter_config.json"
@@ -30,6 +32,22 @@ def files_to_push(folder: Path, hub_model_id: str) -> dict[str, bytes | Path]:
             raise ValueError(f"--output_dir {folder}: {name} of the finished run is missing; train again")
     card = model_card(results, hub_model_id).encode()
     return {**{name: _told(folder / name) for name in names}, "README.md": card}
+
+
+def describe_push(recipe: Recipe) -> str:
+    """What `--push_to_hub` would send of the finished run in `--output_dir`, a line per file.
+
+    Raises:
+        ValueError: it would be refused, or there is no finished run.
+    """
+    folder = Path(recipe.output_dir)
+    files = files_to_push(folder, recipe.hub_model_id)
+    license = recipe.license or json.loads((folder / RESULTS).read_text())["terms"]["license"]
+    check_publishable(license, recipe.hub_private_repo, "--hub_private_repo")
+    listed = list_files(recipe.hub_model_id, files)
+    if recipe.license or recipe.attribution:
+        listed += f"\n{RESULTS} and README.md are written anew by the push, with this licence and attribution"
+    return listed
 
 
 def _told(path: Path) -> bytes | Path:
@@ -58,4 +76,5 @@ def push_model(folder: Path, hub_model_id: str) -> str:
         ]
         return HfApi().create_commit(hub_model_id, operations, commit_message="TeminAL model").commit_url
 
-    return commit_with_retries(f"--hub_model_id {hub_model_id}", "the model", commit)
+    cure = f"it is whole in {folder}; run again with --resume_from_checkpoint latest, which trains no step anew"
+    return commit_with_retries(f"--hub_model_id {hub_model_id}", "the model", cure, commit)

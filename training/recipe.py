@@ -81,7 +81,8 @@ class Recipe:
     eval_folds: list[int] = options(5, help="folds to test on")
     validation_folds: list[int] = options(help="folds to validate on, for --eval_steps and --wise_ft")
     keep_source: str | None = option(
-        None, "other labelled clips, such as esc50, whose single sounds are classified before and after the training"
+        None,
+        "other labelled clips, such as esc50, whose single sounds (at most n_scenes) are classified before and after",
     )
     n_scenes: int = option(1000, "composition groups of each ZSTE evaluation")
     validation_scenes: int = option(200, "composition groups of each validation")

@@ -57,15 +57,15 @@ def run_recipe(recipe: Recipe, clips: Clips) -> None:
     with errors_in_one_line(COMMAND, ValueError):
         check_scratch(recipe)
         accelerator = start(recipe)
-        if recipe.push_to_hub and accelerator.is_main_process:
-            check_hub_access("--hub_model_id", recipe.hub_model_id, "model", recipe.hub_private_repo)
         resumed = broadcast_object_list([find_checkpoint(output_dir, recipe.resume_from_checkpoint)])[0]
         check_output_dir(recipe, resumed)
         make_model = prepare_model(recipe)
+        if recipe.push_to_hub and accelerator.is_main_process:
+            check_hub_access("--hub_model_id", recipe.hub_model_id, "model", recipe.hub_private_repo)
         if accelerator.is_main_process:
             claim.enter_context(claimed(output_dir))
         with accelerator.local_main_process_first():
-            bank, validation_bank, test_bank, kept_bank = clips.banks()
+            bank, validation_bank, test_bank, kept_bank = clips.banks(recipe)
         banks = {"training": bank, "validation": validation_bank, "test": test_bank, "kept": kept_bank}
         run = identity(asdict(recipe), banks, accelerator.num_processes)
         require_agreement(run)
@@ -76,7 +76,7 @@ def run_recipe(recipe: Recipe, clips: Clips) -> None:
         model.to(accelerator.device)
         test = Scorer(test_bank, processor, recipe.n_scenes, recipe.seed)
         validation = validation_bank and Scorer(validation_bank, processor, recipe.validation_scenes, recipe.seed)
-        kept = kept_bank and KeptSounds(kept_bank, clips.kept_classes, processor, recipe.seed)
+        kept = kept_bank and KeptSounds(kept_bank, processor, recipe.n_scenes, recipe.seed)
         start_trackers(accelerator, run)
 
     def evaluate():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dataset_scripts.clips import Clip
-from dataset_scripts.find_audio import FoundAudio, find_audio
+from dataset_scripts.find_audio import find_audio
 from dataset_scripts.folds import make_folds
 from dataset_scripts.labels import clean_labels
 from dataset_scripts.licenses import UNKNOWN
@@ -86,11 +86,9 @@ def load(
     """
     root = require_folder("--audio_dir", audio_dir, HINT)
     found = find_audio(root)
-    audio = [path for path in found.files if not _is_hidden(path, root)]
-    folders = {root, *root.rglob("*/"), *(folder for path in audio for folder in path.parents)}
-    inside = sorted(folder for folder in folders if folder.is_relative_to(root) and not _is_hidden(folder, root))
-    tables = [folder / name for folder in inside for name in METADATA if (folder / name).is_file()]
-    others = FoundAudio([], Counter(found.left_out) - Counter(table.suffix for table in tables))
+    audio = found.files
+    tables = [folder / name for folder in found.folders for name in METADATA if (folder / name).is_file()]
+    others = replace(found, left_out=Counter(found.left_out) - Counter(table.suffix for table in tables))
     if others.left_out:
         logger.warning("--audio_dir %s: left out %s", root, others.describe_left_out())
     if not audio:
@@ -110,10 +108,6 @@ def load(
         return _with_folds(clips)
     except ValueError as error:
         raise ValueError(f"--audio_dir {root}: {error}") from error
-
-
-def _is_hidden(path: Path, root: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def _rows(tables: list[Path]) -> dict[Path, dict]:
