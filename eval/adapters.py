@@ -14,6 +14,7 @@ import torch
 from dataset_scripts.offline import use_cache_if_hub_is_away
 from eval.weights import finite, require_finite
 from eval.windows import in_batches
+from modeling_teminal.windows_teminal import window_spans
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,7 +34,8 @@ def require(library: str, package: str) -> ModuleType:
 def fingerprint(state: Mapping[str, torch.Tensor], *config: str) -> str:
     """Hash of weights, configuration, and the code that embeds."""
     hashed = hashlib.sha256("\0".join(config).encode())
-    code = [*sorted((ROOT / "modeling_teminal").glob("*.py")), ROOT / "eval/encoder.py", ROOT / "eval/adapters.py"]
+    own = ("encoder", "adapters", "windows")
+    code = [*sorted((ROOT / "modeling_teminal").glob("*.py")), *(ROOT / f"eval/{name}.py" for name in own)]
     for file in code:
         hashed.update(file.read_bytes())
     for name, value in sorted(state.items()):
@@ -63,10 +65,9 @@ def embed_windows(
 
     def windows():
         for number, clip in enumerate(clips):
-            starts = np.linspace(0, max(len(clip) - longest, 0), max(-(-len(clip) // longest), 1)).astype(int)
-            for start in starts:
+            for span in window_spans(len(clip), longest, longest):
                 clip_of.append(number)
-                yield clip[start : start + longest]
+                yield clip[span]
 
     embeds = normalised(np.concatenate([embed(batch) for batch in in_batches(windows(), batch_size)]))
     return normalised(np.stack([embeds[np.equal(clip_of, number)].mean(0) for number in range(clip_of[-1] + 1)]))

@@ -86,12 +86,7 @@ class Embedder:
                 if not np.isfinite(embeds).all():
                     raise ValueError(f"the model's embedding of {kind} is not finite: its weights may be damaged")
                 name = hashlib.sha256("".join(part_keys).encode()).hexdigest()[:32]
-
-                def write(beside, part_keys=part_keys, embeds=embeds):
-                    with open(beside, "wb") as file:
-                        np.savez(file, keys=np.array(part_keys), embeds=embeds)
-
-                write_whole(folder / f"{name}.npz", write)
+                write_arrays(folder / f"{name}.npz", keys=np.array(part_keys), embeds=embeds)
                 bar.update(len(part))
         self.state.wait_for_everyone()
         if parts:
@@ -112,6 +107,16 @@ class Embedder:
                 logger.warning("%s is damaged (%s) and made again", file, error)
                 file.unlink(missing_ok=True)
         return known
+
+
+def write_arrays(path: Path, **arrays) -> None:
+    """A whole `.npz` file."""
+
+    def write(beside):
+        with open(beside, "wb") as file:  # to a path NumPy would add .npz
+            np.savez(file, **arrays)
+
+    write_whole(path, write)
 
 
 def held_at_once(clips: Iterator[np.ndarray]) -> Iterator[list[np.ndarray]]:

@@ -1,10 +1,10 @@
 """Are two models different? The same questions, answered by each, and a paired bootstrap over scenes."""
 
-import itertools
 from collections import defaultdict
 
 import numpy as np
 
+from eval.report import sample_differences
 from eval.score import scores_of
 from eval.zste.zste import SUBTASKS, add_means, is_right, resampled_accuracies
 from eval.zste_questions import Example
@@ -33,13 +33,4 @@ def differences(answers: dict[str, dict[str, list[bool]]], seed: int = 0) -> dic
     for name, right in answers.items():
         accuracy[name] = add_means({task: float(np.mean(values)) for task, values in right.items()})
         resampled[name] = add_means(resampled_accuracies(right, np.random.default_rng(seed)))
-    return {
-        f"{after} - {before}": {
-            task: {
-                "difference": accuracy[after][task] - accuracy[before][task],
-                "ci95": np.percentile(resampled[after][task] - resampled[before][task], [2.5, 97.5]).tolist(),
-            }
-            for task in accuracy[after]
-        }
-        for before, after in itertools.combinations(answers, 2)
-    }
+    return sample_differences(accuracy, resampled)

@@ -6,32 +6,31 @@ import os
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
-from accelerate import PartialState
 from tqdm import tqdm
 from transformers import ClapProcessor
 
 from dataset_scripts.atomic import write_whole
 from dataset_scripts.compose import SAMPLING_RATE
 from dataset_scripts.find_audio import printable
-from dataset_scripts.ranks import join_processes
+from eval.adapters import fingerprint
+from eval.cache import write_arrays
 from eval.encoder import best_device, embed_waveforms, load_clap
+from eval.evaluation import start_processes
 from eval.windows import LongSound, in_batches, read_sound
 from modeling_teminal import TeminalModel
 
 PART_SIZE = 64  # files per part: what an interruption costs at most
 
 
-def read_or_reason(path: Path) -> np.ndarray | LongSound | str:
+def read_or_reason(path: Path, sampling_rate: int) -> np.ndarray | LongSound | str:
     try:
-        return read_sound(path)
+        return read_sound(path, sampling_rate)
     except ValueError as error:
         return str(error)
 
@@ -44,15 +43,22 @@ def job_folder(
     model: TeminalModel,
     processor: ClapProcessor,
 ) -> Path:
-    """Where finished parts wait; another model, other files or another batch size wait elsewhere."""
-    stats = [os.lstat(audio_dir / name) for name in files]
+    """Where finished parts wait; those of another model, other files or another batch size wait elsewhere."""
+    stats = [file_stat(audio_dir / name) for name in files]
     listing = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in zip(files, stats, strict=True)]
     job = [str(audio_dir.resolve()), listing, batch_size, PART_SIZE]
-    job += [model.config.to_json_string(), processor.feature_extractor.to_json_string()]
-    digest = hashlib.sha256(json.dumps(job).encode())
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode() + value.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return output_file.with_name(f"{output_file.name}.{digest.hexdigest()[:12]}.parts")
+    configs = model.config.to_json_string(), processor.feature_extractor.to_json_string()
+    job.append(fingerprint(model.state_dict(), *configs))
+    digest = hashlib.sha256(json.dumps(job).encode()).hexdigest()
+    return output_file.with_name(f"{output_file.name}.{digest[:12]}.parts")
+
+
+def file_stat(path: Path) -> os.stat_result:
+    """Of what a link leads to; of the link itself where that is nothing."""
+    try:
+        return path.stat()
+    except OSError:
+        return path.lstat()
 
 
 def embed_part(model: TeminalModel, processor: ClapProcessor, paths: list[Path], batch_size: int, bar: tqdm):
@@ -62,13 +68,14 @@ def embed_part(model: TeminalModel, processor: ClapProcessor, paths: list[Path],
         (embeddings of the sound files (n, D), what is wrong with each file or `None`).
     """
     batches = list(in_batches(paths, batch_size))
+    read = partial(read_or_reason, sampling_rate=processor.feature_extractor.sampling_rate)
     embeds, errors = [], []
     with ThreadPoolExecutor() as pool:
-        ahead = pool.map(read_or_reason, batches[0])
+        ahead = pool.map(read, batches[0])
         for index in range(len(batches)):
             clips = list(ahead)
             if index + 1 < len(batches):
-                ahead = pool.map(read_or_reason, batches[index + 1])
+                ahead = pool.map(read, batches[index + 1])
             errors += [clip if isinstance(clip, str) else None for clip in clips]
             sound = [clip for clip in clips if not isinstance(clip, str)]
             embeds.append(embed_waveforms(model, processor, sound, SAMPLING_RATE, batch_size, progress=False))
@@ -104,13 +111,8 @@ def write_output(output_file: Path, parts: list[Path]) -> None:
     else:
         embedding = table["embedding"].combine_chunks()
         embedding = embedding.flatten().to_numpy().reshape(-1, embedding.type.list_size)
-        write_whole(output_file, partial(write_arrays, path=table["path"].to_pylist(), embedding=embedding))
+        write_arrays(output_file, path=table["path"].to_pylist(), embedding=embedding)
     print(f"{len(table)} embeddings in {printable(str(output_file))}, {len(faulty)} files skipped")
-
-
-def write_arrays(beside: Path, **arrays) -> None:
-    with open(beside, "wb") as file:  # to a path NumPy would add .npz
-        np.savez(file, **arrays)
 
 
 def embed_files(
@@ -125,7 +127,7 @@ def embed_files(
         ValueError: no such checkpoint, or processes that do not know of each other.
         OSError: a file cannot be written or no longer read; the next time goes on from there.
     """
-    state = join_processes(lambda cpu: PartialState(cpu=cpu, timeout=timedelta(days=7)))
+    state = start_processes()
     try:
         model, processor = load_clap(model_name_or_path)
     except OSError as error:

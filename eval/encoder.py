@@ -123,14 +123,15 @@ def embed_waveforms(
 
     Args:
         waveforms: each (samples,) or with channels, as [`TeminalFeatureExtractor`] takes them; or one (samples,).
-        sampling_rate: of all waveforms, Hz; `None` means the model's own.
+        sampling_rate: of all arrays, Hz; `None` means the model's own, which a [`LongSound`] is always at.
         batch_size: windows that the model takes at a time.
 
     Returns:
         (len(waveforms), D) fp32, L2-normalised.
 
     Raises:
-        ValueError: a waveform that is empty, not finite or of another shape, or an embedding that is not finite.
+        ValueError: a waveform that is empty, not finite, of another shape or a [`LongSound`] of another rate than the
+            model's, or an embedding that is not finite.
     """
     if getattr(waveforms, "ndim", None) == 1:
         waveforms = [waveforms]
@@ -142,7 +143,7 @@ def embed_waveforms(
     def windows():
         for index, clip in enumerate(tqdm(waveforms, desc="embed", unit="clip", disable=not progress)):
             try:
-                for window in clip_windows(clip, sampling_rate or wanted, wanted, extractor.nb_max_samples):
+                for window in clip_windows(clip, sampling_rate or wanted, extractor):
                     clip_of.append(index)
                     yield window.to(device)
             except ValueError as error:

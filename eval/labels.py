@@ -29,9 +29,9 @@ LABELS = {
     "recognition": "recognition: tasks 1 and 2",
     "temporal": "temporal: tasks 3, 4 and 5",
     "zste": "ZSTE: all tasks",
-    "control_3A": "control: 3A, audios permuted",
-    "control_3B": "control: 3B, audios permuted",
-    "control_3C": "control: 3C, audios permuted",
+    "control_3A": "“before”, audios permuted: must be chance (control_3A)",
+    "control_3B": "“after”, audios permuted: must be chance (control_3B)",
+    "control_3C": "before, after or while, audios permuted: must be chance (control_3C)",
 }
 BLOCKS = [[*subtasks, mean] for mean, subtasks in TASKS.items()] + [["recognition", "temporal", "zste"]]
 ROWS = [key for block in BLOCKS for key in block]

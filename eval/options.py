@@ -83,7 +83,7 @@ def check_output(flag: str, file: Path) -> None:
 
 
 def named_models(args: argparse.Namespace) -> dict[str, str]:
-    """Name -> path or id of each model: by `--names`, or the last part of its path; the whole where two share it.
+    """Name -> path or id of each model: by `--names`, or the last part of its path, two where models share it.
 
     Raises:
         ValueError: a model is given twice, or names are not one for each.
@@ -94,8 +94,9 @@ def named_models(args: argparse.Namespace) -> dict[str, str]:
         raise ValueError(f"--model_name_or_path {twice[0]} is given twice")
     names = args.names
     if names is None:
-        short = [path.rsplit("/", 1)[-1] for path in whole]
-        names = [name if short.count(name) == 1 else path.strip("/") for name, path in zip(short, whole, strict=True)]
+        short = [Path(path).name for path in whole]
+        longer = ["/".join(Path(path).parts[-2:]) for path in whole]
+        names = [name if short.count(name) == 1 else two for name, two in zip(short, longer, strict=True)]
     if len(names) != len(paths):
         raise ValueError(f"--names: {len(names)} names for {len(paths)} models; give one for each, in their order")
     if empty_or_twice := [name for name in names if not name.strip() or names.count(name) > 1]:

@@ -87,7 +87,8 @@ def write_paper(
     bold = " Best in bold." if len(results) > 1 else ""
     parts = [(result_rows(results, labels), legend + bold)]
     if differences:
-        parts.append((difference_rows(differences, labels), f"Differences in points. {STAR}"))
+        ranks = ", of ranks as they are" if any(scale_of(key) == 1 for key in labels) else ""
+        parts.append((difference_rows(differences, labels), f"Differences in points{ranks}. {STAR}"))
     markdown = "\n\n".join(f"{to_markdown(rows)}\n\n{_markdown(Cell(legend))}" for rows, legend in parts)
     latex = "\n\n".join(f"{to_latex(rows)}\n\n{_latex(Cell(legend))}" for rows, legend in parts)
     for suffix, text in (("md", markdown), ("tex", latex)):

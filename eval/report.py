@@ -7,6 +7,8 @@ from importlib.metadata import version
 
 import numpy as np
 
+from eval.paper import scale_of
+
 N_BOOTSTRAP = 1000
 PACKAGES = ("torch", "transformers", "numpy", "scikit-learn", "soundfile", "soxr")
 
@@ -80,7 +82,7 @@ def format_table(results: dict[str, dict]) -> str:
     names = [name for name in first if f"{name}_ci95" in first]
     cells = [["", "chance", *results]]
     for name in names:
-        scale = 1 if name.endswith("rank") else 100
+        scale = scale_of(name)
         chance = first.get(f"{name}_chance")
         cells.append([name, "" if chance is None else f"{scale * chance:.2f}"])
         for result in results.values():

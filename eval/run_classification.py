@@ -59,16 +59,17 @@ def load_fsd50k(labels_file: str | None, audio_dir: str | None) -> list[Clip]:
         raise ValueError(f"--labels_file is missing: the table eval.csv; {hint}")
     folder = require_folder("--audio_dir", audio_dir, hint)
     rows = read_table(Path(labels_file), ("fname", "labels"))
+    given = [label for row in rows for label in row["labels"].split(",")]
+    cleaned = dict(zip(given, clean_labels(f"--labels_file {labels_file}", given), strict=True))
     clips = {}
     for number, row in enumerate(rows, start=1):
-        name, labels = row["fname"].strip(), [label.strip() for label in row["labels"].split(",")]
+        name, labels = row["fname"].strip(), [cleaned[label] for label in row["labels"].split(",")]
         if not all(labels):
             raise ValueError(f"--labels_file {labels_file}: row {number} has an empty label: {row['labels']!r}")
         if not row.get("mids", "/").startswith("/"):
             raise ValueError(f"--labels_file {labels_file}: row {number}: {row['mids']!r} is no mid; quote its labels")
         file = name if name.lower().endswith(ALL_SUFFIXES) else f"{name}.wav"
         clips[name] = Clip(name, ",".join(labels), None, "", file_in(folder, file))
-    clean_labels(f"--labels_file {labels_file}", [label for clip in clips.values() for label in clip.label.split(",")])
     if len(clips) < len(rows):
         raise ValueError(f"--labels_file {labels_file}: {len(rows) - len(clips)} of its rows repeat an fname")
     return list(clips.values())

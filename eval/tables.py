@@ -13,21 +13,6 @@ from eval.options import file_stems
 from eval.paper import write_paper
 
 
-def make_table(zste: dict[str, dict], tasks: list[str] = ROWS) -> pd.DataFrame:
-    """A row per sub-task and mean: its chance level, and each model's accuracy with 95 % interval, in percent."""
-    first = next(iter(zste.values()))
-    table = pd.DataFrame({"chance": [f"{100 * first[f'{task}_chance']:.2f}" for task in tasks]}, index=tasks)
-    for name, figures in zste.items():
-        percent = [[100 * value for value in (figures[task], *figures[f"{task}_ci95"])] for task in tasks]
-        table[name] = [f"{value:.1f} ({low:.1f} to {high:.1f})" for value, low, high in percent]
-    return table.rename_axis("ZSTE")
-
-
-def to_markdown(table: pd.DataFrame) -> str:
-    lines = [[table.index.name, *table.columns], ["---"] * (1 + len(table.columns)), *table.itertuples()]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
-
-
 def eval_results(evaluated: str, figures: dict, tasks: list[str]) -> list[EvalResult]:
     """For the `model-index` of a model card's metadata, in percent."""
     return [

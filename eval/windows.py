@@ -11,7 +11,9 @@ import torch
 
 from dataset_scripts.compose import SAMPLING_RATE
 from dataset_scripts.decode import mono_blocks, read_audio
+from modeling_teminal import TeminalFeatureExtractor
 from modeling_teminal.waveform_teminal import as_clips, resample
+from modeling_teminal.windows_teminal import longest_window, window_spans
 
 BLOCK_S = 30  # of what is decoded, or resampled, at a time
 RESAMPLED_WHOLE = 2**24  # samples of a clip in memory: six minutes at 48 kHz, 300 MB on the way
@@ -20,17 +22,21 @@ FADE_S = 5  # beside a block that is resampled, so that its ends do not ring int
 
 @dataclass(frozen=True)
 class LongSound:
-    """An audio file that is decoded as its windows are asked for, mono at 48 kHz, `n_samples` in all."""
+    """An audio file that is decoded as its windows are asked for, mono, `n_samples` at `sampling_rate` in all."""
 
     path: Path
     n_samples: int
+    sampling_rate: int
 
     def blocks(self) -> Iterator[torch.Tensor]:
-        return map(torch.from_numpy, decode_blocks(self.path))
+        return map(torch.from_numpy, decode_blocks(self.path, self.sampling_rate))
 
 
-def read_sound(path: Path) -> np.ndarray | LongSound:
+def read_sound(path: Path, sampling_rate: int = SAMPLING_RATE) -> np.ndarray | LongSound:
     """A file decoded as by [`read_audio`], or one longer than `BLOCK_S` decoded once to see that all of it is sound.
+
+    Args:
+        sampling_rate: what a [`LongSound`] is decoded to, Hz: that of the model which is to hear it.
 
     Raises:
         ValueError, OSError: as from [`read_audio`].
@@ -38,38 +44,42 @@ def read_sound(path: Path) -> np.ndarray | LongSound:
     start = read_audio(path, max_duration_s=BLOCK_S)
     if len(start) < BLOCK_S * SAMPLING_RATE - 1:
         return start
-    return LongSound(path, sum(map(len, decode_blocks(path))))  # not as the header says, which may be wrong
+    n_samples = sum(map(len, decode_blocks(path, sampling_rate)))  # not as the header says, which may be wrong
+    return LongSound(path, n_samples, sampling_rate)
 
 
-def decode_blocks(path: Path) -> Iterator[np.ndarray]:
-    """The samples that [`read_audio`] gives of the whole file, some after the other.
+def decode_blocks(path: Path, sampling_rate: int) -> Iterator[np.ndarray]:
+    """The samples of the whole file, mono at `sampling_rate`, some after the other; at 48 kHz those of [`read_audio`].
 
     Raises:
         ValueError, OSError: as from [`read_audio`].
     """
     stream = None
-    for block, sampling_rate in mono_blocks(path):
-        if sampling_rate == SAMPLING_RATE:
+    for block, own_rate in mono_blocks(path):
+        if own_rate == sampling_rate:
             yield block
             continue
-        stream = stream or soxr.ResampleStream(sampling_rate, SAMPLING_RATE, 1, dtype="float32")
+        stream = stream or soxr.ResampleStream(own_rate, sampling_rate, 1, dtype="float32")
         yield stream.resample_chunk(block)
     if stream:
         yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def clip_windows(clip, sampling_rate: int, wanted: int, size: int) -> Iterator[torch.Tensor]:
-    """Windows (size,) fp32 mono at the rate `wanted`, those of [`TeminalFeatureExtractor`]; a shorter clip as it is.
+def clip_windows(clip, sampling_rate: int, extractor: TeminalFeatureExtractor) -> Iterator[torch.Tensor]:
+    """The windows that the extractor cuts a clip into, (samples,) fp32 mono at its rate; a shorter clip as it is.
 
     Args:
         clip: a [`LongSound`], or (samples,), (channels, samples) or (samples, channels), floats or PCM.
-        sampling_rate: of the clip, Hz.
-        size: samples of a window.
+        sampling_rate: of the clip, Hz; a [`LongSound`] has its own.
 
     Raises:
-        ValueError: the clip is empty, not finite, of another shape or type.
+        ValueError: the clip is empty, not finite, of another shape or type, or a [`LongSound`] of another rate than
+            the extractor's.
     """
+    wanted, size = extractor.sampling_rate, extractor.nb_max_samples
     if isinstance(clip, LongSound):
+        if clip.sampling_rate != wanted:
+            raise ValueError(f"is read at {clip.sampling_rate} Hz, but the model hears {wanted} Hz")
         n_samples, blocks = clip.n_samples, clip.blocks()
     else:
         clip = torch.as_tensor(clip)
@@ -78,22 +88,21 @@ def clip_windows(clip, sampling_rate: int, wanted: int, size: int) -> Iterator[t
         if clip.ndim == 2 and clip.shape[0] <= clip.shape[1]:
             clip = clip.T
         n_samples, blocks = -(-len(clip) * wanted // sampling_rate), resampled_blocks(clip, sampling_rate, wanted)
-    for window in cut(blocks, n_samples, size):
+    longest = longest_window(size, extractor.hop_length, extractor.truncation == "fusion")
+    for window in cut(blocks, window_spans(n_samples, size, longest)):
         if not torch.isfinite(window).all():
             raise ValueError("holds values that are not finite")
         yield window
 
 
-def cut(blocks: Iterable[torch.Tensor], n_samples: int, size: int) -> Iterator[torch.Tensor]:
-    """Evenly spaced windows, the first at the start and the last at the end, of samples that come in blocks."""
+def cut(blocks: Iterable[torch.Tensor], spans: list[slice]) -> Iterator[torch.Tensor]:
+    """Windows, in their order, of samples that come in blocks."""
     blocks, held, held_from = iter(blocks), torch.empty(0), 0
-    n_windows = max(1, -(-n_samples // size))
-    for number in range(n_windows):
-        start = round(number * max(0, n_samples - size) / max(1, n_windows - 1))
-        held, held_from = held[start - held_from :], start
-        while len(held) < min(size, n_samples):
+    for span in spans:
+        held, held_from = held[span.start - held_from :], span.start
+        while len(held) < span.stop - span.start:
             held = torch.cat([held, next(blocks)])
-        yield held[:size]
+        yield held[: span.stop - span.start]
 
 
 def resampled_blocks(clip: torch.Tensor, from_hz: int, to_hz: int) -> Iterator[torch.Tensor]:

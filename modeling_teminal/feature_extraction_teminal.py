@@ -6,7 +6,7 @@ from transformers.utils import logging
 
 from .log_mel_teminal import log_mel
 from .waveform_teminal import as_clips, resample
-from .windows_teminal import cut_windows, fill_window, pad_windows
+from .windows_teminal import fill_window, longest_window, pad_windows, window_spans
 
 logger = logging.get_logger(__name__)
 
@@ -112,10 +112,9 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
                 cut = fill_window(waveforms, size, padding if padding in PADDINGS else self.padding)[:, None]
             elif truncation == "head":
                 cut = waveforms[:, None, :size]
-            elif fused and waveforms.shape[1] // self.hop_length == size // self.hop_length:
-                cut = waveforms[:, None]  # no frame more: the stock class takes it whole
             else:
-                cut = cut_windows(waveforms, size)
+                spans = window_spans(waveforms.shape[1], size, longest_window(size, self.hop_length, fused))
+                cut = torch.stack([waveforms[:, span] for span in spans], dim=1)
             mel = log_mel(cut.flatten(0, 1), filters, self.fft_window_size, self.hop_length)
             mel = mel.unflatten(0, cut.shape[:2])
             if not torch.isfinite(mel).all():

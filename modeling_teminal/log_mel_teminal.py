@@ -2,7 +2,6 @@
 
 import contextlib
 
-import numpy as np
 import torch
 
 CPU_FRAMES, GPU_FRAMES = 128, 2**16  # that are transformed at a time: a CPU is faster on what fits its cache
@@ -19,12 +18,12 @@ def fft_dtype(device: torch.device) -> torch.dtype:
     return torch.float64 if device.type in ("cpu", "cuda") else torch.float32
 
 
-def log_mel(waveforms: torch.Tensor, mel_filters: np.ndarray, n_fft: int, hop_length: int) -> torch.Tensor:
+def log_mel(waveforms: torch.Tensor, mel_filters, n_fft: int, hop_length: int) -> torch.Tensor:
     """Hann-windowed, centred, reflected at the edges, as `transformers.audio_utils.spectrogram` has it.
 
     Args:
         waveforms: (W, samples) fp32, more samples than `n_fft / 2`.
-        mel_filters: (n_fft / 2 + 1, mel bins), as from `transformers.audio_utils.mel_filter_bank`.
+        mel_filters: array or tensor (n_fft / 2 + 1, mel bins), as from `transformers.audio_utils.mel_filter_bank`.
         n_fft: samples of a frame.
         hop_length: samples from one frame to the next.
 
@@ -32,9 +31,10 @@ def log_mel(waveforms: torch.Tensor, mel_filters: np.ndarray, n_fft: int, hop_le
         (W, samples // hop_length + 1, mel bins) fp32, 10 log10 of the mel power, at least -100 dB.
     """
     device = waveforms.device
-    n_bins = int(mel_filters.any(1).nonzero()[0][-1]) + 1
+    filters = torch.as_tensor(mel_filters, dtype=torch.float32)
+    n_bins = int(filters.any(1).nonzero()[-1]) + 1
     # one row for the real and one for the imaginary part of a bin: their squares are summed by the product
-    filters = torch.from_numpy(mel_filters[:n_bins].astype(np.float32)).to(device).repeat_interleave(2, dim=0)
+    filters = filters[:n_bins].to(device).repeat_interleave(2, dim=0)
     window = torch.hann_window(n_fft, dtype=fft_dtype(device), device=device)
     edge = n_fft // 2  # reflected by hand, for F.pad does it on one thread
     reflected = waveforms[:, 1 : edge + 1].flip(1), waveforms, waveforms[:, -edge - 1 : -1].flip(1)

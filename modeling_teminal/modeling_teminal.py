@@ -68,6 +68,7 @@ class TeminalModel(AudioEmbedder, ClapModel):
         attention_mask: torch.Tensor | None = None,
         position_ids: torch.Tensor | None = None,
         return_loss: bool | None = None,
+        *,
         window_counts: torch.Tensor | None = None,
         group: torch.LongTensor | None = None,
         variant: torch.LongTensor | None = None,

@@ -21,6 +21,7 @@ class TeminalProcessor(ClapProcessor):
         if type(feature_extractor) is ClapFeatureExtractor:  # as it is loaded without trust
             feature_extractor = TeminalFeatureExtractor(**feature_extractor.to_dict())
         super().__init__(feature_extractor, tokenizer)
+        self._has_warned = False
 
     def __call__(self, images=None, text=None, videos=None, audio=None, **kwargs):
         inputs = super().__call__(images=images, text=text, videos=videos, audio=audio, **kwargs)
@@ -41,12 +42,13 @@ class TeminalProcessor(ClapProcessor):
     def _warn_if_cut(self, captions, input_ids):
         limit = self.tokenizer.model_max_length
         rows = [input_ids] if isinstance(input_ids[0], int) else input_ids
-        if max(map(len, rows)) != limit:
+        if self._has_warned or max(map(len, rows)) != limit:
             return
         lengths = [len(tokens) for tokens in self.tokenizer(captions, verbose=False)["input_ids"]]
         if max(lengths) > limit:
             caption = captions[lengths.index(max(lengths))]
-            logger.warning_once(f"captions are cut to the text tower's {limit} tokens, such as {caption!r}")
+            logger.warning(f"captions are cut to the text tower's {limit} tokens, such as {caption!r}")
+            self._has_warned = True
 
     def to_dict(self, **kwargs) -> dict:
         return {**super().to_dict(**kwargs), "processor_class": "ClapProcessor"}

@@ -41,15 +41,19 @@ def check_length(input_ids: torch.Tensor, config: ClapTextConfig):
         input_ids: (T, L) tokenised captions.
 
     Raises:
-        ValueError: a caption has more tokens than the tower takes.
+        ValueError: a caption has more tokens than the tower takes, or is padded to more than it has positions.
     """
-    limit = longest_caption(config)
-    if input_ids.shape[1] <= limit:
+    limit, n_tokens = longest_caption(config), input_ids.shape[1]
+    if n_tokens <= limit:
         return
-    padded = input_ids.shape[1] > config.max_position_embeddings
-    longest = input_ids.shape[1] if padded else int(input_ids.ne(config.pad_token_id).sum(1).max())
+    longest = int(input_ids.ne(config.pad_token_id).sum(1).max())
     if longest > limit:
         raise ValueError(
             f"input_ids has a caption of {longest} tokens, the text tower takes {limit}: tokenise with "
             f"truncation=True, max_length={limit}, or shorten the caption"
+        )
+    if n_tokens > config.max_position_embeddings:
+        raise ValueError(
+            f"input_ids is padded to {n_tokens} tokens, the text tower takes {limit}: tokenise with padding=True, or "
+            f"max_length={limit}"
         )

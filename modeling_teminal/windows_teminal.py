@@ -16,12 +16,26 @@ def fill_window(waveforms: torch.Tensor, size: int, padding: str) -> torch.Tenso
     return F.pad(waveforms, (0, size - waveforms.shape[1]))
 
 
-def cut_windows(waveforms: torch.Tensor, size: int) -> torch.Tensor:
-    """(B, samples) -> (B, windows, size), as few as hold every sample, evenly spaced from the start to the end."""
-    n_samples = waveforms.shape[1]
+def longest_window(size: int, hop_length: int, is_fused: bool) -> int:
+    """Samples of the longest clip that is one window.
+
+    As in the stock class, a fused checkpoint takes whole what is longer than `size` by less than a frame.
+    """
+    return (size // hop_length + 1) * hop_length - 1 if is_fused else size
+
+
+def window_spans(n_samples: int, size: int, longest: int) -> list[slice]:
+    """The samples of each window of a clip: as few as hold them all, evenly spaced from the start to the end.
+
+    Args:
+        size: samples of a window.
+        longest: samples of the longest clip that is one window, at least `size`; see [`longest_window`].
+    """
+    if n_samples <= longest:
+        return [slice(0, n_samples)]
     n_windows = -(-n_samples // size)
-    starts = [round(index * (n_samples - size) / max(1, n_windows - 1)) for index in range(n_windows)]
-    return torch.stack([waveforms[:, start : start + size] for start in starts], dim=1)
+    starts = [round(index * (n_samples - size) / (n_windows - 1)) for index in range(n_windows)]
+    return [slice(start, start + size) for start in starts]
 
 
 def pad_windows(clips: list[torch.Tensor]) -> torch.Tensor:
@@ -37,7 +51,7 @@ def split_windows(input_features: torch.Tensor, channels: int) -> tuple[torch.Te
         many each clip has. What is filled is among them only in a graph, whose sizes must not hang on values.
     """
     rows = input_features.unflatten(1, (-1, channels))
-    is_present = rows.amin((2, 3, 4)) > LEAST_DB
+    is_present = ~(rows.amin((2, 3, 4)) <= LEAST_DB)  # a window with NaN is there, and its embedding shows it
     if torch.compiler.is_compiling():
         counts = torch.full(rows.shape[:1], rows.shape[1], device=rows.device)
         return rows.flatten(0, 1), is_present.flatten().to(rows.dtype), counts

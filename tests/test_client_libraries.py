@@ -6,24 +6,20 @@ import types
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 import torch
 from datasets import Dataset
 from torch.utils.data import DataLoader
+from transformers import DataCollatorWithPadding
 
-from eval.adapters import require
 from modeling_teminal import TeminalModel
 
 from .conftest import ROOT
+from .libraries import library
 
 RECIPES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "clients.md").read_text(), re.DOTALL)
 CAPTIONS = ["This is a sound of dog before rain.", "This is a sound of rain before dog."]
-
-
-def library(name):
-    try:
-        return require(name, name)
-    except ValueError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +58,22 @@ def recipe(name, folder, **variables):
     code = next(code for code in RECIPES if f"import {name}" in code or f"from {name}" in code)
     exec(code.replace("you/your-teminal", str(folder)), variables)
     return variables
+
+
+def test_datasets_of_any_rate(tiny_clap, folder, clips, expected, tmp_path):
+    extractor, audio = tiny_clap[1].feature_extractor, []
+    for number, (clip, sampling_rate) in enumerate(zip(clips, (48_000, 32_000), strict=True)):
+        file = tmp_path / f"{number}.wav"
+        waveform = soxr.resample(clip, 48_000, sampling_rate)
+        soundfile.write(file, np.stack([waveform, waveform], 1), sampling_rate, subtype="FLOAT")
+        audio.append({"bytes": file.read_bytes() if number else None, "path": None if number else str(file)})
+    found = recipe("datasets", folder, dataset=Dataset.from_dict({"audio": audio}), extractor=extractor)
+    batch = next(iter(DataLoader(found["rows"], batch_size=2, collate_fn=DataCollatorWithPadding(extractor))))
+    model = TeminalModel.from_pretrained(folder)
+    with torch.no_grad():
+        embeds = model.get_audio_features(**batch).pooler_output.numpy()
+    assert np.abs(embeds[0] - expected[0][0]).max() <= 1e-5
+    assert np.abs(embeds[1] - expected[0][1]).max() <= 1e-2  # the wrong rate: more than 0.1
 
 
 def test_sentence_transformers(folder, clips, expected):

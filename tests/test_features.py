@@ -59,12 +59,11 @@ def test_a_clip_does_not_depend_on_its_batch(extractors):
         assert (row[count:] == ABSENT_DB).all()
 
 
-def test_long_audio_is_the_same_each_time_and_head_keeps_the_start(extractors):
+def test_head_keeps_the_start(extractors):
     clip = waveform(1_000_000)
-    first, second = (extractors[1](clip, sampling_rate=48_000)["input_features"] for _ in range(2))
-    assert torch.equal(first, second)
+    windows = extractors[1](clip, sampling_rate=48_000)["input_features"]
     head = extractors[1](clip, sampling_rate=48_000, truncation="head")
-    assert torch.equal(head["input_features"], first[:, :1])
+    assert torch.equal(head["input_features"], windows[:, :1])
 
 
 @pytest.mark.parametrize("form", [list, np.asarray, torch.as_tensor, lambda x: [x], lambda x: x[None]])

@@ -157,11 +157,13 @@ def test_embedding_considers_every_file(model, tmp_path, monkeypatch, capsys, wi
     write_tones(tmp_path / "elsewhere" / "a.wav", 1)
     for name in ("b.aif", LATIN1):
         write_tones(audio / "x.wav", 2).rename(audio / name)
+    (audio / os.fsdecode(b"b\xe4d.wav")).write_bytes(b"RIFF no audio")
     (audio / "linked").symlink_to(tmp_path / "elsewhere")
     (audio / "c.m4a").write_bytes(b"")
     run_embed(model, audio, tmp_path / f"out{suffix}", monkeypatch)
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     assert "3 embeddings" in out
+    assert r"skipped b\xe4d.wav: unreadable audio" in err
     assert "left out: 1 .m4a (install PyAV" in out
     names = ["b.aif", r"caf\xe9.wav", "linked/a.wav"]
     if suffix == ".npz":
@@ -174,7 +176,7 @@ def test_embedding_stops_where_the_system_refuses_and_makes_damaged_parts_again(
     for name in ("a.wav", "b.wav"):
         write_tones(tmp_path / "audio" / name, 1)
 
-    def refuse(path):
+    def refuse(path, sampling_rate):
         if path.name == "b.wav":
             raise PermissionError(13, "Permission denied", str(path))
         return read_audio(path)

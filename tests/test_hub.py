@@ -1,6 +1,7 @@
 """A model's way through a Hub (on localhost) and back, each time in a fresh process with an empty cache."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -113,6 +114,12 @@ def test_push_and_load_back(tiny_clap, inputs, tmp_path, run):
     assert (last - expected).abs().max() > 0.1
     for name, embeds in report["embeds"].items():
         assert (embeds - expected).abs().max() <= 1e-5, name
+
+
+def test_the_published_code_needs_torch_and_transformers_alone():
+    code = "".join(path.read_text() for path in (ROOT / "modeling_teminal").glob("*_teminal.py"))
+    imported = set(re.findall(r"^(?:import|from) (\w+)", code, flags=re.MULTILINE))
+    assert imported - set(sys.stdlib_module_names) == {"torch", "transformers"}
 
 
 def test_what_a_hub_lacks_or_holds_damaged_is_named(tiny_clap, tmp_path, run):

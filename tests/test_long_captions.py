@@ -46,12 +46,16 @@ def test_a_cut_caption_is_named_once(short_clap, monkeypatch):
     _, folder = short_clap
     model, processor = load_clap(str(folder))
     said = []
-    monkeypatch.setattr("modeling_teminal.processing_teminal.logger.warning_once", said.append)
+    monkeypatch.setattr("modeling_teminal.processing_teminal.logger.warning", said.append)
     processor(text="rain " * 38, padding=True)  # 40 tokens with the special ones: whole
     processor(text="rain " * 50, max_length=10, truncation=True)  # cut at the caller's wish
     assert not said
     embeds = embed_text(model, processor, ["dog", "rain " * 50, "rain " * 38])
     assert said == [f"captions are cut to the text tower's 40 tokens, such as {'rain ' * 50!r}"]
+    embed_text(model, processor, ["dog " * 50])
+    assert len(said) == 1
+    load_clap(str(folder))[1](text="dog " * 50)
+    assert len(said) == 2
     assert (embeds[1] - embeds[2]).abs().max() <= 1e-5
 
 
@@ -75,6 +79,15 @@ def test_padding_up_to_the_last_position_is_no_token(short_clap):
     with torch.no_grad():
         padded = model.get_text_features(ids, mask).pooler_output
         assert (padded - model.get_text_features(ids[:, :5], mask[:, :5]).pooler_output).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("length", [42, 100])
+def test_more_padding_than_positions_is_named_as_such(short_clap, length):
+    model, _ = short_clap
+    ids = torch.full((1, length), model.config.text_config.pad_token_id)
+    ids[0, :5] = 7
+    with pytest.raises(ValueError, match=f"padded to {length} tokens, the text tower takes 40: .*padding=True"):
+        model.get_text_features(ids)
 
 
 def test_a_tokenizer_that_promises_more_than_the_tower_takes_is_set_right(short_clap, tmp_path):

@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from tqdm import tqdm
 
 from dataset_scripts.decode import read_audio
 from eval import windows
+from eval.embed_job import embed_part
 from eval.encoder import embed_waveforms
 from eval.windows import LongSound, clip_windows, cut, decode_blocks, read_sound
+from modeling_teminal import TeminalFeatureExtractor, TeminalProcessor
+from modeling_teminal.windows_teminal import window_spans
 
 from .conftest import ROOT
 from .tones import save_clap
@@ -42,10 +46,10 @@ def test_a_long_file_has_the_samples_and_the_embedding_of_the_whole(long_file, t
     whole, sound = read_audio(long_file), read_sound(long_file)
     assert isinstance(sound, LongSound)
     assert sound.n_samples == len(whole)
-    assert np.array_equal(np.concatenate(list(decode_blocks(long_file))), whole)
+    assert np.array_equal(np.concatenate(list(decode_blocks(long_file, 48_000))), whole)
     features = processor.feature_extractor(whole, sampling_rate=48_000)
     extractor_sees = [torch.as_tensor(whole)[start : start + 480_000] for start in (0, len(whole) - 480_000)]
-    seen = list(clip_windows(sound, 48_000, 48_000, 480_000))
+    seen = list(clip_windows(sound, 48_000, processor.feature_extractor))
     assert torch.equal(seen[0], extractor_sees[0])
     assert torch.equal(seen[-1], extractor_sees[1])
     with torch.no_grad():
@@ -62,7 +66,7 @@ def test_windows_of_blocks_are_those_of_the_whole(n_samples):
     n_windows = -(-n_samples // 10)
     starts = [round(i * max(0, n_samples - 10) / max(1, n_windows - 1)) for i in range(n_windows)]
     for block in (1, 4, 100):
-        found = list(cut(samples.split(block), n_samples, 10))
+        found = list(cut(samples.split(block), window_spans(n_samples, 10, 10)))
         assert [window.tolist() for window in found] == [samples[start : start + 10].tolist() for start in starts]
 
 
@@ -72,7 +76,30 @@ def test_a_header_that_is_wrong_costs_no_window(tmp_path):
     path.write_bytes(content[: len(content) * 4 // 5])  # the header still says 50 s
     sound = read_sound(path)
     assert sound.n_samples == len(read_audio(path))
-    assert len(list(clip_windows(sound, 48_000, 48_000, 480_000))) == 4
+    assert len(list(clip_windows(sound, 48_000, TeminalFeatureExtractor(truncation="rand_trunc")))) == 4
+
+
+def test_a_long_file_is_decoded_at_the_rate_of_the_model(long_file, tiny_clap):
+    model, processor = tiny_clap
+    options = {"sampling_rate": 32_000, "feature_size": 32, "hop_length": 4096, "fft_window_size": 4096}
+    processor = TeminalProcessor(TeminalFeatureExtractor(truncation="rand_trunc", **options), processor.tokenizer)
+    found, _ = embed_part(model, processor, [long_file], 4, tqdm(disable=True))
+    expected = embed_waveforms(model, processor, [read_audio(long_file)], 48_000, batch_size=4, progress=False)
+    assert np.abs(found - expected).max() <= 1e-3
+    with pytest.raises(ValueError, match="clip 0: is read at 48000 Hz, but the model hears 32000 Hz"):
+        embed_waveforms(model, processor, [read_sound(long_file)], 48_000, progress=False)
+
+
+@pytest.mark.parametrize(("truncation", "n_windows"), [("fusion", 1), ("rand_trunc", 2)])
+def test_clips_are_cut_as_by_the_extractor(truncation, n_windows):
+    """What is longer by less than a frame, fused checkpoints take whole."""
+    extractor = TeminalFeatureExtractor(truncation=truncation)
+    clip = np.random.default_rng(0).standard_normal(480_479).astype(np.float32)
+    seen = list(clip_windows(clip, 48_000, extractor))
+    assert len(seen) == n_windows
+    (expected,) = extractor.windows(clip, sampling_rate=48_000)
+    assert torch.equal(extractor(seen, sampling_rate=48_000)["input_features"], expected)
+    assert len(list(clip_windows(np.append(clip, 0), 48_000, extractor))) == 2
 
 
 def test_what_is_wrong_late_in_a_long_file_is_found_before_it_is_embedded(tmp_path):

@@ -13,12 +13,13 @@ import transformers
 from peft import get_peft_model
 from transformers import GPT2Config, GPT2Model, GPT2Tokenizer, RobertaConfig, RobertaModel, RobertaTokenizer
 
-from eval.adapters import LaionClap, MsClap, normalised, require
+from eval.adapters import LaionClap, MsClap, normalised
 from eval.encoder import load_clap
 from training.lora import lora_config
 
 from .conftest import ROOT
 from .hub import Hub, Repo
+from .libraries import library
 from .stock import save_stock_clap
 
 CAPTIONS = ["a dog before rain", "rain"]
@@ -31,13 +32,6 @@ adapted, base = Clap("me/adapter"), Clap("laion/base")
 assert np.abs(adapted.embed_text(["rain"]) - base.embed_text(["rain"])).max() > 1e-3
 assert adapted.fingerprint != base.fingerprint
 """
-
-
-def library(name):
-    try:
-        return require(name, name)
-    except ValueError as error:
-        pytest.skip(str(error))
 
 
 def noise(sampling_rate):

@@ -3,6 +3,7 @@
 import copy
 import importlib
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from peft import get_peft_model
 from transformers import BertConfig, BertModel, ClapFeatureExtractor, ClapModel
 
+from eval import adapters
 from eval.adapters import embed_windows, resample
 from eval.encoder import load_clap
 from eval.models import MODEL_TYPES, Clap
@@ -130,10 +132,22 @@ def test_windows_are_evenly_spaced_and_averaged():
 
     clips = [np.arange(1.0, 6.0), np.arange(25.0), np.arange(10.0)]
     embeds = embed_windows(clips, 10, 2, embed)
-    assert [(window[0], len(window)) for window in seen] == [(1, 5), (0, 10), (7, 10), (15, 10), (0, 10)]
-    rows = np.array([[0, 1], [14, 1], [30, 1]]) / np.array([[1], [197**0.5], [901**0.5]])
+    assert [(window[0], len(window)) for window in seen] == [(1, 5), (0, 10), (8, 10), (15, 10), (0, 10)]
+    rows = np.array([[0, 1], [16, 1], [30, 1]]) / np.array([[1], [257**0.5], [901**0.5]])
     assert embeds[1] == pytest.approx(rows.mean(0) / np.linalg.norm(rows.mean(0)))
     assert_normalised(embeds)
+
+
+@pytest.mark.parametrize("name", ["modeling_teminal/windows_teminal.py", "eval/windows.py", "eval/encoder.py"])
+def test_other_code_makes_other_embeddings(name, tmp_path, monkeypatch):
+    for folder in ("modeling_teminal", "eval"):
+        shutil.copytree(adapters.ROOT / folder, tmp_path / folder)
+    state = {"weight": torch.ones(2)}
+    before = adapters.fingerprint(state)
+    monkeypatch.setattr(adapters, "ROOT", tmp_path)
+    assert adapters.fingerprint(state) == before
+    (tmp_path / name).write_text("another")
+    assert adapters.fingerprint(state) != before
 
 
 def test_resampling():

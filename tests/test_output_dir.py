@@ -47,7 +47,9 @@ def test_what_something_else_left_is_neither_overwritten_nor_published(tmp_path,
 
 def test_two_runs_do_not_share_a_folder(tmp_path):
     with claimed(tmp_path / "run"):
-        assert "another run is at work" in try_lock(tmp_path / "run").stderr.replace("another build", "another run")
+        with pytest.raises(ValueError, match="another run is at work here"), claimed(tmp_path / "run"):
+            pytest.fail("not refused")
+        assert "is at work here" in try_lock(tmp_path / "run").stderr
         (tmp_path / "run" / "checkpoint-1").mkdir()
     assert try_lock(tmp_path / "run").stdout == "mine\n"
 

@@ -47,7 +47,6 @@ def test_the_best_is_bold_and_names_are_escaped():
     latex = to_latex(rows)
     assert r" & chance & A \& B & ours|* \\" in latex
     assert r"order (3A) & 50.00 & 50.0 (48.0 to 52.0) & \textbf{75.0 (73.0 to 77.0)} \\" in latex
-    assert "bold" not in str([cell.is_bold for cell in rows[1][1:2]])
     alone = result_rows({"A": RESULTS["A & B"]}, LABELS_HERE)
     assert not any(cell.is_bold for row in alone for cell in row)
 
@@ -60,8 +59,10 @@ def test_differences_stand_below_with_interval_and_star(tmp_path):
     assert "In %. Best in bold." in markdown
     assert r"In \%. Best in bold." in latex
     for text in (markdown, latex):
-        assert text.count("excludes 0.") == 1
+        assert text.count("Differences in points, of ranks as they are. ") == text.count("excludes 0.") == 1
         assert "+25.0 (+10.0 to +40.0)" in text
+    write_paper(tmp_path, "t", RESULTS, DIFFERENCES, {"3A": "order (3A)"}, "In %.")
+    assert "Differences in points. " in (tmp_path / "t.md").read_text()
 
 
 def test_every_code_has_a_meaning_beside_it():

@@ -96,3 +96,11 @@ def test_rows_compile_to_one_graph(tiny_clap, clips, expected):
     compiled = torch.compile(model.get_audio_features, fullgraph=True, backend="eager")
     with torch.no_grad():
         assert (compiled(features).pooler_output - expected).abs().max() <= 1e-5
+
+
+def test_a_window_with_nan_is_not_left_out(tiny_clap, clips):
+    model, processor = tiny_clap
+    features = processor.feature_extractor(clips, sampling_rate=48_000)["input_features"]
+    features[1, 1, 3, 3] = torch.nan
+    embeds = embed(model, [{"input_features": features}])
+    assert embeds.isfinite().all(1).tolist() == [True, False, True]

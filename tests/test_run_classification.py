@@ -66,6 +66,14 @@ def test_fsd50k(fsd50k, tmp_path, monkeypatch):
         assert "accuracy" not in figures
 
 
+def test_labels_are_compared_in_one_spelling(fsd50k, tmp_path, caplog):
+    table = fsd50k / "eval.csv"
+    table.write_text("fname,labels\n10,caf\u00e9\n11, cafe\u0301\n12,Caf\u00e9\n")
+    clips = run_classification.load_fsd50k(str(table), str(fsd50k / "audio"))
+    assert [clip.label for clip in clips] == ["caf\u00e9", "caf\u00e9", "Caf\u00e9"]
+    assert "count as different classes" in caplog.text
+
+
 def test_a_real_checkpoint_on_esc50(tiny_clap, esc50_dir, tmp_path):
     model = save_clap(tiny_clap, tmp_path / "model")
     command = ["eval/run_classification.py", "--model_name_or_path", model, "--esc50_dir", esc50_dir]

@@ -152,6 +152,14 @@ def test_every_model_has_a_name_of_its_own(paths, names):
         assert found == dict(zip(names, paths, strict=True))
 
 
+def test_no_name_is_a_path_of_this_machine(tmp_path):
+    paths = [tmp_path / "x" / "m", tmp_path / "y" / "m", tmp_path / "z"]
+    for path in paths:
+        path.mkdir(parents=True)
+    found = named_models(argparse.Namespace(model_name_or_path=[f"{path}/" for path in paths], names=None))
+    assert list(found) == ["x/m", "y/m", "z"]
+
+
 @pytest.mark.parametrize("given", [("--n_scenes", 3), ("--folds", 1), ("--source", "synthetic"), ("--esc50_dir", "x")])
 def test_what_fixed_scenes_would_ignore_is_refused(given, monkeypatch):
     flags = ["run_zste.py", "--model_name_or_path", "me/x", "--zste_dataset", "me/y", *map(str, given)]

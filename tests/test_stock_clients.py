@@ -12,7 +12,6 @@ from transformers import (
     ClapAudioModelWithProjection,
     ClapConfig,
     ClapModel,
-    ClapProcessor,
     ClapTextModelWithProjection,
 )
 
@@ -78,16 +77,6 @@ def test_a_config_from_before_the_guard_still_loads(saved, tmp_path):
     config = TeminalConfig.from_pretrained(tmp_path)
     assert config.audio_config.spec_size == model.config.audio_config.spec_size
     assert config.temporal_head == model.config.temporal_head
-
-
-def test_the_processor_of_stock_clients_never_crops_at_random(saved, bank):
-    _, folder = saved
-    processor = ClapProcessor.from_pretrained(folder)
-    short = bank.raw[0].astype("float32")
-    first, second = (processor(audio=short, sampling_rate=48_000)["input_features"][0] for _ in range(2))
-    assert (first == second).all()
-    with pytest.raises(NotImplementedError, match="trust_remote_code=True"):
-        processor(audio=short.repeat(3), sampling_rate=48_000)
 
 
 def test_the_audio_tower_alone_embeds_as_the_whole_model(saved, tiny_clap, bank, tmp_path):

@@ -7,26 +7,13 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from dataset_scripts.captions import card_language
 from dataset_scripts.licenses import strictest
-from eval.tables import eval_results, make_table, to_markdown
+from eval.labels import LABELS, LEGEND
+from eval.paper import Cell, result_rows, to_markdown
+from eval.tables import eval_results
 from training.export import ADAPTER
 
 TEMPLATE = Path(__file__).parents[1] / "model_card.md"
-SHOWN = {
-    "1A": "one clip: its class",
-    "2A": "two sounds overlaid: both classes",
-    "2C": "two sounds in sequence: both classes",
-    "3A": "which of two orders, said with *before*",
-    "3B": "which of two orders, said with *after*",
-    "3C": "*before*, its reverse, or *while*",
-    "3D": "all four statements of an order",
-    "4C": "two audios and two captions, all paired",
-    "5A": "which of two orders, in a wording never trained on",
-    "5D": "which order of three sounds",
-    "control_3A": "*before* with the audios permuted: must be chance",
-    "recognition": "mean of tasks on which sounds there are",
-    "temporal": "mean of tasks on their order",
-    "zste": "mean of all tasks",
-}
+SHOWN = ("1A", "2A", "2C", "3A", "3B", "3C", "3D", "4C", "5A", "5D", "control_3A", "recognition", "temporal", "zste")
 ORDER_TASKS = ("3A", "3B")
 
 
@@ -78,6 +65,7 @@ def model_card(results: dict, hub_model_id: str | None) -> str:
         kept_sounds=_change(results.get("kept", {}), "accuracy"),
         evaluated=evaluated,
         table=_table(results["zste"]),
+        legend=LEGEND,
         quoted={name: json.dumps(caption, ensure_ascii=False) for name, caption in results["examples"].items()},
         license=license,
         recipe=recipe,
@@ -119,7 +107,8 @@ def _change(models: dict[str, dict], name: str) -> str:
 
 def _table(zste: dict[str, dict]) -> str:
     """A row per sub-task and mean, a column per model, with 95 % intervals, in percent."""
-    table = make_table(zste, list(SHOWN))
-    table.insert(0, "n", [next(iter(zste.values()))[f"{task}_n"] for task in SHOWN])
-    words = {task: f"{asked} ({task})" for task, asked in SHOWN.items()}
-    return to_markdown(table.rename(index=words).rename_axis("what is asked"))
+    rows = result_rows(zste, {task: LABELS[task] for task in SHOWN})
+    figures = next(iter(zste.values()))
+    for row, n in zip(rows, ["n", *(figures[f"{task}_n"] for task in SHOWN)], strict=True):
+        row.insert(1, Cell(str(n)))
+    return to_markdown(rows)
