@@ -57,7 +57,6 @@ def test_options_that_take_a_path_are_told_by_its_last_part_wherever_it_is_now(t
     assert without_places(settings) == told
     kept = {"resume_from_checkpoint": "latest", "model_name_or_path": "laion/clap", "audio_dir": None, "config": ""}
     assert without_places(kept) == kept
-    monkeypatch.setattr(
-        sys, "argv", ["swap_captions.py", "--captions_file", "data/train.csv", "--output_file=x/y.csv"]
-    )
+    given = ["--captions_file", "data/x.csv", "--output_file=x/y.csv"]
+    monkeypatch.setattr(sys, "argv", ["swap_captions.py", *given])
     assert command_line().endswith("--captions_file x.csv --output_file=y.csv")
