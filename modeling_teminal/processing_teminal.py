@@ -9,7 +9,7 @@ logger = logging.get_logger(__name__)
 
 
 class TeminalProcessor(ClapProcessor):
-    """[`~transformers.ClapProcessor`] that cuts captions to what the text tower takes, and warns if it did.
+    """[`~transformers.ClapProcessor`] that cuts captions to what the text tower takes, and warns the first time.
 
     `truncation=False` hands on longer ones, which [`TeminalModel`] refuses. The saved files are those of
     [`~transformers.ClapProcessor`], which loads them too.

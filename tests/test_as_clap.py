@@ -83,7 +83,6 @@ def test_return_dict_of_the_configuration_is_honoured(model, inputs, text):
 @pytest.mark.parametrize("part", ["audio_config", "text_config"])
 @pytest.mark.parametrize("kind", ["plain", "with head"])
 def test_return_dict_of_a_tower_changes_nothing(kind, part, inputs):
-    """The stock model stops there, for it takes its towers' outputs by name."""
     model = build(kind)
     expected = model(**inputs)
     getattr(model.config, part).return_dict = False
