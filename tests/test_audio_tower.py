@@ -110,8 +110,8 @@ def test_hidden_states_and_attentions_are_those_of_the_stock_tower(towers, wante
         assert (value - expected_value).abs().max() <= 1e-5
 
 
-@pytest.mark.parametrize("window_counts", [None, [2, 1, 2]])
-@pytest.mark.parametrize("temporal_head", [False, True])
+@pytest.mark.parametrize("window_counts", [None, pytest.param([2, 1, 2], marks=pytest.mark.slow)])
+@pytest.mark.parametrize("temporal_head", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_model_compiles_to_one_graph(window_counts, temporal_head):
     config = TeminalConfig(audio_config=SMALL, text_config=TEXT, temporal_head=temporal_head)
     model = TeminalModel(config).eval()

@@ -15,8 +15,7 @@ def unreachable(monkeypatch):
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    yield monkeypatch
-    os.environ.pop("HF_HUB_OFFLINE", None)
+    return monkeypatch
 
 
 def test_an_unreachable_hub_is_asked_once_and_then_left_alone(unreachable, caplog):
