@@ -97,8 +97,9 @@ def prepare(args: argparse.Namespace) -> Evaluation:
         captions = [caption for clip in clips for caption in clip.captions]
         return captions, lambda scores, keep: retrieval_figures(scores, clip_of, args.seed, keep)
 
+    clips = captioned_clips(args)  # sets the split that it takes by default
     data = {name: getattr(args, name) for name in DATA}
-    return Evaluation(captioned_clips(args), ask, data, LEGEND)
+    return Evaluation(clips, ask, data, LEGEND)
 
 
 def main() -> None:

@@ -110,10 +110,12 @@ def test_hidden_states_and_attentions_are_those_of_the_stock_tower(towers, wante
         assert (value - expected_value).abs().max() <= 1e-5
 
 
-@pytest.mark.parametrize("window_counts", [None, [2, 1, 2]])
-@pytest.mark.parametrize("temporal_head", [False, True])
+@pytest.mark.parametrize("window_counts", [None, pytest.param([2, 1, 2], marks=pytest.mark.slow)])
+@pytest.mark.parametrize("temporal_head", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_model_compiles_to_one_graph(window_counts, temporal_head):
-    config = TeminalConfig(audio_config=SMALL, text_config=TEXT, temporal_head=temporal_head)
+    two_stages = {"depths": [2, 2], "num_attention_heads": [2, 4], "hidden_size": 32}
+    audio_config, text_config = {**SMALL, **two_stages}, {**TEXT, "num_hidden_layers": 1}
+    config = TeminalConfig(audio_config=audio_config, text_config=text_config, temporal_head=temporal_head)
     model = TeminalModel(config).eval()
     inputs = {"input_ids": torch.arange(3, 21).view(3, 6), "attention_mask": torch.ones(3, 6, dtype=torch.long)}
     inputs["input_features"] = torch.randn(5 if window_counts else 3, 1, 120, 32)

@@ -18,14 +18,14 @@ from datasets import Audio, load_dataset
 from dataset_scripts.build import _require_disk
 from dataset_scripts.build_dataset import main
 from dataset_scripts.locks import locked
-from tests.conftest import ROOT, run_cli
+from tests.conftest import ROOT, run_cli, run_here
 
-SCRIPT = "dataset_scripts/build_dataset.py"
+SCRIPT, MODULE = "tests/small_shards.py", "tests.small_shards"
 
 
 def build(esc50_dir, output_dir, *flags, n_groups=10):
     command = [SCRIPT, "--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", output_dir]
-    return run_cli(*command, "--n_groups", n_groups, "--three_event_share", 0.5, *flags)
+    return run_here(*command, "--n_groups", n_groups, "--three_event_share", 0.5, "--num_proc", 1, *flags)
 
 
 def shard_hashes(output_dir, config="esc50"):
@@ -38,7 +38,7 @@ def shard_hashes(output_dir, config="esc50"):
 
 def test_rows_say_what_was_composed(built):
     dataset = load_dataset(str(built), "esc50", cache_dir=str(built / "cache"))
-    assert {split: len(rows) for split, rows in dataset.items()} == {"train": 280, "test": 280}
+    assert {split: len(rows) for split, rows in dataset.items()} == {"train": 80, "test": 80}
     rows = list(dataset["train"].cast_column("audio", Audio(decode=False)))
     assert {row["fold"] for row in rows} == {1}
     assert {row["license"] for row in rows} == {"cc-by-nc-3.0"}
@@ -60,16 +60,16 @@ def test_rows_say_what_was_composed(built):
 def test_the_report_adds_up(built):
     report = json.loads((built / "esc50" / "build_report.json").read_text())
     train = report["splits"]["train"]
-    assert train["rows"] == sum(shard["rows"] for shard in train["shards"]) == sum(train["relations"].values()) == 280
-    assert train["hours"] == pytest.approx(280 * 10 / 3600, abs=1e-3)
+    assert train["rows"] == sum(shard["rows"] for shard in train["shards"]) == sum(train["relations"].values()) == 80
+    assert train["hours"] == pytest.approx(80 * 10 / 3600, abs=1e-3)
     assert report["n_clips"] == 12
     assert report["skipped"] == {}
     assert "/" not in report["command"].split("--esc50_dir ")[1].split()[0]
 
 
 def test_killed_and_resumed_on_more_processes_gives_the_same_bytes(built, esc50_dir, tmp_path):
-    command = [sys.executable, SCRIPT, "--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", tmp_path]
-    command += ["--n_groups", "140", "--three_event_share", "0.5", "--num_proc", "2"]
+    command = [sys.executable, "-m", MODULE, "--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", tmp_path]
+    command += ["--n_groups", "40", "--three_event_share", "0.5", "--num_proc", "1"]
     process = subprocess.Popen(list(map(str, command)), cwd=ROOT, stderr=subprocess.PIPE)
     deadline = time.time() + 120
     while not list((tmp_path / "esc50").glob("t*.parquet")) and time.time() < deadline:
@@ -80,7 +80,7 @@ def test_killed_and_resumed_on_more_processes_gives_the_same_bytes(built, esc50_
     finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "esc50").glob("t*.parquet")}
     assert 1 <= len(finished) < 4
     time.sleep(1)  # for the orphaned workers to end
-    result = build(esc50_dir, tmp_path, n_groups=140)
+    result = build(esc50_dir, tmp_path, "--num_proc", 2, n_groups=40)
     assert result.returncode == 0, result.stderr
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     assert shard_hashes(tmp_path) == shard_hashes(built)
@@ -88,8 +88,8 @@ def test_killed_and_resumed_on_more_processes_gives_the_same_bytes(built, esc50_
 
 
 def test_two_ranks_write_the_same_bytes(built, esc50_dir, tmp_path):
-    command = [SCRIPT, "--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", tmp_path]
-    result = run_cli(*command, "--n_groups", 140, "--three_event_share", 0.5, n_processes=2)
+    command = ["-m", MODULE, "--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", tmp_path, "--num_proc", 1]
+    result = run_cli(*command, "--n_groups", 40, "--three_event_share", 0.5, n_processes=2)
     assert result.returncode == 0, result.stderr
     assert shard_hashes(tmp_path) == shard_hashes(built)
 
@@ -105,7 +105,7 @@ def test_fixed_evaluation_scenes(esc50_dir, tmp_path):
 
 def test_a_folder_with_something_else_is_refused(built, esc50_dir, tmp_path):
     before = shard_hashes(built)
-    result = build(esc50_dir, built, "--seed", 1, n_groups=140)
+    result = build(esc50_dir, built, "--seed", 1, n_groups=40)
     assert result.returncode == 1
     assert "holds a build with another seed" in result.stderr
     assert shard_hashes(built) == before
@@ -117,7 +117,7 @@ def test_a_folder_with_something_else_is_refused(built, esc50_dir, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--source", "birds"), "--source birds: choose of audiocaps, clotho, esc50, synthetic, urbansound8k"),
+        (("--source", "birds"), "--source birds: choose of audiocaps, clotho, esc50, folder, synthetic, urbansound8k"),
         (("--esc50_dir", "nowhere"), "--esc50_dir nowhere: no such folder"),
         (("--test_folds", "7"), "--test_folds: fold 7 does not exist"),
         (("--test_folds", "1", "--validation_folds", "1"), "both have fold 1"),
@@ -127,7 +127,7 @@ def test_a_folder_with_something_else_is_refused(built, esc50_dir, tmp_path):
         (("--config_name", "mine"), "--config_name mine: choose esc50 or zste"),
         (("--captions_dir", "x"), "--source esc50 takes --esc50_dir and --dataset_name, not --captions_dir"),
         (("--push_to_hub",), "--push_to_hub needs --hub_dataset_id"),
-        (("--private",), "--hub_dataset_id and --private need --push_to_hub"),
+        (("--private",), "--hub_dataset_id, --private and --dry_run need --push_to_hub"),
         (("--config_name", "zste", "--test_folds"), "--config_name zste: there are no clips for testing"),
     ],
 )
@@ -163,7 +163,7 @@ def test_one_build_at_a_time_and_a_lost_shard_comes_back(esc50_dir, tmp_path):
     before = shard_hashes(tmp_path)
     next((tmp_path / "esc50").glob("train*.parquet")).unlink()
     check = ["dataset_scripts/check_dataset.py", tmp_path / "esc50"]
-    assert "shard missing: train-00000-of-00001.parquet" in run_cli(*check).stdout
+    assert "shard missing: train-00000-of-00001.parquet" in run_here(*check).stdout
     with locked(tmp_path / "esc50", "build"):
         assert "another build is at work here" in build(esc50_dir, tmp_path).stderr
     assert build(esc50_dir, tmp_path).returncode == 0

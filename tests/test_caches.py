@@ -19,7 +19,7 @@ from eval.score import distinct_audios, distinct_captions, score_cosines
 from eval.zste_dataset import load_scenes
 from eval.zste_scenes import build_examples
 
-from .conftest import run_cli
+from .conftest import run_here
 from .test_cache import Counting
 
 
@@ -71,7 +71,7 @@ def built_scenes(esc50_dir, tmp_path_factory):
     output_dir = tmp_path_factory.mktemp("scenes")
     flags = ("--config_name", "zste", "--n_groups", 4, "--three_event_share", 0.5, "--num_proc", 1)
     source = ("--source", "esc50", "--esc50_dir", esc50_dir, "--test_folds", 2, "--validation_folds")
-    result = run_cli("dataset_scripts/build_dataset.py", *source, "--output_dir", output_dir, *flags)
+    result = run_here("dataset_scripts/build_dataset.py", *source, "--output_dir", output_dir, *flags)
     assert result.returncode == 0, result.stderr
     return output_dir
 

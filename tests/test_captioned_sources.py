@@ -10,7 +10,7 @@ import soundfile
 from dataset_scripts.check_dataset import findings, read_rows
 from dataset_scripts.sources import load_source
 from dataset_scripts.synthetic import synthesise
-from tests.conftest import run_cli
+from tests.conftest import run_here
 
 CAPTIONS = {
     "train": ["A dog barks", "Rain falls on a roof", "An engine idles", "People laugh, then clap", "A bell rings."],
@@ -49,7 +49,7 @@ def audio_dir(tmp_path_factory):
 @pytest.fixture(scope="module")
 def recipes(tables, tmp_path_factory):
     output_dir = tmp_path_factory.mktemp("recipes")
-    result = run_cli(*BUILD, "--captions_dir", tables, "--output_dir", output_dir)
+    result = run_here(*BUILD, "--captions_dir", tables, "--output_dir", output_dir)
     assert result.returncode == 0, result.stderr
     return output_dir / "audiocaps"
 
@@ -75,7 +75,7 @@ def test_a_hub_dataset_with_the_tables_columns_gives_the_same_clips(tables, tmp_
 
 def test_rendering_composes_what_has_its_audio(recipes, audio_dir, tmp_path):
     command = ["dataset_scripts/render_dataset.py", "--recipe_dir", recipes, "--audio_dir", audio_dir]
-    result = run_cli(*command, "--output_dir", tmp_path, "--num_proc", 1)
+    result = run_here(*command, "--output_dir", tmp_path, "--num_proc", 1)
     assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "audiocaps" / "build_report.json").read_text())
     assert report["skipped"] == {
@@ -94,14 +94,14 @@ def test_rendering_composes_what_has_its_audio(recipes, audio_dir, tmp_path):
 
 def test_audio_that_may_not_be_redistributed_is_refused(tables, audio_dir, tmp_path):
     command = [*BUILD, "--captions_dir", tables, "--audio_dir", audio_dir, "--output_dir", tmp_path]
-    result = run_cli(*command, "--include_audio")
+    result = run_here(*command, "--include_audio")
     assert result.returncode == 1
     assert "--include_audio: AudioCaps audio comes from YouTube and may not be redistributed" in result.stderr
     assert not list(tmp_path.iterdir())
 
 
 def test_recipes_of_the_audio_at_hand(tables, audio_dir, tmp_path):
-    result = run_cli(*BUILD, "--captions_dir", tables, "--audio_dir", audio_dir, "--output_dir", tmp_path)
+    result = run_here(*BUILD, "--captions_dir", tables, "--audio_dir", audio_dir, "--output_dir", tmp_path)
     assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "audiocaps" / "build_report.json").read_text())
     assert report["skipped"] == {"missing file": [youtube_id("train", 4)]}
@@ -128,9 +128,9 @@ def test_damaged_caption_tables_are_named(tmp_path, content, message):
 
 def test_rendering_names_what_is_missing(recipes, tmp_path):
     command = ["dataset_scripts/render_dataset.py", "--audio_dir", tmp_path, "--output_dir", tmp_path / "out"]
-    result = run_cli(*command, "--recipe_dir", recipes)
+    result = run_here(*command, "--recipe_dir", recipes)
     assert "none of its files is named as a clip" in result.stderr
-    assert "no build_report.json in it" in run_cli(*command, "--recipe_dir", tmp_path).stderr
+    assert "no build_report.json in it" in run_here(*command, "--recipe_dir", tmp_path).stderr
 
 
 def test_clotho_takes_five_captions_and_audio_in_any_format(tmp_path):

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from dataset_scripts.check_dataset import findings, read_rows
-from tests.conftest import run_cli
+from tests.conftest import run_here
 
 
 def test_a_built_dataset_passes_its_checks(built):
-    result = run_cli("dataset_scripts/check_dataset.py", built / "esc50")
+    result = run_here("dataset_scripts/check_dataset.py", built / "esc50")
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("fine") == 8
 
@@ -54,7 +54,7 @@ def test_held_out_pairs_in_training_are_found(built):
 
 
 def test_the_checks_name_what_they_cannot_read(built, tmp_path):
-    assert "no Parquet shards" in run_cli("dataset_scripts/check_dataset.py", tmp_path).stderr
+    assert "no Parquet shards" in run_here("dataset_scripts/check_dataset.py", tmp_path).stderr
     shard = next((built / "esc50").glob("*.parquet"))
     (tmp_path / "cut.parquet").write_bytes(shard.read_bytes()[:100_000])
-    assert "cut.parquet: damaged" in run_cli("dataset_scripts/check_dataset.py", tmp_path).stderr
+    assert "cut.parquet: damaged" in run_here("dataset_scripts/check_dataset.py", tmp_path).stderr

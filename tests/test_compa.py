@@ -13,7 +13,7 @@ from eval import run_compa
 from eval.compa import CHANCE, compa_figures
 from eval.encoder import embed_text, embed_waveforms, load_clap
 
-from .conftest import run_cli
+from .conftest import run_here
 from .tones import evaluate, save_clap, write_tones
 
 
@@ -125,7 +125,7 @@ def test_attribute_names_its_files_in_further_columns(order, tmp_path, monkeypat
 
 def test_a_real_checkpoint(order, tiny_clap, tmp_path):
     command = ["eval/run_compa.py", "--model_name_or_path", save_clap(tiny_clap, tmp_path / "model")]
-    result = run_cli(*command, *of_table(order), "--cache_dir", tmp_path / "cache")
+    result = run_here(*command, *of_table(order), "--cache_dir", tmp_path / "cache")
     assert result.returncode == 0, result.stderr
     assert "triplet_group" in result.stdout
     assert "skipped c1.wav: missing file" in result.stderr

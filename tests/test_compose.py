@@ -50,7 +50,7 @@ def shallow_features(waveforms):
     ).numpy()
 
 
-def relation_accuracy(bank, n_groups=200):
+def relation_accuracy(bank, n_groups=120):
     """Held-out accuracy of telling forward, reversed and overlay apart by shallow features, and its chance sd."""
     groups = [render_group(*loops, **drawn) for loops, drawn in random_groups(bank, n_groups, seed=0)]
     features = [

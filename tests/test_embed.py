@@ -12,7 +12,7 @@ from dataset_scripts.decode import read_audio
 from eval import embed, embed_job
 from eval.encoder import embed_waveforms, load_clap
 
-from .conftest import run_cli
+from .conftest import run_cli, run_here
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def command(job, output_file):
 
 
 def test_files_to_parquet_and_numpy(job, tmp_path):
-    result = run_cli(*command(job, tmp_path / "out.parquet"))
+    result = run_here(*command(job, tmp_path / "out.parquet"))
     assert result.returncode == 0, result.stderr
     assert "6 embeddings" in result.stdout
     assert "4 files skipped" in result.stdout
@@ -57,20 +57,20 @@ def test_files_to_parquet_and_numpy(job, tmp_path):
         expected = embed_waveforms(model, processor, [read_audio(job / "audio" / path)], progress=False)[0]
         assert np.abs(np.array(embedding) - expected).max() <= 1e-5
 
-    assert run_cli(*command(job, tmp_path / "out.npz")).returncode == 0
+    assert run_here(*command(job, tmp_path / "out.npz")).returncode == 0
     arrays = np.load(tmp_path / "out.npz")
     assert arrays["path"].tolist() == table["path"].to_pylist()
     assert np.array_equal(arrays["embedding"], np.array(table["embedding"].to_pylist(), np.float32))
 
 
-def run_here(job, output_file, monkeypatch):
+def run_main(job, output_file, monkeypatch):
     monkeypatch.setattr(sys, "argv", [str(item) for item in command(job, output_file)])
     embed.main()
 
 
 def test_interrupted_work_goes_on_where_it_stopped(job, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(embed_job, "PART_SIZE", 2)
-    run_here(job, tmp_path / "whole.parquet", monkeypatch)
+    run_main(job, tmp_path / "whole.parquet", monkeypatch)
     read, seen = embed_job.read_or_reason, []
 
     def read_until_interrupted(path, sampling_rate):
@@ -81,9 +81,9 @@ def test_interrupted_work_goes_on_where_it_stopped(job, tmp_path, monkeypatch, c
 
     monkeypatch.setattr(embed_job, "read_or_reason", read_until_interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_here(job, tmp_path / "out.parquet", monkeypatch)
+        run_main(job, tmp_path / "out.parquet", monkeypatch)
     assert not (tmp_path / "out.parquet").exists()
-    run_here(job, tmp_path / "out.parquet", monkeypatch)
+    run_main(job, tmp_path / "out.parquet", monkeypatch)
     assert (seen.count("0.wav"), seen.count("3.wav")) == (1, 2)
     assert pq.read_table(tmp_path / "out.parquet").equals(pq.read_table(tmp_path / "whole.parquet"))
 
@@ -133,7 +133,7 @@ embed.main()
     shares = [set(re.findall(rf"rank {rank} (\S+)", result.stdout)) for rank in (0, 1)]
     assert len(shares[0] | shares[1]) == 10
     assert not shares[0] & shares[1]
-    assert run_cli(*command(job, tmp_path / "one.parquet")).returncode == 0
+    assert run_here(*command(job, tmp_path / "one.parquet")).returncode == 0
     two, one = (pq.read_table(tmp_path / name) for name in ("two.parquet", "one.parquet"))
     assert two["path"].equals(one["path"])
     difference = np.array(two["embedding"].to_pylist()) - np.array(one["embedding"].to_pylist())

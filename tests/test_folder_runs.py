@@ -19,7 +19,7 @@ from training.data import asked_clips, find_clips
 from training.kept import KeptSounds
 from training.recipe import Recipe
 
-from .conftest import run_cli
+from .conftest import run_here
 from .own_sounds import CLASSES, write_classes, write_sound
 from .tones import evaluate, save_clap, write_tones
 
@@ -134,7 +134,7 @@ def test_a_run_says_whose_sounds_they_are_and_what_was_kept(sounds, tiny_recipe_
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(recipe))
     terms = ("--license", "cc-by-sa-4.0", "--attribution", "Jane Doe")
     flags = ("--audio_dir", sounds, *terms, "--keep_source", "synthetic", "--output_dir", tmp_path / "run")
-    result = run_cli("train_accelerate.py", "--config", tmp_path / "tiny.yaml", *flags)
+    result = run_here("train_accelerate.py", "--config", tmp_path / "tiny.yaml", *flags)
     assert result.returncode == 0, result.stderr
     assert "single sounds of synthetic, zero-shot" in result.stdout
     results = json.loads((tmp_path / "run" / "results.json").read_text())

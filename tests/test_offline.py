@@ -20,8 +20,7 @@ def online(monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     if "datasets" in sys.modules:
         monkeypatch.setattr(sys.modules["datasets"].config, "HF_HUB_OFFLINE", False)
-    yield monkeypatch
-    os.environ.pop("HF_HUB_OFFLINE", None)
+    return monkeypatch
 
 
 @pytest.fixture

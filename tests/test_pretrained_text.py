@@ -10,8 +10,9 @@ from transformers import AutoModel, AutoTokenizer, BertForMaskedLM, BertTokenize
 from eval.encoder import load_clap
 from training.arguments import parse_recipe
 from training.pretrained_text import load_text_encoder
+from training.scratch_settings import check_scratch
 
-from .conftest import run_cli
+from .conftest import run_here
 from .encoders import CAPTIONS, KINDS, bert_tokenizer, build_clap, save_bert, save_encoder
 
 
@@ -125,8 +126,9 @@ def test_the_yaml_needs_no_text_config(tiny_recipe, tmp_path):
     tiny_recipe.write_text(lines)
     flags = ["--config", str(tiny_recipe), "--stages", "pretrain"]
     with pytest.raises(ValueError, match=r"scratch\.text_config is missing"):
-        parse_recipe(flags)
+        check_scratch(parse_recipe(flags))
     recipe = parse_recipe([*flags, "--text_model_name_or_path", "bert"])
+    check_scratch(recipe)
     assert recipe.text_model_name_or_path == "bert"
     assert "text_config" not in recipe.scratch
 
@@ -135,7 +137,7 @@ def test_training_starts_from_the_encoder(tiny_recipe, esc50_dir, tmp_path):
     save_bert(tmp_path / "bert")
     command = ["train_accelerate.py", "--config", tiny_recipe, "--esc50_dir", esc50_dir]
     command += ["--output_dir", tmp_path / "run", "--text_model_name_or_path", tmp_path / "bert"]
-    result = run_cli(*command)
+    result = run_here(*command)
     assert result.returncode == 0, result.stderr
     model, processor = load_clap(str(tmp_path / "run"))
     assert model.config.text_config.hidden_size == 32
@@ -145,5 +147,5 @@ def test_training_starts_from_the_encoder(tiny_recipe, esc50_dir, tmp_path):
     untrained = AutoModel.from_pretrained(tmp_path / "bert").embeddings.word_embeddings.weight
     assert 0 < (trained - untrained).abs().max() < 0.1
 
-    result = run_cli(*command, "--model_name_or_path", tmp_path / "run", "--stages", "B")
+    result = run_here(*command, "--model_name_or_path", tmp_path / "run", "--stages", "B")
     assert "error: --text_model_name_or_path is for a CLAP from scratch" in result.stderr

@@ -4,7 +4,7 @@ import pytest
 
 from eval import run_retrieval
 
-from .conftest import run_cli
+from .conftest import run_here
 from .tones import evaluate, of_clotho, write_clotho
 
 
@@ -64,7 +64,7 @@ def test_audio_of_which_nothing_is_there(clotho, tmp_path, monkeypatch):
 
 
 def test_a_model_that_is_not_there(clotho, tmp_path):
-    result = run_cli("eval/run_retrieval.py", "--model_name_or_path", tmp_path, *of_clotho(clotho))
+    result = run_here("eval/run_retrieval.py", "--model_name_or_path", tmp_path, *of_clotho(clotho))
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith("run_retrieval.py: error: --model_name_or_path")
     assert "Traceback" not in result.stderr

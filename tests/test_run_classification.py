@@ -4,7 +4,7 @@ import pytest
 
 from eval import run_classification
 
-from .conftest import run_cli
+from .conftest import run_here
 from .tones import evaluate, save_clap, write_tones
 
 
@@ -77,7 +77,7 @@ def test_labels_are_compared_in_one_spelling(fsd50k, tmp_path, caplog):
 def test_a_real_checkpoint_on_esc50(tiny_clap, esc50_dir, tmp_path):
     model = save_clap(tiny_clap, tmp_path / "model")
     command = ["eval/run_classification.py", "--model_name_or_path", model, "--esc50_dir", esc50_dir]
-    result = run_cli(*command, "--cache_dir", tmp_path / "cache")
+    result = run_here(*command, "--cache_dir", tmp_path / "cache")
     assert result.returncode == 0, result.stderr
     for name in ("fold 1", "fold 2", "accuracy"):
         assert name in result.stdout

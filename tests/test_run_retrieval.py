@@ -7,7 +7,7 @@ import pytest
 
 from eval import run_retrieval
 
-from .conftest import run_cli
+from .conftest import run_cli, run_here
 from .stock import save_stock_clap
 from .tones import evaluate, of_clotho, save_clap, write_clotho, write_tones
 
@@ -87,7 +87,7 @@ def test_several_captions_a_row_and_rows_without_audio():
 def test_real_checkpoints_on_one_and_on_two_processes(clotho, tiny_clap, tmp_path):
     models = [save_clap(tiny_clap, tmp_path / "model"), save_stock_clap(tiny_clap, tmp_path / "stock")]
     command = ["eval/run_retrieval.py", "--model_name_or_path", *models, *of_clotho(clotho)]
-    one = run_cli(*command, "--cache_dir", tmp_path / "one", "--output_json", tmp_path / "one.json")
+    one = run_here(*command, "--cache_dir", tmp_path / "one", "--output_json", tmp_path / "one.json")
     assert one.returncode == 0, one.stderr
     outputs = ["--cache_dir", tmp_path / "two", "--output_json", tmp_path / "two.json"]
     two = run_cli(*command, *outputs, n_processes=2)

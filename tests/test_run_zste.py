@@ -20,7 +20,7 @@ from eval.zste.zste import MEANS, SUBTASKS
 from eval.zste_dataset import load_scenes
 from training.scratch import build_scratch_clap
 
-from .conftest import TINY_SCRATCH, run_cli
+from .conftest import TINY_SCRATCH, run_cli, run_here
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +41,13 @@ def scenes(esc50_dir, tmp_path_factory):
     output_dir = tmp_path_factory.mktemp("scenes")
     flags = ("--config_name", "zste", "--n_groups", 12, "--three_event_share", 0.5, "--num_proc", 1)
     source = ("--source", "esc50", "--esc50_dir", esc50_dir, "--test_folds", 2, "--validation_folds")
-    result = run_cli("dataset_scripts/build_dataset.py", *source, "--output_dir", output_dir, *flags)
+    result = run_here("dataset_scripts/build_dataset.py", *source, "--output_dir", output_dir, *flags)
     assert result.returncode == 0, result.stderr
     return output_dir
 
 
-def run_zste(*flags, n_processes=1):
-    return run_cli("eval/run_zste.py", *flags, n_processes=n_processes)
+def run_zste(*flags):
+    return run_here("eval/run_zste.py", *flags)
 
 
 def test_two_models_in_one_command_and_the_same_on_two_processes(models, esc50_dir, tmp_path):
@@ -75,7 +75,8 @@ def test_two_models_in_one_command_and_the_same_on_two_processes(models, esc50_d
     assert r"CLAP, 50 \%" in latex
     assert latex.count(r"\begin{tabular}") == 2
 
-    result = run_zste(*flags, "--output_json", tmp_path / "two.json", "--cache_dir", tmp_path / "cold", n_processes=2)
+    outputs = ("--output_json", tmp_path / "two.json", "--cache_dir", tmp_path / "cold")
+    result = run_cli("eval/run_zste.py", *flags, *outputs, n_processes=2)
     assert result.returncode == 0, result.stderr
     assert json.loads((tmp_path / "two.json").read_text())["zste"] == report["zste"]
 
@@ -130,7 +131,7 @@ def test_bad_scenes_are_named(models, scenes, tmp_path):
 def test_scenes_of_three_sounds_are_needed(models, esc50_dir, tmp_path):
     flags = ("--config_name", "zste", "--n_groups", 4, "--three_event_share", 0, "--num_proc", 1)
     source = ("--source", "esc50", "--esc50_dir", esc50_dir, "--test_folds", 2, "--validation_folds")
-    assert run_cli("dataset_scripts/build_dataset.py", *source, "--output_dir", tmp_path, *flags).returncode == 0
+    assert run_here("dataset_scripts/build_dataset.py", *source, "--output_dir", tmp_path, *flags).returncode == 0
     with pytest.raises(ValueError, match="groups of two and of three events"):
         load_scenes(str(tmp_path), seed=0)
 

@@ -3,7 +3,7 @@ import pytest
 
 from dataset_scripts.swap_captions import precision
 from dataset_scripts.swaps import swap_order
-from tests.conftest import run_cli
+from tests.conftest import run_here
 
 SCRIPT = "dataset_scripts/swap_captions.py"
 
@@ -87,7 +87,7 @@ def captions_file(tmp_path):
 def test_command_line(captions_file, tmp_path):
     output, sample = tmp_path / "swaps.parquet", tmp_path / "sample.csv"
     command = [SCRIPT, "--captions_file", captions_file, "--output_file", output, "--sample_file", sample]
-    result = run_cli(*command)
+    result = run_here(*command)
     assert result.returncode == 0, result.stderr
     assert "2 of 4 captions swapped" in result.stdout
     table = pd.read_parquet(output)
@@ -96,11 +96,11 @@ def test_command_line(captions_file, tmp_path):
     assert table["swapped_caption"].tolist() == ["A bell followed by rain", "A bell rings then a dog barks"]
     marked = pd.read_csv(sample)
     assert sorted(marked["swapped_caption"]) == sorted(table["swapped_caption"])
-    assert "mark every verdict" in run_cli(SCRIPT, "--sample_file", sample).stderr
+    assert "mark every verdict" in run_here(SCRIPT, "--sample_file", sample).stderr
 
     marked.assign(verdict=["right", "wrong"]).to_csv(sample, index=False)
-    assert run_cli(SCRIPT, "--sample_file", sample).stdout.startswith("1 of 2 right: 50.0%")
-    result = run_cli(*command)
+    assert run_here(SCRIPT, "--sample_file", sample).stdout.startswith("1 of 2 right: 50.0%")
+    result = run_here(*command)
     assert result.returncode == 1
     assert result.stderr.startswith(f"swap_captions.py: error: --sample_file {sample} exists")
 
@@ -119,7 +119,7 @@ def test_errors_are_one_line(tmp_path, content, message):
     path = tmp_path / "captions.csv"
     if content is not None:
         path.write_text(content)
-    result = run_cli(SCRIPT, "--captions_file", path, "--output_file", tmp_path / "swaps.parquet")
+    result = run_here(SCRIPT, "--captions_file", path, "--output_file", tmp_path / "swaps.parquet")
     assert result.returncode == 1
     assert result.stderr.startswith(f"swap_captions.py: error: {path}: {message}")
     assert result.stderr.count("\n") == 1

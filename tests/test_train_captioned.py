@@ -18,7 +18,7 @@ from training.recipe import StageSettings
 from training.scratch import build_scratch_clap
 from training.truth import Truth
 
-from .conftest import TINY_SCRATCH, run_cli
+from .conftest import TINY_SCRATCH, run_here
 from .stock import save_stock_clap
 
 CAPTIONS = [
@@ -134,7 +134,7 @@ def train(audiocaps, esc50_dir, folder, *flags):
     folders += ["--esc50_dir", esc50_dir] if esc50_dir else []
     small = ["--eval_folds", 2, "--n_scenes", 12, "--max_train_steps", 2, "--per_device_train_batch_size", 3]
     small += ["--replay_batch_size", 12, "--output_dir", folder, "--mixed_precision", "no"]
-    return run_cli("train_accelerate.py", "--config", "configs/audiocaps.yaml", *folders, *small, *flags)
+    return run_here("train_accelerate.py", "--config", "configs/audiocaps.yaml", *folders, *small, *flags)
 
 
 def test_the_recipe_trains_on_captions_and_tests_on_classes(audiocaps, esc50_dir, tiny_clap, tmp_path):

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from huggingface_hub import constants
 from safetensors.torch import load
 
-from .conftest import ROOT
+from .conftest import ROOT, run_here
 from .hub import Hub, Repo
 from .hub_repo import Fault
 from .stock import save_stock_clap
@@ -79,14 +80,18 @@ def run(hub, tmp_path):
     return run
 
 
+def small(esc50_dir) -> list:
+    """The options of a run of a few steps."""
+    flags = ["--config", ROOT / "configs/clap_lora.yaml", "--push_to_hub", "--hub_model_id", ID]
+    flags += ["--esc50_dir", esc50_dir, "--train_folds", 1, "--eval_folds", 2, "--n_scenes", 12]
+    flags += ["--max_train_steps", 2, "--per_device_train_batch_size", 2, "--replay_batch_size", 2]
+    return [*flags, "--text_warmup_steps", 2, "--learning_rate", 0.01]
+
+
 @pytest.fixture
 def train(run, esc50_dir):
     def train(*flags: object) -> subprocess.CompletedProcess:
-        small = ["--esc50_dir", esc50_dir, "--train_folds", 1, "--eval_folds", 2, "--n_scenes", 12]
-        small += ["--max_train_steps", 2, "--per_device_train_batch_size", 2, "--replay_batch_size", 2]
-        small += ["--text_warmup_steps", 2, "--learning_rate", 0.01]
-        small += ["--push_to_hub", "--hub_model_id", ID]
-        return run("run", ROOT / "train_accelerate.py", "--config", ROOT / "configs/clap_lora.yaml", *small, *flags)
+        return run("run", ROOT / "train_accelerate.py", *small(esc50_dir), *flags)
 
     return train
 
@@ -142,12 +147,14 @@ def test_from_a_base_on_the_hub_to_a_model_on_the_hub(hub, train, run, bank, esc
     assert "{%" not in text
 
 
-def test_a_token_without_rights_is_refused_before_any_training(hub, train, tmp_path):
+def test_a_token_without_rights_is_refused_before_any_training(hub, esc50_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    monkeypatch.setenv("HF_TOKEN", "hf_dummy")
     hub.faults.append(Fault("GET", "auth-check", 403))
-    result = train()
+    result = run_here("train_accelerate.py", *small(esc50_dir), "--output_dir", tmp_path / "run")
     assert result.returncode == 1
     assert f"train_accelerate.py: error: --hub_model_id {ID}: the token may not write there" in result.stderr
-    assert not (tmp_path / "run" / "runs").exists()
+    assert not any((tmp_path / "run").glob("checkpoint-*"))
 
 
 def test_trackers_write_what_happens(train, tmp_path):

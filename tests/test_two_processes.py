@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from training.checkpoints import list_checkpoints
 
-from .conftest import run_cli
+from .conftest import run_cli, run_here
 
 
 @pytest.fixture(scope="module")
@@ -17,18 +17,21 @@ def base(tiny_recipe_text, esc50_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("base")
     (folder / "tiny.yaml").write_text(tiny_recipe_text)
     flags = ["--config", folder / "tiny.yaml", "--esc50_dir", esc50_dir, "--output_dir", folder / "run"]
-    result = run_cli("train_accelerate.py", *flags, "--stages", "pretrain", "A", "--max_train_steps", 10)
+    result = run_here("train_accelerate.py", *flags, "--stages", "pretrain", "A", "--max_train_steps", 10)
     assert result.returncode == 0, result.stderr
     return folder
 
 
 def train_b(base, esc50_dir, output_dir, n_processes, *flags):
-    """Stage B, 20 steps of 8 groups and 4 replayed clips."""
+    """Stage B, 10 steps of 8 groups and 4 replayed clips."""
     each = [*("--per_device_train_batch_size", 8 // n_processes), *("--replay_batch_size", 4 // n_processes)]
     flags = ["--config", base / "tiny.yaml", "--esc50_dir", esc50_dir, "--stages", "B", *each, *flags]
-    flags += ["--model_name_or_path", base / "run", "--output_dir", output_dir, "--max_train_steps", 20]
+    flags += ["--model_name_or_path", base / "run", "--output_dir", output_dir, "--max_train_steps", 10]
     flags += ["--n_scenes", 2, "--learning_rate", "1e-3"]
-    result = run_cli("train_accelerate.py", *flags, n_processes=n_processes)
+    if n_processes == 1:
+        result = run_here("train_accelerate.py", *flags)
+    else:
+        result = run_cli("train_accelerate.py", *flags, n_processes=n_processes)
     assert result.returncode == 0, result.stderr
     checkpoint = json.loads((list_checkpoints(output_dir)[-1] / "checkpoint.json").read_text())
     assert checkpoint["run"]["number of processes"] == n_processes
@@ -45,9 +48,9 @@ def assert_same_course(one, two):
 def test_two_processes_chunks_and_mini_batches_change_nothing(base, esc50_dir, tmp_path):
     in_parts = ("--mini_batch_size", 7, "--loss_chunk_size", 5)
     one = train_b(base, esc50_dir, tmp_path / "one", 1)
-    assert len(one[0]) == 20
+    assert len(one[0]) == 10
     assert_same_course(one, train_b(base, esc50_dir, tmp_path / "two", 2))
-    assert_same_course(one, train_b(base, esc50_dir, tmp_path / "parts", 2, *in_parts))
+    assert_same_course(one, train_b(base, esc50_dir, tmp_path / "parts", 1, *in_parts))
 
 
 def test_nor_with_adapters(base, esc50_dir, tmp_path):

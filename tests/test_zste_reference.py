@@ -94,7 +94,7 @@ def test_ten_thousand_cases(zste):
 
 
 def test_random_scores_land_on_every_chance_level(zste):
-    n, n_classes = 20_000, 4
+    n, n_classes = 5_000, 4
     n_statements = 3 * n_classes * (n_classes - 1) // 2
     asked = {  # sub-task: candidates, right ones, chance
         **dict.fromkeys(("1A", "1B"), (n_classes, [1], 1 / n_classes)),
