@@ -109,7 +109,7 @@ class Embedder:
         return known
 
 
-def write_arrays(path: Path, **arrays) -> None:
+def write_arrays(path: Path, /, **arrays) -> None:
     """A whole `.npz` file."""
 
     def write(beside):
