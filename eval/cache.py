@@ -109,14 +109,14 @@ class Embedder:
         return known
 
 
-def write_arrays(path: Path, /, **arrays) -> None:
+def write_arrays(file: Path, /, **arrays) -> None:
     """A whole `.npz` file."""
 
     def write(beside):
-        with open(beside, "wb") as file:  # to a path NumPy would add .npz
-            np.savez(file, **arrays)
+        with open(beside, "wb") as opened:  # to a path NumPy would add .npz
+            np.savez(opened, **arrays)
 
-    write_whole(path, write)
+    write_whole(file, write)
 
 
 def held_at_once(clips: Iterator[np.ndarray]) -> Iterator[list[np.ndarray]]:

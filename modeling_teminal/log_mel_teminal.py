@@ -23,7 +23,7 @@ def log_mel(waveforms: torch.Tensor, mel_filters, n_fft: int, hop_length: int) -
 
     Args:
         waveforms: (W, samples) fp32, more samples than `n_fft / 2`.
-        mel_filters: array or tensor (n_fft / 2 + 1, mel bins), as from `transformers.audio_utils.mel_filter_bank`.
+        mel_filters: array (n_fft / 2 + 1, mel bins), as from `transformers.audio_utils.mel_filter_bank`.
         n_fft: samples of a frame.
         hop_length: samples from one frame to the next.
 
@@ -31,7 +31,7 @@ def log_mel(waveforms: torch.Tensor, mel_filters, n_fft: int, hop_length: int) -
         (W, samples // hop_length + 1, mel bins) fp32, 10 log10 of the mel power, at least -100 dB.
     """
     device = waveforms.device
-    filters = torch.as_tensor(mel_filters, dtype=torch.float32)
+    filters = torch.from_numpy(mel_filters.astype("float32"))
     n_bins = int(filters.any(1).nonzero()[-1]) + 1
     # one row for the real and one for the imaginary part of a bin: their squares are summed by the product
     filters = filters[:n_bins].to(device).repeat_interleave(2, dim=0)
