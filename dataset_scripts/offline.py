@@ -39,3 +39,13 @@ def _why_away(endpoint: str) -> str:
     except (HTTPError, OSError) as error:
         return (str(error).splitlines() or [type(error).__name__])[0]
     return ""
+
+
+def why_not_loaded(name_or_path: str, error: Exception) -> str:
+    """Say in one line why a folder, or what is no folder here and so a Hub id, cannot be loaded."""
+    reason = " ".join(str(error).split())
+    if Path(name_or_path).is_dir():
+        return reason
+    if constants.is_offline_mode():
+        return "no such folder, not in the cache, and the Hub cannot be reached"
+    return f"no such folder, and from the Hub: {reason}"

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 from transformers import AutoTokenizer, ClapConfig, ClapProcessor
 
-from dataset_scripts.offline import use_cache_if_hub_is_away
+from dataset_scripts.offline import use_cache_if_hub_is_away, why_not_loaded
 from eval.weights import finite, one_line, require_complete
 from eval.windows import LongSound, clip_windows, in_batches
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel, TeminalProcessor
@@ -49,8 +49,7 @@ def load_clap(model_name_or_path: str, **config_overrides) -> tuple[TeminalModel
         with torch.device("meta"):
             TeminalModel(config)
     except (OSError, HTTPError) as error:
-        where = "" if path.is_dir() else " no such folder, and from the Hub:"
-        raise OSError(f"{flag}:{where} {one_line(error)}") from error
+        raise OSError(f"{flag}: {why_not_loaded(model_name_or_path, error)}") from error
     except Exception as error:
         raise ValueError(f"{flag}: no CLAP can be built from its config.json: {error!r}") from error
     try:

@@ -13,7 +13,7 @@ from transformers import (
 )
 from transformers.utils import cached_file
 
-from dataset_scripts.offline import use_cache_if_hub_is_away
+from dataset_scripts.offline import use_cache_if_hub_is_away, why_not_loaded
 from eval.weights import require_finite
 
 ROBERTA_TYPES = ("roberta", "xlm-roberta", "camembert")
@@ -60,8 +60,7 @@ def load_text_encoder(text_model_name_or_path: str) -> tuple[ClapTextModel, PreT
         )
         tokenizer = _load_tokenizer(text_model_name_or_path)
     except OSError as error:
-        where = "" if Path(text_model_name_or_path).is_dir() else " no such folder, and from the Hub:"
-        raise OSError(f"{flag}:{where} {error}") from error
+        raise OSError(f"{flag}: {why_not_loaded(text_model_name_or_path, error)}") from error
     except Exception as error:
         raise ValueError(f"{flag}: {error}") from error
     missing = {key for key in loading["missing_keys"] if not key.startswith("pooler.")}
