@@ -76,7 +76,9 @@ def read_report(folder: Path) -> dict:
         ValueError, OSError: the report is missing or damaged.
     """
     if not (folder / REPORT).is_file():
-        raise FileNotFoundError(f"{folder}: no {REPORT} in it, so nothing is built here, or not to its end; run the build again")
+        raise FileNotFoundError(
+            f"{folder}: no {REPORT} in it, so nothing is built here, or not to its end; run the build again"
+        )
     report = read_json(folder / REPORT)
     if not report or "splits" not in report:
         raise ValueError(f"{folder / REPORT}: damaged; build this config again, or get it again")

@@ -152,7 +152,7 @@ def test_a_dry_run_says_what_the_push_would_of_the_licence(build, tmp_path, monk
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--push_to_hub", "--hub_dataset_id", ID), "the build is not finished; run it again"),
+        (("--push_to_hub", "--hub_dataset_id", ID), "nothing is built here, or not to its end"),
         (("--push_to_hub", "--hub_dataset_id", "sounds"), "--hub_dataset_id sounds: must be OWNER/NAME"),
         ((), "--hub_dataset_id, --private and --dry_run need --push_to_hub"),
     ],

@@ -1,7 +1,5 @@
 """A pretrained BERT or RoBERTa encoder as the text tower of a CLAP from scratch."""
 
-from pathlib import Path
-
 import torch
 from transformers import (
     AutoModel,
