@@ -38,11 +38,15 @@ def train_b(base, esc50_dir, output_dir, n_processes, *flags):
     return checkpoint["progress"]["history"], load_file(output_dir / "model.safetensors")
 
 
+# Products of other numbers of rows round otherwise without AVX-512, and AdamW makes more of it: 2.3e-5 was seen there.
+LARGEST_DIFFERENCE = 1e-5 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 5e-5
+
+
 def assert_same_course(one, two):
     for step_of_one, step_of_two in zip(one[0], two[0], strict=True):
         assert step_of_one["losses"] == pytest.approx(step_of_two["losses"], rel=1e-6)
     for name, weight in one[1].items():
-        assert torch.allclose(weight, two[1][name], rtol=0, atol=1e-5), name
+        assert torch.allclose(weight, two[1][name], rtol=0, atol=LARGEST_DIFFERENCE), name
 
 
 def test_two_processes_chunks_and_mini_batches_change_nothing(base, esc50_dir, tmp_path):
