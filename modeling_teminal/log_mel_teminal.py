@@ -31,6 +31,8 @@ def log_mel(waveforms: torch.Tensor, mel_filters, n_fft: int, hop_length: int) -
         (W, samples // hop_length + 1, mel bins) fp32, 10 log10 of the mel power, at least -100 dB.
     """
     device = waveforms.device
+    if device.type == "cpu" and len(waveforms) > 1:  # one by one: a product of other rows may round otherwise
+        return torch.cat([log_mel(waveform[None], mel_filters, n_fft, hop_length) for waveform in waveforms])
     filters = torch.from_numpy(mel_filters.astype("float32"))
     n_bins = int(filters.any(1).nonzero()[-1]) + 1
     # one row for the real and one for the imaginary part of a bin: their squares are summed by the product

@@ -98,7 +98,7 @@ def test_clips_are_cut_as_by_the_extractor(truncation, n_windows):
     seen = list(clip_windows(clip, 48_000, extractor))
     assert len(seen) == n_windows
     (expected,) = extractor.windows(clip, sampling_rate=48_000)
-    assert torch.allclose(extractor(seen, sampling_rate=48_000)["input_features"], expected, rtol=0, atol=1e-4)  # dB
+    assert torch.equal(extractor(seen, sampling_rate=48_000)["input_features"], expected)
     assert len(list(clip_windows(np.append(clip, 0), 48_000, extractor))) == 2
 
 
