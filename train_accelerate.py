@@ -9,7 +9,7 @@ accelerate launch --multi_gpu --num_processes 8 --num_machines 1 --mixed_precisi
 import logging
 import os
 
-from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+from teminal.endings import errors_in_one_line, interrupts_in_one_line
 
 COMMAND = "train_accelerate.py"
 
@@ -17,19 +17,19 @@ COMMAND = "train_accelerate.py"
 def main() -> None:
     """Read the recipe and find its clips, so that what is wrong with either is said at once; then run it."""
     with errors_in_one_line(COMMAND, ValueError, OSError):
-        from training.arguments import parse_recipe
+        from teminal.training.arguments import parse_recipe
 
         recipe = parse_recipe()
         if recipe.dry_run:
-            from training.publish import describe_push
+            from teminal.training.publish import describe_push
 
             print(describe_push(recipe))
             return
-        from training.data import find_clips
+        from teminal.training.data import find_clips
 
         clips = find_clips(recipe)
 
-    from training.run import run_recipe  # torch and its libraries, which take seconds
+    from teminal.training.run import run_recipe  # torch and its libraries, which take seconds
 
     run_recipe(recipe, clips)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import yaml
 
-from training.checkpoints import CODE_VERSION
+from teminal.training.checkpoints import CODE_VERSION
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "configs/esc50_tiny.yaml"

@@ -24,8 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
 
-from dataset_scripts.rows import row_features
-from dataset_scripts.sources import load_clips
+from teminal.dataset.rows import row_features
+from teminal.sources import load_clips
 
 ROOT = Path(__file__).parents[1]
 

@@ -16,8 +16,8 @@ import torch
 from side_by_side import added_memory, in_own_process, machine, matmul_peak, take_turns
 from torch.nn import functional as F
 
-from dataset_scripts.scenes import VARIANTS, Caption, holds, variant_scene
 from modeling_teminal import chunked_tnce_loss, tnce_loss
+from teminal.scenes import VARIANTS, Caption, holds, variant_scene
 
 DIM, N_CLASSES = 512, 50
 N_PAIRS = [1024, 2048, 4096, 8192, 16384, 32768]

@@ -11,9 +11,9 @@ from pathlib import Path
 import soundfile
 import soxr
 
-from dataset_scripts.clips import read_clip
-from dataset_scripts.compose import SAMPLING_RATE
-from dataset_scripts.sources import load_source
+from teminal.clips import read_clip
+from teminal.rendering import SAMPLING_RATE
+from teminal.sources import load_source
 
 FORMATS = ((".wav", (16_000, 44_100, 96_000)), (".mp3", (16_000, 44_100, 48_000)), (".flac", (22_050, 48_000, 96_000)))
 

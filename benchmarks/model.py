@@ -15,10 +15,10 @@ from side_by_side import added_memory, compare, computed_in_hardware, in_own_pro
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
-from dataset_scripts.clips import read_clip
-from dataset_scripts.sources import load_clips
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
-from training.precision import bf16_support
+from teminal.clips import read_clip
+from teminal.sources import load_clips
+from teminal.training.precision import bf16_support
 
 FEATURES = {"truncation": "rand_trunc", "frequency_min": 50}  # as laion/clap-htsat-unfused
 TEXT = {"num_hidden_layers": 1}  # not measured here

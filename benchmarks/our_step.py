@@ -9,16 +9,16 @@ import yaml
 from accelerate import Accelerator
 from transformers import ClapConfig, ClapProcessor
 
-from dataset_scripts.bank import ClipBank
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
-from training.batches import Batch, BatchComposer, on_device
-from training.draw import Drawer, Pair
-from training.loading import BatchLoader
-from training.optimization import make_optimizer
-from training.recipe import Recipe
-from training.scratch import build_scratch_clap
-from training.state import StageState
-from training.step import TrainingStep
+from teminal.bank import ClipBank
+from teminal.training.batches import Batch, BatchComposer, on_device
+from teminal.training.draw import Drawer, Pair
+from teminal.training.loading import BatchLoader
+from teminal.training.optimization import make_optimizer
+from teminal.training.recipe import Recipe
+from teminal.training.scratch import build_scratch_clap
+from teminal.training.state import StageState
+from teminal.training.step import TrainingStep
 
 TINY = Path(__file__).parents[1] / "configs" / "esc50_tiny.yaml"
 
@@ -31,7 +31,7 @@ class OrderDrawer(Drawer):
 
 
 class OurStep:
-    """A step of [`training.stage.StageTrainer`]."""
+    """A step of [`teminal.training.stage.StageTrainer`]."""
 
     def __init__(self, checkpoint: Path, composer: BatchComposer, device: torch.device, bf16: bool):
         self.composer, self.settings = composer, composer.settings

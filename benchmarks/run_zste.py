@@ -23,10 +23,10 @@ from our_step import save_checkpoint
 from side_by_side import machine
 from transformers import pipeline
 
-from dataset_scripts.bank import ClipBank, build_bank
-from dataset_scripts.sources import load_clips
-from eval.zste_audio import render
-from eval.zste_scenes import build_examples
+from teminal.bank import ClipBank, build_bank
+from teminal.evaluation.zste_audio import render
+from teminal.evaluation.zste_scenes import build_examples
+from teminal.sources import load_clips
 
 ROOT = Path(__file__).parents[1]
 FOLD = 1

@@ -9,10 +9,10 @@ from torch.nn.utils import clip_grad_norm_
 from torch.utils.data import DataLoader, Dataset
 from transformers import ClapModel, ClapProcessor
 
-from dataset_scripts.compose import SAMPLING_RATE, render_group
-from training.batches import BatchComposer
-from training.recipe import STAGES
-from training.sounds import from_offset
+from teminal.rendering import SAMPLING_RATE, render_group
+from teminal.training.batches import BatchComposer
+from teminal.training.recipe import STAGES
+from teminal.training.sounds import from_offset
 
 
 class Groups(Dataset):

@@ -32,13 +32,13 @@ from side_by_side import computed_in_hardware, machine, matmul_peak, resident_kb
 from stock_step import StockStep
 from torch.utils.flop_counter import FlopCounterMode
 
-from dataset_scripts.bank import build_bank
-from dataset_scripts.memory import keep_freed_memory
-from dataset_scripts.ranks import own_cores
-from dataset_scripts.sources import load_clips
 from modeling_teminal import TeminalFeatureExtractor
-from training.batches import BatchComposer
-from training.recipe import StageSettings
+from teminal.bank import build_bank
+from teminal.memory import keep_freed_memory
+from teminal.processes import own_cores
+from teminal.sources import load_clips
+from teminal.training.batches import BatchComposer
+from teminal.training.recipe import StageSettings
 
 CASES = ("tiny_fp32", "tiny_bf16", "full_fp32", "full_bf16")
 N_GROUPS = {"cpu": {"tiny": 32, "full": 4}, "cuda": {"tiny": 128, "full": 32}}

@@ -9,17 +9,17 @@ import argparse
 import logging
 from pathlib import Path
 
-from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+from teminal.endings import errors_in_one_line, interrupts_in_one_line
 
 if __name__ == "__main__":
     interrupts_in_one_line("build_dataset.py", "the same command goes on from here")
 
-from dataset_scripts.clips import Clip, digest
-from dataset_scripts.compose import EVENT_S, OVERLAY_SNR_DB
-from dataset_scripts.hub import check_hub_access, check_repo_id, list_files
-from dataset_scripts.licenses import UNKNOWN, check_publishable
-from dataset_scripts.scenes import split_pairs
-from dataset_scripts.sources import (
+from teminal.clips import Clip, digest
+from teminal.hub import check_hub_access, check_repo_id, list_files
+from teminal.licenses import UNKNOWN, check_publishable
+from teminal.rendering import EVENT_S, OVERLAY_SNR_DB
+from teminal.scenes import split_pairs
+from teminal.sources import (
     OPTIONS,
     add_source_options,
     credits_of,
@@ -88,7 +88,7 @@ def check(args: argparse.Namespace) -> None:
 
 def about(args: argparse.Namespace, classes: list[str], terms: dict[str, str]) -> dict:
     """What the report says of the source, and under which `terms`, see [`credits_of`]."""
-    from dataset_scripts.report import command_line
+    from teminal.dataset.report import command_line
 
     return {
         "config": args.config_name,
@@ -122,8 +122,8 @@ def main() -> None:
     with errors_in_one_line("build_dataset.py", ValueError, OSError):
         check(args)
         if args.dry_run:
-            from dataset_scripts.publish import files_to_push
-            from dataset_scripts.report import read_report
+            from teminal.dataset.publish import files_to_push
+            from teminal.dataset.report import read_report
 
             folder = args.output_dir / args.config_name
             license = read_report(folder)["license"]
@@ -134,12 +134,12 @@ def main() -> None:
             print(list_files(f"datasets/{args.hub_dataset_id}", files))
             return
         clips = load_source(args.source, **{name: getattr(args, name) for name in OPTIONS})
-        from dataset_scripts.build import build_config
-        from dataset_scripts.cards import check_card
-        from dataset_scripts.groups import Mix
-        from dataset_scripts.plan import plan_drawn
-        from dataset_scripts.publish import push_config
-        from dataset_scripts.splits import split_clips
+        from teminal.dataset.build import build_config
+        from teminal.dataset.card import check_card
+        from teminal.dataset.plan import plan_drawn
+        from teminal.dataset.publish import push_config
+        from teminal.groups import Mix
+        from teminal.splits import split_clips
 
         clips, splits = split_clips(clips, args.validation_folds, args.test_folds)
         classes = sorted({clip.label for clip in clips if clip.label})

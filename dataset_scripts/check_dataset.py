@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+from teminal.endings import errors_in_one_line, interrupts_in_one_line
 
 if __name__ == "__main__":
     interrupts_in_one_line("check_dataset.py")
@@ -23,12 +23,12 @@ import pyarrow.parquet as pq
 import soundfile
 from tqdm import tqdm
 
-from dataset_scripts import checks
-from dataset_scripts.atomic import file_sha256
-from dataset_scripts.clip_report import describe, look_at, problems
-from dataset_scripts.report import read_report
-from dataset_scripts.sources import add_source_options, load_source, source_names
-from dataset_scripts.table import check_columns
+from teminal.clip_report import describe, look_at, problems
+from teminal.dataset import checks
+from teminal.dataset.report import read_report
+from teminal.files import file_sha256
+from teminal.sources import add_source_options, load_source, source_names
+from teminal.table import check_columns
 
 SHOWN = 5  # findings of one check
 MIN_GROUPS = 10
@@ -49,7 +49,7 @@ def read_rows(folder: Path) -> list[dict]:
     shards = sorted(folder.glob("*.parquet"))
     if not shards:
         raise ValueError(f"{folder}: no Parquet shards in it; point at the folder of one config")
-    from dataset_scripts.rows import row_features
+    from teminal.dataset.rows import row_features
 
     rows = []
     with tqdm(desc="read", unit="row") as bar, ThreadPoolExecutor() as pool:

@@ -7,21 +7,21 @@ import argparse
 import logging
 from pathlib import Path
 
-from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+from teminal.endings import errors_in_one_line, interrupts_in_one_line
 
 if __name__ == "__main__":
     interrupts_in_one_line("render_dataset.py", "the same command goes on from here")
 
 import pyarrow.parquet as pq
 
-from dataset_scripts.atomic import file_sha256
-from dataset_scripts.clips import Clip, digest
-from dataset_scripts.decode import audio_files
-from dataset_scripts.find_audio import plain_name
-from dataset_scripts.groups import SPLITS
-from dataset_scripts.report import REPORT, command_line, read_report
-from dataset_scripts.sources.audiocaps import audio_of_video
-from dataset_scripts.table import file_in
+from teminal.audio import audio_files
+from teminal.clips import Clip, digest
+from teminal.dataset.report import REPORT, command_line, read_report
+from teminal.files import file_sha256
+from teminal.find_audio import plain_name
+from teminal.groups import SPLITS
+from teminal.sources.audiocaps import audio_of_video
+from teminal.table import file_in
 
 
 def read_recipes(folder: Path) -> tuple[dict, dict[str, list[dict]]]:
@@ -80,9 +80,9 @@ def main() -> None:
             raise FileNotFoundError(f"--audio_dir {args.audio_dir}: no such folder")
         report, rows = read_recipes(args.recipe_dir)
         clips = clips_of(rows, args.audio_dir)
-        from dataset_scripts.build import build_config
-        from dataset_scripts.cards import check_card
-        from dataset_scripts.plan import plan_recipes
+        from teminal.dataset.build import build_config
+        from teminal.dataset.card import check_card
+        from teminal.dataset.plan import plan_recipes
 
         folder = args.output_dir / report["config"]
         about = {name: report[name] for name in ("config", "source", "attribution", "citation", "unseen_pairs")}

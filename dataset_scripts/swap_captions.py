@@ -8,7 +8,7 @@ import argparse
 import csv
 from pathlib import Path
 
-from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+from teminal.endings import errors_in_one_line, interrupts_in_one_line
 
 if __name__ == "__main__":
     interrupts_in_one_line("swap_captions.py")
@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataset_scripts.atomic import write_whole
-from dataset_scripts.swaps import swap_order
-from dataset_scripts.table import read_table
+from teminal.files import write_whole
+from teminal.swaps import swap_order
+from teminal.table import read_table
 
 COLUMNS = ("audiocap_id", "youtube_id", "start_time", "caption")
 MARKED = ("audiocap_id", "caption", "swapped_caption", "verdict", "note")

@@ -7,13 +7,13 @@ torchrun --nproc_per_node 8 eval/embed.py ...
 import argparse
 from pathlib import Path
 
-from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+from teminal.endings import errors_in_one_line, interrupts_in_one_line
 
 if __name__ == "__main__":
     interrupts_in_one_line("embed.py", "the same command goes on from here")
 
-from dataset_scripts.find_audio import AUDIO_SUFFIXES, find_audio
-from eval.options import check_model_path, check_output
+from teminal.evaluation.options import check_model_path, check_output
+from teminal.find_audio import AUDIO_SUFFIXES, find_audio
 
 
 def parse_args() -> argparse.Namespace:
@@ -52,7 +52,7 @@ def main() -> None:
     args = parse_args()
     with errors_in_one_line("embed.py", ValueError, OSError):
         files, left_out = find_files(args)
-        from eval.embed_job import embed_files
+        from teminal.evaluation.embed_job import embed_files
 
         try:
             is_main = embed_files(

@@ -6,14 +6,14 @@ python eval/publish_metric.py --hub_model_id me/zste
 import argparse
 from pathlib import Path
 
-from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+from teminal.endings import errors_in_one_line, interrupts_in_one_line
 
 if __name__ == "__main__":
     interrupts_in_one_line("publish_metric.py")
 
 from huggingface_hub import CommitOperationAdd, HfApi
 
-from dataset_scripts.hub import check_hub_access, check_repo_id, commit_with_retries, list_files
+from teminal.hub import check_hub_access, check_repo_id, commit_with_retries, list_files
 
 METRIC = Path(__file__).parent / "zste"
 

@@ -11,18 +11,20 @@ Accuracy on each fold and its mean over folds; of FSD50K, whose clips have sever
 import argparse
 from pathlib import Path
 
-from dataset_scripts.endings import interrupts_in_one_line
+from teminal.endings import interrupts_in_one_line
 
 if __name__ == "__main__":
     interrupts_in_one_line("run_classification.py", "the same command goes on from here")
 
 import numpy as np
 
-from dataset_scripts.clips import Clip
-from dataset_scripts.find_audio import ALL_SUFFIXES
-from dataset_scripts.groups import SPLITS
-from dataset_scripts.labels import clean_labels
-from dataset_scripts.sources import (
+from teminal.clips import Clip
+from teminal.evaluation.evaluation import Evaluation, run_evaluation
+from teminal.evaluation.options import evaluation_parser
+from teminal.find_audio import ALL_SUFFIXES
+from teminal.groups import SPLITS
+from teminal.labels import clean_labels
+from teminal.sources import (
     add_source_options,
     labelled_sources,
     load_source,
@@ -30,9 +32,7 @@ from dataset_scripts.sources import (
     require_labels,
     select_clips,
 )
-from dataset_scripts.table import file_in, read_table
-from eval.evaluation import Evaluation, run_evaluation
-from eval.options import evaluation_parser
+from teminal.table import file_in, read_table
 
 LEGEND = "In %: accuracy on each fold and its mean, or mean average precision (mAP) over classes; ties lose."
 DATA = ("esc50_dir", "audio_dir", "dataset_name", "recording_from_name")
@@ -101,7 +101,7 @@ def prepare(args: argparse.Namespace) -> Evaluation:
     captions = [args.prompt.replace("{label}", label.replace("_", " ")) for label in classes]
 
     def ask(readable):
-        from eval.classification import accuracy_figures, map_figures
+        from teminal.evaluation.classification import accuracy_figures, map_figures
 
         is_right = np.array([[label in labels_of[clip.name] for label in classes] for clip in readable])
         if has_several:

@@ -12,19 +12,19 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset_scripts.endings import interrupts_in_one_line
+from teminal.endings import interrupts_in_one_line
 
 if __name__ == "__main__":
     interrupts_in_one_line("run_compa.py", "the same command goes on from here")
 
 import numpy as np
 
-from dataset_scripts.clips import Clip
-from dataset_scripts.sources import require_folder
-from dataset_scripts.table import check_rows, file_in, read_table
-from eval.compa import compa_figures
-from eval.evaluation import Evaluation, run_evaluation
-from eval.options import evaluation_parser
+from teminal.clips import Clip
+from teminal.evaluation.compa import compa_figures
+from teminal.evaluation.evaluation import Evaluation, run_evaluation
+from teminal.evaluation.options import evaluation_parser
+from teminal.sources import require_folder
+from teminal.table import check_rows, file_in, read_table
 
 LEGEND = (
     "In %: every audio picks its own caption (text), every caption its own audio (audio), or both (group), of pairs "

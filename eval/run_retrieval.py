@@ -14,20 +14,20 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 
-from dataset_scripts.endings import interrupts_in_one_line
+from teminal.endings import interrupts_in_one_line
 
 if __name__ == "__main__":
     interrupts_in_one_line("run_retrieval.py", "the same command goes on from here")
 
 import numpy as np
 
-from dataset_scripts.clips import Clip
-from dataset_scripts.groups import SPLITS
-from dataset_scripts.hub_rows import audio_of, captions_of, load_hub_dataset, with_undecoded_audio
-from dataset_scripts.sources import add_source_options, load_source, select_clips
-from dataset_scripts.table import check_columns
-from eval.evaluation import Evaluation, run_evaluation
-from eval.options import evaluation_parser
+from teminal.clips import Clip
+from teminal.evaluation.evaluation import Evaluation, run_evaluation
+from teminal.evaluation.options import evaluation_parser
+from teminal.groups import SPLITS
+from teminal.hub_rows import audio_of, captions_of, load_hub_dataset, with_undecoded_audio
+from teminal.sources import add_source_options, load_source, select_clips
+from teminal.table import check_columns
 
 LEGEND = "In %, ranks as they are: R@k is the share of queries with a right item among the first k; ties lose."
 TAKEN = ("captions_dir", "audio_dir", "dataset_name", "recording_from_name")
@@ -89,7 +89,7 @@ def group_rows(origin: str, rows: Iterable[dict]) -> list[Clip]:
 
 def prepare(args: argparse.Namespace) -> Evaluation:
     def ask(clips):
-        from eval.retrieval import retrieval_figures
+        from teminal.evaluation.retrieval import retrieval_figures
 
         if len(clips) < 2:
             raise ValueError(f"only {clips[0].name} can be read: retrieval needs two clips at least")

@@ -10,17 +10,17 @@ import argparse
 import time
 from pathlib import Path
 
-from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+from teminal.endings import errors_in_one_line, interrupts_in_one_line
 
 if __name__ == "__main__":
     interrupts_in_one_line("run_zste.py", "the same command goes on from here")
 
-from dataset_scripts.atomic import write_json
-from dataset_scripts.clips import Clip
-from dataset_scripts.groups import SPLITS
-from dataset_scripts.sources import add_source_options, labelled_sources, load_source, require_labels, select_clips
-from eval.evaluation import made_by, start_processes
-from eval.options import check_arguments, evaluation_parser, file_stems
+from teminal.clips import Clip
+from teminal.evaluation.evaluation import made_by, start_processes
+from teminal.evaluation.options import check_arguments, evaluation_parser, file_stems
+from teminal.files import write_json
+from teminal.groups import SPLITS
+from teminal.sources import add_source_options, labelled_sources, load_source, require_labels, select_clips
 
 DATA = ("esc50_dir", "audio_dir", "dataset_name", "recording_from_name")
 DRAWN_FROM = ("source", *DATA, "folds", "split", "n_scenes")
@@ -59,10 +59,10 @@ def prepare_clips(args: argparse.Namespace) -> list[Clip] | None:
 
 def prepare_scenes(args: argparse.Namespace, clips: list[Clip] | None) -> tuple:
     """Examples (list), their audio (`BankAudio` or `DatasetAudio`), and what to report of it (dict)."""
-    from dataset_scripts.bank import build_bank
-    from eval.zste_audio import BankAudio
-    from eval.zste_dataset import load_scenes
-    from eval.zste_scenes import build_examples, drawn_clips
+    from teminal.bank import build_bank
+    from teminal.evaluation.zste_audio import BankAudio
+    from teminal.evaluation.zste_dataset import load_scenes
+    from teminal.evaluation.zste_scenes import build_examples, drawn_clips
 
     if clips is None:
         examples, audio = load_scenes(args.zste_dataset, args.seed)
@@ -74,7 +74,7 @@ def prepare_scenes(args: argparse.Namespace, clips: list[Clip] | None) -> tuple:
 
 
 def draw(folder: Path, examples: list, audio, zste: dict[str, dict], answers: dict[str, dict]) -> None:
-    from eval.pictures import plot_against, plot_bars, plot_change, plot_pairs
+    from teminal.evaluation.plots import plot_against, plot_bars, plot_change, plot_pairs
 
     plot_bars(folder / "zste.png", zste, "ZSTE")
     if len(zste) > 1:
@@ -95,12 +95,12 @@ def main() -> None:
     with errors_in_one_line("run_zste.py", ValueError, OSError):
         check_arguments(args)
         clips = prepare_clips(args)
-        from dataset_scripts.compose import SAMPLING_RATE
-        from eval.cache import Embedder, cosine_scores
-        from eval.compare import differences, right_answers
-        from eval.models import load_models
-        from eval.score import distinct_audios, distinct_captions, format_table, score_cosines
-        from eval.tables import write_tables
+        from teminal.evaluation.compare import differences, right_answers
+        from teminal.evaluation.embeddings import Embedder, cosine_scores
+        from teminal.evaluation.models import load_models
+        from teminal.evaluation.score import distinct_audios, distinct_captions, format_table, score_cosines
+        from teminal.evaluation.tables import write_tables
+        from teminal.rendering import SAMPLING_RATE
 
         state = start_processes()
         models = load_models(args)

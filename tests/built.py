@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataset_scripts.report import shard_facts
-from dataset_scripts.rows import encode_flac, row_features
-from dataset_scripts.scenes import VARIANTS
+from teminal.dataset.report import shard_facts
+from teminal.dataset.rows import encode_flac, row_features
+from teminal.scenes import VARIANTS
 
 from .hub import Hub
 

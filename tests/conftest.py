@@ -17,10 +17,10 @@ import yaml
 from datasets import config as datasets_config
 from huggingface_hub import constants
 
-from dataset_scripts.bank import ClipBank, build_bank
-from dataset_scripts.sources import load_clips
-from dataset_scripts.synthetic import synthesise
-from training.scratch import build_scratch_clap
+from teminal.bank import ClipBank, build_bank
+from teminal.sources import load_clips
+from teminal.synthetic import synthesise
+from teminal.training.scratch import build_scratch_clap
 
 from .here import ROOT, run_here
 

@@ -11,8 +11,8 @@ from transformers import (
     XLMRobertaTokenizer,
 )
 
-from training.pretrained_text import load_text_encoder
-from training.scratch import build_scratch_clap
+from teminal.training.pretrained_text import load_text_encoder
+from teminal.training.scratch import build_scratch_clap
 
 from .conftest import TINY_SCRATCH
 

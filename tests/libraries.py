@@ -2,7 +2,7 @@
 
 import pytest
 
-from eval.adapters import require
+from teminal.evaluation.adapters import require
 
 
 def library(name):

@@ -6,8 +6,8 @@ import pytest
 from huggingface_hub import constants
 from huggingface_hub.utils import disable_progress_bars
 
-from dataset_scripts.hub import check_hub_access
-from dataset_scripts.publish import push_config
+from teminal.dataset.publish import push_config
+from teminal.hub import check_hub_access
 
 from .built import ID, make_build
 from .hub import Hub

@@ -3,7 +3,7 @@
 from unittest import mock
 
 from dataset_scripts.build_dataset import main
-from dataset_scripts.shards import GROUPS_PER_SHARD
+from teminal.dataset.shards import GROUPS_PER_SHARD
 
 if __name__ == "__main__":
     with mock.patch.dict(GROUPS_PER_SHARD, {True: 16}):

@@ -1,7 +1,7 @@
 import pytest
 
-from training.arguments import parse_recipe
-from training.scratch_settings import check_scratch
+from teminal.training.arguments import parse_recipe
+from teminal.training.scratch_settings import check_scratch
 
 from .conftest import ROOT
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.augment import N_RANDOM, augment
+from teminal.training.augment import N_RANDOM, augment
 
 SHARES = [2, 4, 6, 8]  # how much each mask covers
 

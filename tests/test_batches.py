@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from dataset_scripts.scenes import holds, split_pairs
-from training.batches import BatchComposer
-from training.draw import Drawer
-from training.recipe import STAGES, StageSettings
-from training.truth import Truth
+from teminal.scenes import holds, split_pairs
+from teminal.training.batches import BatchComposer
+from teminal.training.draw import Drawer
+from teminal.training.recipe import STAGES, StageSettings
+from teminal.training.truth import Truth
 
 SETTINGS = StageSettings(per_device_train_batch_size=6, replay_batch_size=4)
 

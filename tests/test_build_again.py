@@ -11,16 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 
-from dataset_scripts import build
-from dataset_scripts.build import build_config
-from dataset_scripts.cards import write_card
 from dataset_scripts.check_dataset import read_rows
-from dataset_scripts.claim import claimed
-from dataset_scripts.groups import Mix
-from dataset_scripts.plan import plan_drawn
-from dataset_scripts.report import REPORT
-from dataset_scripts.shards import hash_file
-from dataset_scripts.sources import load_clips
+from teminal.dataset import build
+from teminal.dataset.build import build_config
+from teminal.dataset.card import write_card
+from teminal.dataset.claim import claimed
+from teminal.dataset.plan import plan_drawn
+from teminal.dataset.report import REPORT
+from teminal.dataset.shards import hash_file
+from teminal.groups import Mix
+from teminal.sources import load_clips
 from tests.built import make_build, make_rows
 from tests.conftest import ROOT
 
@@ -181,7 +181,7 @@ import pathlib, warnings
 warnings.simplefilter("ignore")
 import dataset_scripts.build_dataset, dataset_scripts.render_dataset, dataset_scripts.swap_captions
 import dataset_scripts.check_dataset
-from dataset_scripts.claim import claimed
+from teminal.dataset.claim import claimed
 folder = pathlib.Path({str(tmp_path)!r}) / "with spaces"
 with claimed(folder, {{}}):
     print((folder / "recipe.json").read_text())

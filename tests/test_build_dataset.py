@@ -15,9 +15,9 @@ import pytest
 import soundfile
 from datasets import Audio, load_dataset
 
-from dataset_scripts.build import _require_disk
 from dataset_scripts.build_dataset import main
-from dataset_scripts.locks import locked
+from teminal.dataset.build import _require_disk
+from teminal.locks import locked
 from tests.conftest import ROOT, run_cli, run_here
 
 SCRIPT, MODULE = "tests/small_shards.py", "tests.small_shards"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eval.cache import PART_SIZE, Embedder
+from teminal.evaluation.embeddings import PART_SIZE, Embedder
 
 
 class Counting:
@@ -41,7 +41,7 @@ def test_each_distinct_one_is_embedded_once_and_known_to_the_next_run(tmp_path):
 
 
 def test_long_clips_are_embedded_a_few_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr("eval.cache.HELD_SAMPLES", 100)
+    monkeypatch.setattr("teminal.evaluation.embeddings.HELD_SAMPLES", 100)
     model, at_once = Counting(), []
     embed = model.embed_audio
     model.embed_audio = lambda clips, rate: at_once.append([len(clip) for clip in clips]) or embed(clips, rate)

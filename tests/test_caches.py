@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from huggingface_hub import constants
 
-from dataset_scripts import caches
-from dataset_scripts.bank import build_bank
-from dataset_scripts.sources import load_clips
-from eval.cache import Embedder
-from eval.score import distinct_audios, distinct_captions, score_cosines
-from eval.zste_dataset import load_scenes
-from eval.zste_scenes import build_examples
+from teminal import caches
+from teminal.bank import build_bank
+from teminal.evaluation.embeddings import Embedder
+from teminal.evaluation.score import distinct_audios, distinct_captions, score_cosines
+from teminal.evaluation.zste_dataset import load_scenes
+from teminal.evaluation.zste_scenes import build_examples
+from teminal.sources import load_clips
 
 from .conftest import run_here
 from .test_cache import Counting

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 from dataset_scripts.check_dataset import findings, read_rows
-from dataset_scripts.sources import load_source
-from dataset_scripts.synthetic import synthesise
+from teminal.sources import load_source
+from teminal.synthetic import synthesise
 from tests.conftest import run_here
 
 CAPTIONS = {

@@ -7,9 +7,9 @@ import yaml
 from datasets import load_dataset
 from matplotlib import pyplot
 
-from dataset_scripts.cards import dataset_card, write_card
-from dataset_scripts.pictures import plot_group
-from dataset_scripts.report import read_report
+from teminal.dataset.card import dataset_card, write_card
+from teminal.dataset.pictures import plot_group
+from teminal.dataset.report import read_report
 
 from .built import make_build
 

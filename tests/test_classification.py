@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from eval.classification import accuracy_figures, map_figures, resampled_average_precision
-from eval.report import resample
+from teminal.evaluation.classification import accuracy_figures, map_figures, resampled_average_precision
+from teminal.evaluation.report import resample
 
 
 def test_accuracy_on_each_fold_and_their_mean():

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from dataset_scripts.sources import OPTIONS, add_source_options, source_module, source_names, taken_options
-from eval import evaluation, run_retrieval
+from eval import run_retrieval
+from teminal.evaluation import evaluation
+from teminal.sources import OPTIONS, add_source_options, source_module, source_names, taken_options
 
 from .conftest import ROOT
 from .tones import evaluate, of_clotho, write_clotho
@@ -40,7 +41,7 @@ def test_ctrl_c_in_the_first_import_that_takes_time_is_one_line(command, monkeyp
     load = builtins.__import__
 
     def interrupted(name, *arguments):
-        if name.split(".")[0] not in sys.stdlib_module_names and name != "dataset_scripts.endings":
+        if name.split(".")[0] not in sys.stdlib_module_names and name != "teminal.endings":
             raise KeyboardInterrupt
         return load(name, *arguments)
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from dataset_scripts.clips import read_clip
-from dataset_scripts.compose import event_loop, render_group
-from dataset_scripts.sources import load_clips
 from eval import run_compa
-from eval.compa import CHANCE, compa_figures
-from eval.encoder import embed_text, embed_waveforms, load_clap
+from teminal.clips import read_clip
+from teminal.evaluation.clap import embed_text, embed_waveforms, load_clap
+from teminal.evaluation.compa import CHANCE, compa_figures
+from teminal.rendering import event_loop, render_group
+from teminal.sources import load_clips
 
 from .conftest import run_here
 from .tones import evaluate, save_clap, write_tones

@@ -7,8 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from dataset_scripts.bank import build_bank
-from dataset_scripts.compose import (
+from teminal.bank import build_bank
+from teminal.rendering import (
     CREST_DB,
     EVENT_SAMPLES,
     OVERLAY_SNR_DB,
@@ -22,8 +22,8 @@ from dataset_scripts.compose import (
     limit_crest,
     render_group,
 )
-from dataset_scripts.scenes import VARIANTS
-from dataset_scripts.sources import load_clips
+from teminal.scenes import VARIANTS
+from teminal.sources import load_clips
 
 
 def random_groups(bank, n_groups, seed, n_events=None):

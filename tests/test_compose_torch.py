@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dataset_scripts.compose import (
+from teminal.rendering import (
     EVENT_SAMPLES,
     OVERLAY_SNR_DB,
     PEAK,
@@ -15,12 +15,12 @@ from dataset_scripts.compose import (
     limiting_gain,
     render_group,
 )
-from training import sounds
-from training.batches import BatchComposer, on_device
-from training.compose_torch import limiting_gains, render_groups
-from training.draw import Drawer
-from training.loading import BatchLoader
-from training.recipe import StageSettings
+from teminal.rendering_torch import limiting_gains, render_groups
+from teminal.training import sounds
+from teminal.training.batches import BatchComposer, on_device
+from teminal.training.draw import Drawer
+from teminal.training.loading import BatchLoader
+from teminal.training.recipe import StageSettings
 
 from .conftest import run_cli
 from .test_loading import take

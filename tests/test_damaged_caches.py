@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from dataset_scripts import atomic, bank, decode, shards
-from dataset_scripts.atomic import read_json, to_disk, write_json, write_whole
-from dataset_scripts.bank import build_bank
-from dataset_scripts.clips import Clip
-from dataset_scripts.synthetic import synthesise
-from eval import sounds
-from eval.sounds import check_sounds as check
+from teminal import audio as decode
+from teminal import bank
+from teminal import files as atomic
+from teminal.bank import build_bank
+from teminal.clips import Clip
+from teminal.dataset import shards
+from teminal.evaluation import sounds
+from teminal.evaluation.sounds import check_sounds as check
+from teminal.files import read_json, to_disk, write_json, write_whole
+from teminal.synthetic import synthesise
 
 
 @pytest.fixture

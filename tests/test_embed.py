@@ -8,9 +8,10 @@ import pytest
 import soundfile
 import torch
 
-from dataset_scripts.decode import read_audio
-from eval import embed, embed_job
-from eval.encoder import embed_waveforms, load_clap
+from eval import embed
+from teminal.audio import read_audio
+from teminal.evaluation import embed_job
+from teminal.evaluation.clap import embed_waveforms, load_clap
 
 from .conftest import run_cli, run_here
 
@@ -117,7 +118,8 @@ def test_parts_of_a_link_are_those_of_what_it_leads_to(job, tmp_path):
 def test_two_processes_give_what_one_gives(job, tmp_path):
     code = """
 import os
-from eval import embed, embed_job
+from teminal.evaluation import embed_job
+from eval import embed
 
 def logged(path, sampling_rate):
     os.write(1, f"rank {os.environ['RANK']} {path.name}\\n".encode())

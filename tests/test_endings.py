@@ -6,12 +6,12 @@ import sys
 import pytest
 from tqdm import tqdm
 
-from dataset_scripts.endings import errors_in_one_line, interrupts_in_one_line
+from teminal.endings import errors_in_one_line, interrupts_in_one_line
 
 from .conftest import ROOT
 
 INTERRUPTED = """
-from dataset_scripts.endings import interrupts_in_one_line
+from teminal.endings import interrupts_in_one_line
 interrupts_in_one_line("prog.py", "go on")
 raise {kind}("while it imports")
 """

@@ -5,13 +5,14 @@ import sys
 
 import pytest
 
-from dataset_scripts import memory, shards
-from dataset_scripts.bank import build_bank
-from dataset_scripts.sources import load_source
-from eval import sounds
-from eval.score import distinct_audios
-from eval.zste_audio import BankAudio
-from eval.zste_scenes import build_examples, drawn_clips
+from teminal import memory
+from teminal.bank import build_bank
+from teminal.dataset import shards
+from teminal.evaluation import sounds
+from teminal.evaluation.score import distinct_audios
+from teminal.evaluation.zste_audio import BankAudio
+from teminal.evaluation.zste_scenes import build_examples, drawn_clips
+from teminal.sources import load_source
 
 
 def test_few_scenes_decode_few_clips_and_sound_the_same(bank):

@@ -10,13 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from dataset_scripts import find_audio
-from dataset_scripts.clips import Clip, digest
-from dataset_scripts.decode import audio_files, read_audio
-from dataset_scripts.find_audio import AUDIO_SUFFIXES, FoundAudio, printable
-from dataset_scripts.report import command_line
-from dataset_scripts.sources import load_source
-from eval import embed, embed_job
+from eval import embed
+from teminal import find_audio
+from teminal.audio import audio_files, read_audio
+from teminal.clips import Clip, digest
+from teminal.dataset.report import command_line
+from teminal.evaluation import embed_job
+from teminal.find_audio import AUDIO_SUFFIXES, FoundAudio, printable
+from teminal.sources import load_source
 
 from .tones import save_clap, write_tones
 
@@ -135,7 +136,7 @@ def test_clips_of_any_source_have_names_that_can_be_written(monkeypatch):
     def load():
         return [Clip(LATIN1, os.fsdecode(b"\xe9"), 1, LATIN1, b"")]
 
-    monkeypatch.setattr("dataset_scripts.sources.synthetic.load", load)
+    monkeypatch.setattr("teminal.sources.synthetic.load", load)
     [clip] = load_source("synthetic")
     assert (clip.name, clip.label) == (r"caf\xe9.wav", r"\xe9")
 

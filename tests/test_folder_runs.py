@@ -9,15 +9,15 @@ import pytest
 import yaml
 
 from dataset_scripts import build_dataset, check_dataset
-from dataset_scripts.clip_report import Look, problems
-from dataset_scripts.clips import Clip
 from dataset_scripts.render_dataset import clips_of
-from dataset_scripts.sources import load_source
 from eval import run_classification, run_retrieval, run_zste
-from eval.encoder import embed_text, embed_waveforms
-from training.data import asked_clips, find_clips
-from training.kept import KeptSounds
-from training.recipe import Recipe
+from teminal.clip_report import Look, problems
+from teminal.clips import Clip
+from teminal.evaluation.clap import embed_text, embed_waveforms
+from teminal.sources import load_source
+from teminal.training.data import asked_clips, find_clips
+from teminal.training.kept import KeptSounds
+from teminal.training.recipe import Recipe
 
 from .conftest import run_here
 from .own_sounds import CLASSES, write_classes, write_sound
@@ -124,7 +124,7 @@ def test_every_run_decodes_the_kept_source_into_one_file(sounds, esc50_dir, monk
     ]
     banks = [find_clips(recipe).banks(recipe)[3] for recipe in recipes]
     assert banks[0].raw.filename == banks[1].raw.filename
-    monkeypatch.setattr("dataset_scripts.bank._sounds", lambda clip: pytest.fail("decoded again"))
+    monkeypatch.setattr("teminal.bank._sounds", lambda clip: pytest.fail("decoded again"))
     assert len(find_clips(recipes[0]).banks(recipes[0])[3].clips) == 12
 
 

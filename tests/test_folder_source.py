@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dataset_scripts.clips import Clip, read_clip
-from dataset_scripts.folds import make_folds
-from dataset_scripts.sources import credits_of, load_source
+from teminal.clips import Clip, read_clip
+from teminal.folds import make_folds
+from teminal.sources import credits_of, load_source
 
 from .own_sounds import CLASSES, write_classes, write_sound
 

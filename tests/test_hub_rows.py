@@ -6,10 +6,10 @@ import pytest
 from datasets import ClassLabel, Dataset, Features
 from huggingface_hub.errors import HTTPError
 
-from dataset_scripts.hub_rows import audio_of, text_rows, with_undecoded_audio
-from dataset_scripts.sources import load_source
 from eval.run_retrieval import _from_hub
-from eval.zste_dataset import load_scenes
+from teminal.evaluation.zste_dataset import load_scenes
+from teminal.hub_rows import audio_of, text_rows, with_undecoded_audio
+from teminal.sources import load_source
 
 from .built import make_rows
 
@@ -164,7 +164,7 @@ def test_a_hub_that_fails_while_scenes_are_loaded_is_named(monkeypatch):
         raise HTTPError("the server is busy")
 
     monkeypatch.setattr("datasets.load_dataset", fail)
-    monkeypatch.setattr("dataset_scripts.hub_rows.use_cache_if_hub_is_away", lambda name: None)
+    monkeypatch.setattr("teminal.hub_rows.use_cache_if_hub_is_away", lambda name: None)
     with pytest.raises(
         ValueError, match=r"^--zste_dataset me/x: its config zste cannot be read: the server is busy; "
     ):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from accelerate import Accelerator
 
-from dataset_scripts import bank
-from dataset_scripts.sources import load_clips
-from training.interrupts import Interrupts
+from teminal import bank
+from teminal.sources import load_clips
+from teminal.training.interrupts import Interrupts
 
 
 def test_a_second_sigterm_is_one_sigterm():

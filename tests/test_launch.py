@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from training import launch
-from training.launch import NOT_SUPPORTED, asked_precision, check_launcher, require_agreement
+from teminal.training import launch
+from teminal.training.launch import NOT_SUPPORTED, asked_precision, check_launcher, require_agreement
 
 
 @pytest.fixture(autouse=True)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from training import loading
-from training.batches import BatchComposer
-from training.draw import Drawer
-from training.loading import BatchLoader
-from training.recipe import StageSettings
+from teminal.training import loading
+from teminal.training.batches import BatchComposer
+from teminal.training.draw import Drawer
+from teminal.training.loading import BatchLoader
+from teminal.training.recipe import StageSettings
 
 SETTINGS = StageSettings(max_train_steps=4, per_device_train_batch_size=2)
 

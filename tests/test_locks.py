@@ -8,21 +8,21 @@ import sys
 import pytest
 from filelock import FileLock
 
-from dataset_scripts.locks import locked
+from teminal.locks import locked
 
 from .conftest import ROOT
 
 TRY = """
 import sys
 from pathlib import Path
-from dataset_scripts.locks import locked
+from teminal.locks import locked
 with locked(Path(sys.argv[1]), "build"):
     print("mine")
 """
 LEAVE_A_CHILD = """
 import os, sys, time
 from pathlib import Path
-from dataset_scripts.locks import locked
+from teminal.locks import locked
 with locked(Path(sys.argv[1]), "build"):
     child = os.fork()
     if not child:
@@ -64,7 +64,7 @@ def test_a_disk_without_locks_is_used_with_a_warning(tmp_path, monkeypatch, capl
 
 
 def test_training_needs_nothing_that_windows_lacks():
-    files = [ROOT / "train_accelerate.py", *(ROOT / "training").glob("*.py")]
+    files = [ROOT / "train_accelerate.py", *(ROOT / "teminal" / "training").glob("*.py")]
     assert len(files) > 30
     for path in files:
         for node in ast.parse(path.read_text()).body:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import AutoProcessor, ClapProcessor
 
-from eval.encoder import embed_text, load_clap
-from training.scratch import MAX_TOKENS
+from teminal.evaluation.clap import embed_text, load_clap
+from teminal.training.scratch import MAX_TOKENS
 
 from .encoders import bert_tokenizer, build_clap, save_bert
 

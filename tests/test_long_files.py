@@ -13,13 +13,13 @@ import soundfile
 import torch
 from tqdm import tqdm
 
-from dataset_scripts.decode import read_audio
-from eval import windows
-from eval.embed_job import embed_part
-from eval.encoder import embed_waveforms
-from eval.windows import LongSound, clip_windows, cut, decode_blocks, read_sound
 from modeling_teminal import TeminalFeatureExtractor, TeminalProcessor
 from modeling_teminal.windows_teminal import window_spans
+from teminal.audio import read_audio
+from teminal.evaluation import windows
+from teminal.evaluation.clap import embed_waveforms
+from teminal.evaluation.embed_job import embed_part
+from teminal.evaluation.windows import LongSound, clip_windows, cut, decode_blocks, read_sound
 
 from .conftest import ROOT
 from .tones import save_clap
@@ -158,7 +158,8 @@ def test_five_minutes_need_little_more_than_a_block(tmp_path, tiny_clap, monkeyp
 
 MEASURE = """
 import resource, sys
-from eval import embed, embed_job
+from teminal.evaluation import embed_job
+from eval import embed
 run = embed_job.embed_part
 def measured(*args):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -5,7 +5,7 @@ import torch
 from peft import PeftModel, get_peft_model
 
 from modeling_teminal import TeminalModel
-from training.lora import lora_config
+from teminal.training.lora import lora_config
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
-from dataset_scripts.clips import Clip
-from dataset_scripts.meanings import keys_of_meanings, meaning
+from teminal.clips import Clip
+from teminal.meanings import keys_of_meanings, meaning
 
 
 @pytest.mark.parametrize(

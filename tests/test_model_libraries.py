@@ -13,9 +13,9 @@ import transformers
 from peft import get_peft_model
 from transformers import GPT2Config, GPT2Model, GPT2Tokenizer, RobertaConfig, RobertaModel, RobertaTokenizer
 
-from eval.adapters import LaionClap, MsClap, normalised
-from eval.encoder import load_clap
-from training.lora import lora_config
+from teminal.evaluation.adapters import LaionClap, MsClap, normalised
+from teminal.evaluation.clap import load_clap
+from teminal.training.lora import lora_config
 
 from .conftest import ROOT
 from .hub import Hub, Repo
@@ -26,7 +26,7 @@ CAPTIONS = ["a dog before rain", "rain"]
 CHARACTERS = [*map(chr, range(33, 127)), "Ġ"]
 PULL = """
 import numpy as np
-from eval.models import Clap
+from teminal.evaluation.models import Clap
 
 adapted, base = Clap("me/adapter"), Clap("laion/base")
 assert np.abs(adapted.embed_text(["rain"]) - base.embed_text(["rain"])).max() > 1e-3

@@ -11,13 +11,13 @@ import torch
 from peft import get_peft_model
 from transformers import BertConfig, BertModel, ClapFeatureExtractor, ClapModel
 
-from eval import adapters
-from eval.adapters import embed_windows, resample
-from eval.encoder import load_clap
-from eval.models import MODEL_TYPES, Clap
 from modeling_teminal import TeminalModel
-from training.export import export_model
-from training.lora import add_adapters, lora_config
+from teminal.evaluation import adapters
+from teminal.evaluation.adapters import embed_windows, resample
+from teminal.evaluation.clap import load_clap
+from teminal.evaluation.models import MODEL_TYPES, Clap
+from teminal.training.export import export_model
+from teminal.training.lora import add_adapters, lora_config
 
 from .conftest import TINY_SCRATCH
 from .encoders import bert_tokenizer
@@ -138,9 +138,11 @@ def test_windows_are_evenly_spaced_and_averaged():
     assert_normalised(embeds)
 
 
-@pytest.mark.parametrize("name", ["modeling_teminal/windows_teminal.py", "eval/windows.py", "eval/encoder.py"])
+@pytest.mark.parametrize(
+    "name", ["modeling_teminal/windows_teminal.py", "teminal/evaluation/windows.py", "teminal/evaluation/clap.py"]
+)
 def test_other_code_makes_other_embeddings(name, tmp_path, monkeypatch):
-    for folder in ("modeling_teminal", "eval"):
+    for folder in ("modeling_teminal", "teminal"):
         shutil.copytree(adapters.ROOT / folder, tmp_path / folder)
     state = {"weight": torch.ones(2)}
     before = adapters.fingerprint(state)

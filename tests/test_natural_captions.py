@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from dataset_scripts.clauses import VERBS, as_participles, participle, third_person
-from dataset_scripts.natural_captions import NATURAL_TRAINING, as_clause, has_order, say_naturally
+from teminal.clauses import VERBS, as_participles, participle, third_person
+from teminal.natural_captions import NATURAL_TRAINING, as_clause, has_order, say_naturally
 
 
 @pytest.mark.parametrize(

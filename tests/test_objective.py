@@ -1,7 +1,7 @@
 import torch
 from torch.nn import functional as F
 
-from training.objective import event_loss
+from teminal.training.objective import event_loss
 
 
 def test_of_one_event_it_is_the_cross_entropy():

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from huggingface_hub import constants
 
-from dataset_scripts.offline import use_cache_if_hub_is_away
-from eval.adapters import SentenceEncoder
+from teminal.evaluation.adapters import SentenceEncoder
+from teminal.offline import use_cache_if_hub_is_away
 
 from .hub import Hub
 
@@ -58,7 +58,9 @@ def test_sentence_transformers_do_not_wait_either(unreachable):
         asked.append(constants.is_offline_mode())
         raise OSError(f"{name} is not in the cache")
 
-    unreachable.setattr("eval.adapters.require", lambda *names: SimpleNamespace(SentenceTransformer=load))
+    unreachable.setattr(
+        "teminal.evaluation.adapters.require", lambda *names: SimpleNamespace(SentenceTransformer=load)
+    )
     with pytest.raises(OSError, match="me/x is not in the cache"):
         SentenceEncoder("me/x")
     assert asked == [True]

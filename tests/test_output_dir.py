@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from training import run
-from training.checkpoints import find_checkpoint, list_checkpoints, remove_unfinished, save_checkpoint
-from training.output_dir import check_output_dir, claimed
-from training.progress import Progress
-from training.recipe import Recipe
+from teminal.training import run
+from teminal.training.checkpoints import find_checkpoint, list_checkpoints, remove_unfinished, save_checkpoint
+from teminal.training.output_dir import check_output_dir, claimed
+from teminal.training.progress import Progress
+from teminal.training.recipe import Recipe
 
 from .test_locks import try_lock
 
@@ -68,7 +68,7 @@ def test_a_run_that_starts_together_with_another_leaves_its_new_folder_alone(tmp
         (folder / ".lock").touch()
         raise ValueError("another run is at work here")
 
-    monkeypatch.setattr("training.output_dir.locked", be_second)
+    monkeypatch.setattr("teminal.training.output_dir.locked", be_second)
     with pytest.raises(ValueError, match="another run"), claimed(tmp_path / "run"):
         pytest.fail("not refused")
     assert (tmp_path / "run" / ".lock").is_file()

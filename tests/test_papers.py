@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from matplotlib import pyplot
 
-from eval import pictures
-from eval.labels import LABELS, ROWS
-from eval.paper import difference_rows, result_rows, to_latex, to_markdown, write_paper
-from eval.report import figure, resample, sample_differences
 from eval.zste.zste import MEANS, SUBTASKS
-from training import report
-from training.progress import Progress
+from teminal.evaluation import plots as pictures
+from teminal.evaluation.labels import LABELS, ROWS
+from teminal.evaluation.paper import difference_rows, result_rows, to_latex, to_markdown, write_paper
+from teminal.evaluation.report import figure, resample, sample_differences
+from teminal.training import report
+from teminal.training.progress import Progress
 
 
 def figures_of(values: dict[str, float]) -> dict:

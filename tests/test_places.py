@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from dataset_scripts.places import is_place, place_name, without_places
-from dataset_scripts.report import command_line
+from teminal.dataset.report import command_line
+from teminal.places import is_place, place_name, without_places
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 import torch
 import yaml
 
-from training.arguments import parse_recipe
-from training.precision import choose_precision
+from teminal.training.arguments import parse_recipe
+from teminal.training.precision import choose_precision
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").rglob("*.yaml"))
 CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda", 0), torch.device("mps")

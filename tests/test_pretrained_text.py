@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, BertForMaskedLM, BertTokenizer, DistilBertConfig
 
-from eval.encoder import load_clap
-from training.arguments import parse_recipe
-from training.pretrained_text import load_text_encoder
-from training.scratch_settings import check_scratch
+from teminal.evaluation.clap import load_clap
+from teminal.training.arguments import parse_recipe
+from teminal.training.pretrained_text import load_text_encoder
+from teminal.training.scratch_settings import check_scratch
 
 from .conftest import run_here
 from .encoders import CAPTIONS, KINDS, bert_tokenizer, build_clap, save_bert, save_encoder

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dataset_scripts import build_dataset
-from dataset_scripts.publish import files_to_push
+from teminal.dataset.publish import files_to_push
 
 from .built import ID, KEY, shards, shards_of, uploads
 from .hub import Hub

@@ -9,18 +9,18 @@ import pytest
 from huggingface_hub import constants
 
 import train_accelerate
-from dataset_scripts.hub import check_hub_access
-from eval.encoder import load_clap
-from eval.pictures import plot_bars
-from training.arguments import parse_recipe
-from training.card import write_card
-from training.draw import Drawer
-from training.export import export_model
-from training.lora import add_adapters
-from training.progress import Progress
-from training.publish import files_to_push, push_model
-from training.report import plot_course
-from training.results import about_run, write_results
+from teminal.evaluation.clap import load_clap
+from teminal.evaluation.plots import plot_bars
+from teminal.hub import check_hub_access
+from teminal.training.arguments import parse_recipe
+from teminal.training.card import write_card
+from teminal.training.draw import Drawer
+from teminal.training.export import export_model
+from teminal.training.lora import add_adapters
+from teminal.training.progress import Progress
+from teminal.training.publish import files_to_push, push_model
+from teminal.training.report import plot_course
+from teminal.training.results import about_run, write_results
 
 from .card_results import LEARNED, figures, run_results
 from .hub_repo import Fault

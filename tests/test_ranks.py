@@ -3,7 +3,7 @@ import os
 import pytest
 import torch
 
-from dataset_scripts.ranks import STARTED, join_processes, own_cores, process_state
+from teminal.processes import STARTED, join_processes, own_cores, process_state
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux only")

@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from training import stage
-from training.checkpoints import find_checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
-from training.progress import Progress
+from teminal.training import stage
+from teminal.training.checkpoints import find_checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
+from teminal.training.progress import Progress
 
 from .conftest import ROOT, run_here
 from .own_sounds import write_classes

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eval.retrieval import average_precision_at_10, retrieval_figures, right_ranks
+from teminal.evaluation.retrieval import average_precision_at_10, retrieval_figures, right_ranks
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from dataset_scripts.scenes import VARIANTS
-from eval.compare import differences
-from eval.options import file_stems, named_models
-from eval.pictures import plot_against
 from eval.run_zste import main as run_zste_main
-from eval.score import distinct_audios
 from eval.zste.zste import MEANS, SUBTASKS
-from eval.zste_dataset import load_scenes
-from training.scratch import build_scratch_clap
+from teminal.evaluation.compare import differences
+from teminal.evaluation.options import file_stems, named_models
+from teminal.evaluation.plots import plot_against
+from teminal.evaluation.score import distinct_audios
+from teminal.evaluation.zste_dataset import load_scenes
+from teminal.scenes import VARIANTS
+from teminal.training.scratch import build_scratch_clap
 
 from .conftest import TINY_SCRATCH, run_cli, run_here
 

@@ -2,8 +2,8 @@ import itertools
 
 import pytest
 
-from dataset_scripts.captions import DEFAULT, HELD_OUT, TRAINING, say
-from dataset_scripts.scenes import VARIANTS, Caption, Scene, holds, split_pairs, true_captions, variant_scene
+from teminal.captions import DEFAULT, HELD_OUT, TRAINING, say
+from teminal.scenes import VARIANTS, Caption, Scene, holds, split_pairs, true_captions, variant_scene
 
 SEQUENCE, OVERLAY, SINGLE = Scene("sequence", ("x", "y")), Scene("overlay", ("x", "y")), Scene("single", ("x",))
 THREE = Scene("sequence", ("x", "y", "z"))

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from dataset_scripts.bank import build_bank
-from dataset_scripts.clips import Clip, read_clip
-from dataset_scripts.sources import load_clips
-from dataset_scripts.synthetic import SYNTHETIC_CLASSES, synthesise
+from teminal.bank import build_bank
+from teminal.clips import Clip, read_clip
+from teminal.sources import load_clips
+from teminal.synthetic import SYNTHETIC_CLASSES, synthesise
 
 
 @pytest.fixture

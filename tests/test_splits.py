@@ -2,11 +2,11 @@ from collections import Counter
 
 import pytest
 
-from dataset_scripts.clips import Clip
-from dataset_scripts.groups import Mix
-from dataset_scripts.plan import plan_drawn
-from dataset_scripts.scenes import split_pairs
-from dataset_scripts.splits import split_clips
+from teminal.clips import Clip
+from teminal.dataset.plan import plan_drawn
+from teminal.groups import Mix
+from teminal.scenes import split_pairs
+from teminal.splits import split_clips
 
 LABELS = ["cat", "dog", "rain", "siren", "wind"]
 MIX = Mix(three_event_share=0.5, snr_db=(-3, 3), gap_s=(0.1, 0.5))

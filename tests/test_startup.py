@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from eval import models, options
+from teminal.evaluation import models, options
 
 from .conftest import ROOT
 

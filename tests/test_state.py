@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.state import random_state, set_random_state
+from teminal.training.state import random_state, set_random_state
 
 
 def test_dropout_on_the_cpu_goes_on():

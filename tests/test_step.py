@@ -8,13 +8,13 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from peft import PeftModel
 
-from training.averages import copy_weights, interpolate, trained_weights, update_running_mean, weights_of
-from training.batches import BatchComposer
-from training.draw import Drawer
-from training.lora import add_adapters
-from training.optimization import freeze, make_optimizer, require_layers
-from training.recipe import Recipe, StageSettings
-from training.step import TrainingStep
+from teminal.training.averages import copy_weights, interpolate, trained_weights, update_running_mean, weights_of
+from teminal.training.batches import BatchComposer
+from teminal.training.draw import Drawer
+from teminal.training.lora import add_adapters
+from teminal.training.optimization import freeze, make_optimizer, require_layers
+from teminal.training.recipe import Recipe, StageSettings
+from teminal.training.step import TrainingStep
 
 WEIGHTS = {"in_group_weight": 1.0, "replay_weight": 1.0, "event_weight": 1.0}
 SETTINGS = StageSettings(per_device_train_batch_size=3, replay_batch_size=2, **WEIGHTS)

@@ -5,11 +5,11 @@ import unicodedata
 
 import pytest
 
-from dataset_scripts.sources import load_source
 from dataset_scripts.swap_captions import write_swaps
-from dataset_scripts.table import file_in, read_table
 from eval.run_classification import load_fsd50k
 from eval.run_compa import COLUMNS, read_rows
+from teminal.sources import load_source
+from teminal.table import file_in, read_table
 
 AUDIOCAPS = "youtube_id,start_time,caption\n"
 CLOTHO = "file_name,caption_1,caption_2,caption_3,caption_4,caption_5\n"

@@ -8,8 +8,8 @@ import pytest
 import torch
 from transformers import BertTokenizer, RobertaTokenizer
 
-from eval.encoder import embed_text, load_clap
-from training.pretrained_text import load_text_encoder
+from teminal.evaluation.clap import embed_text, load_clap
+from teminal.training.pretrained_text import load_text_encoder
 
 from .encoders import CAPTIONS, KINDS, bert_tokenizer, build_clap, save_bert, save_encoder
 

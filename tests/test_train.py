@@ -80,7 +80,7 @@ def test_a_stage_starts_from_a_saved_model(run, tiny_recipe, esc50_dir, tmp_path
 FAULT = """
 import sys
 import train_accelerate
-from training.batches import BatchComposer
+from teminal.training.batches import BatchComposer
 
 BatchComposer._features = lambda self, audios: 1 / 0
 sys.argv = ["train_accelerate.py", *sys.argv[1:]]

@@ -8,15 +8,15 @@ import pytest
 import soundfile
 import torch
 
-from dataset_scripts.bank import build_bank
-from dataset_scripts.compose import EVENT_SAMPLES, SCENE_SAMPLES
-from dataset_scripts.sources import load_source
-from dataset_scripts.synthetic import SYNTHETIC_CLASSES, synthesise
-from training.batches import BatchComposer, on_device
-from training.draw import Drawer
-from training.recipe import StageSettings
-from training.scratch import build_scratch_clap
-from training.truth import Truth
+from teminal.bank import build_bank
+from teminal.rendering import EVENT_SAMPLES, SCENE_SAMPLES
+from teminal.sources import load_source
+from teminal.synthetic import SYNTHETIC_CLASSES, synthesise
+from teminal.training.batches import BatchComposer, on_device
+from teminal.training.draw import Drawer
+from teminal.training.recipe import StageSettings
+from teminal.training.scratch import build_scratch_clap
+from teminal.training.truth import Truth
 
 from .conftest import TINY_SCRATCH, run_here
 from .stock import save_stock_clap

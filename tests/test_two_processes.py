@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from training.checkpoints import list_checkpoints
+from teminal.training.checkpoints import list_checkpoints
 
 from .conftest import run_cli, run_here
 

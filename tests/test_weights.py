@@ -10,13 +10,13 @@ from peft import AutoPeftModel
 from safetensors.torch import load_file, save_file
 
 from eval import embed
-from eval.adapters import normalised
-from eval.encoder import embed_audio, load_clap
-from eval.models import Clap
 from modeling_teminal import TeminalConfig, TeminalModel
-from training.export import export_model
-from training.lora import add_adapters
-from training.pretrained_text import load_text_encoder
+from teminal.evaluation.adapters import normalised
+from teminal.evaluation.clap import embed_audio, load_clap
+from teminal.evaluation.models import Clap
+from teminal.training.export import export_model
+from teminal.training.lora import add_adapters
+from teminal.training.pretrained_text import load_text_encoder
 
 from .encoders import save_bert
 

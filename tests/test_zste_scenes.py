@@ -4,12 +4,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from dataset_scripts.captions import DEFAULT, HELD_OUT, TRAINING
-from dataset_scripts.compose import EVENT_SAMPLES
-from dataset_scripts.scenes import split_pairs
 from eval.zste.zste import SUBTASKS
-from eval.zste_audio import render
-from eval.zste_scenes import build_examples
+from teminal.captions import DEFAULT, HELD_OUT, TRAINING
+from teminal.evaluation.zste_audio import render
+from teminal.evaluation.zste_scenes import build_examples
+from teminal.rendering import EVENT_SAMPLES
+from teminal.scenes import split_pairs
 
 from .zste_truth import labels_of, true_captions
 

@@ -7,12 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from dataset_scripts.compose import SAMPLING_RATE
-from eval.pictures import plot_bars
-from eval.score import audio_features, distinct_audios, distinct_captions, format_table, score_cosines, score_examples
 from eval.zste.zste import MEANS, SUBTASKS
-from eval.zste_audio import render
-from eval.zste_scenes import build_examples
+from teminal.evaluation.plots import plot_bars
+from teminal.evaluation.score import (
+    audio_features,
+    distinct_audios,
+    distinct_captions,
+    format_table,
+    score_cosines,
+    score_examples,
+)
+from teminal.evaluation.zste_audio import render
+from teminal.evaluation.zste_scenes import build_examples
+from teminal.rendering import SAMPLING_RATE
 
 from .zste_truth import true_captions
 
@@ -85,10 +92,11 @@ def test_features_and_embeddings_are_in_the_order_of_the_scores(tiny_clap, bank,
         assert torch.equal(alone["input_features"][0], row)
     embedded = {}
     monkeypatch.setattr(
-        "eval.score.embed_audio", lambda _, features: embedded.setdefault("audio", features.flatten(1))
+        "teminal.evaluation.score.embed_audio", lambda _, features: embedded.setdefault("audio", features.flatten(1))
     )
     monkeypatch.setattr(
-        "eval.score.embed_text", lambda *_: embedded.setdefault("text", torch.rand(len(_[2]), features[0].numel()))
+        "teminal.evaluation.score.embed_text",
+        lambda *_: embedded.setdefault("text", torch.rand(len(_[2]), features[0].numel())),
     )
     result = score_examples(model, processor, examples, features)
     assert torch.equal(embedded["audio"], features.flatten(1))

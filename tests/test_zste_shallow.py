@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from eval.score import distinct_audios, distinct_captions, score_cosines
-from eval.zste_audio import render
-from eval.zste_scenes import build_examples
+from teminal.evaluation.score import distinct_audios, distinct_captions, score_cosines
+from teminal.evaluation.zste_audio import render
+from teminal.evaluation.zste_scenes import build_examples
 
 N_SCENES = 200
 TASKS = ("3A", "3B", "3C")

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from dataset_scripts.sources.clotho import CAPTIONS
-from eval import models
+from teminal.evaluation import models
+from teminal.sources.clotho import CAPTIONS
 
 STEP_HZ = 400
 N_TONES = 8

@@ -1,7 +1,7 @@
 """What is true of an audio of ZSTE, written down once more and independently of the questions."""
 
-from dataset_scripts.bank import ClipBank
-from eval.zste_audio import AudioSpec
+from teminal.bank import ClipBank
+from teminal.evaluation.zste_audio import AudioSpec
 
 
 def labels_of(bank: ClipBank, audio: AudioSpec) -> list[str]:

@@ -1,1 +1,0 @@
-"""Clips -> scenes -> captions."""

@@ -1,1 +1,0 @@
-"""ZSTE and its runner."""

@@ -1,0 +1,1 @@
+"""Measure what contrastive audio-text models know: ZSTE, retrieval, classification, CompA."""

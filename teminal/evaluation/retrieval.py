@@ -1,0 +1,104 @@
+"""Retrieval of captions by audio and of audio by captions.
+
+Conventions, those of the DCASE challenge's language-based audio retrieval task (dcase.community, 2022 and after) and
+of LAION-CLAP (Wu et al., arXiv 2211.06687, `evaluate_clotho_audiocaps`):
+
+- text -> audio: each caption is a query with one right clip. R@k: the share of queries whose right clip is among the
+  first k; mAP@10: the mean of 1 / rank, 0 beyond rank 10.
+- audio -> text: each clip is a query with as many right captions as it has (five in Clotho and AudioCaps' test split).
+  R@k and median rank go by the best-ranked one; AP@10 is the sum of i / rank over the i-th best-ranked right captions
+  among the first ten, divided by how many there could be.
+
+Three differences: LAION-CLAP does not sort a clip's right captions by rank before it takes their AP@10, and rounds its
+median rank down; and here ties lose: a right item that only ties a wrong one ranks behind it. A caption that another
+clip has word for word is wrong.
+"""
+
+import numpy as np
+from scipy.stats import hypergeom
+
+from teminal.evaluation.report import check_scores, figure, resample
+
+CUTOFFS = (1, 5, 10)
+
+
+def right_ranks(scores: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Ranks, from 1, of each query's right items.
+
+    Args:
+        scores: (queries, items), higher is better.
+        right: (queries, items) bool, at least one True in each row.
+
+    Returns:
+        (queries, most right items of a query), ascending, padded with inf.
+    """
+    ranks = np.full((len(scores), right.sum(1).max()), np.inf)
+    for row, (score, is_right) in enumerate(zip(scores, right, strict=True)):
+        own, wrong = np.sort(score[is_right])[::-1], np.sort(score[~is_right])
+        not_behind = len(wrong) - np.searchsorted(wrong, own, side="left")
+        ranks[row, : len(own)] = not_behind + np.arange(1, len(own) + 1)
+    return ranks
+
+
+def average_precision_at_10(ranks: np.ndarray) -> np.ndarray:
+    """(queries, right items) of [`right_ranks`] -> (queries,) in [0, 1]."""
+    precision = np.arange(1, ranks.shape[1] + 1) / ranks
+    return np.where(ranks <= 10, precision, 0).sum(1) / np.isfinite(ranks).sum(1).clip(max=10)
+
+
+def chance_levels(n_right: np.ndarray, n_items: int) -> dict[str, float]:
+    """What random scores without ties get, of queries with `n_right` (queries,) right ones of `n_items`."""
+    levels = {f"R@{k}": hypergeom.sf(0, n_items, n_right, min(k, n_items)).mean() for k in CUTOFFS}
+    rank = np.arange(1, min(10, n_items) + 1)[:, None]
+    both_right = n_right / n_items * (n_right - 1) / (n_items - 1)
+    precision = (n_right / n_items + (rank - 1) * both_right) / rank  # expected at a rank, 0 where the item is wrong
+    return levels | {"mAP@10": (precision.sum(0) / n_right.clip(max=10)).mean()}
+
+
+def direction_figures(
+    name: str, ranks: np.ndarray, clip_of: np.ndarray, n_items: int, seed: int, keep: dict | None
+) -> dict:
+    """R@1, R@5, R@10, mAP@10 (fractions) and median rank of one direction, with intervals and chance levels.
+
+    The bootstrap draws clips, each with all its queries; what is searched stays the whole collection.
+
+    Args:
+        ranks: (queries, right items) of [`right_ranks`].
+        clip_of: (queries,) the clip that each query is of, 0 to clips - 1.
+        n_items: that are searched.
+        keep: see [`figure`].
+    """
+    best, n = ranks[:, 0], len(ranks)
+    weights = resample(clip_of.max() + 1, seed)[:, clip_of]
+    values = {f"R@{k}": (best <= k).astype(np.float64) for k in CUTOFFS}
+    values["mAP@10"] = average_precision_at_10(ranks)
+    chance, figures = chance_levels(np.isfinite(ranks).sum(1), n_items), {}
+    for metric, value in values.items():
+        figures |= figure(f"{name}_{metric}", value.mean(), weights @ value / weights.sum(1), n, chance[metric], keep)
+    medians = np.array([np.median(np.repeat(best, weight)) for weight in weights])
+    return figures | figure(f"{name}_median_rank", np.median(best), medians, n, keep=keep)
+
+
+def retrieval_figures(scores: np.ndarray, clip_of: np.ndarray, seed: int = 0, keep: dict | None = None) -> dict:
+    """Every figure of both directions, `text_to_audio_R@1` to `audio_to_text_median_rank`, see [`figure`].
+
+    Args:
+        scores: (clips, captions), higher is better.
+        clip_of: (captions,) the clip that each caption is of; every clip has at least one.
+        seed: of the bootstrap.
+        keep: see [`figure`].
+
+    Raises:
+        ValueError: shapes do not fit, a score is not finite, a clip has no caption, or there is one clip only.
+    """
+    scores, clip_of = np.asarray(scores), np.asarray(clip_of)
+    check_scores(scores, (len(scores), len(clip_of)), "clips and captions")
+    if len(scores) < 2:
+        raise ValueError("one clip only: there is nothing to search")
+    right = np.arange(len(scores))[:, None] == clip_of
+    if not right.any(1).all() or not right.any(0).all():
+        raise ValueError(f"clip_of must name each of the {len(scores)} clips, and no other, for some caption")
+    by_text = direction_figures("text_to_audio", right_ranks(scores.T, right.T), clip_of, len(scores), seed, keep)
+    clips = np.arange(len(scores))
+    by_audio = direction_figures("audio_to_text", right_ranks(scores, right), clips, len(clip_of), seed, keep)
+    return by_text | by_audio

@@ -1,0 +1,147 @@
+"""ZSTE of fixed scenes: the `zste` config of a dataset, from a folder or the Hub."""
+
+import hashlib
+import inspect
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset
+
+from teminal.audio import read_audio
+from teminal.captions import HELD_OUT
+from teminal.dataset.rows import row_features
+from teminal.evaluation.zste_audio import AudioSpec, in_silence
+from teminal.evaluation.zste_questions import Example, SceneGroup, three_examples, two_sound_examples
+from teminal.hub_rows import load_hub_dataset, with_undecoded_audio
+from teminal.rendering import EVENT_S, EVENT_SAMPLES
+from teminal.scenes import VARIANTS, Scene
+
+CONFIG = "zste"
+NEEDED = ("audio", "variant", "group_id", "events", "seen_pair")
+
+
+class DatasetAudio:
+    """The compositions of a dataset; what may make them hard is the gap between events.
+
+    A spec's only "clip" is the number of its group.
+    """
+
+    hard_task, hardness = "3A", "gap between the two sounds (s)"
+
+    def __init__(self, dataset: Dataset, rows: list[dict[str, int]], gaps_s: list[float]):
+        self.dataset, self.rows, self.gaps_s = dataset, rows, gaps_s
+
+    def keys(self, specs: list[AudioSpec]) -> list[str]:
+        code = inspect.getsource(sys.modules[__name__]) + inspect.getsource(in_silence)
+        about = [(self._bytes(spec), repr((code, spec.kind, spec.onset_s)).encode()) for spec in specs]
+        return [hashlib.sha256(content + how).hexdigest() for content, how in about]
+
+    def read(self, specs: list[AudioSpec]) -> Iterator[np.ndarray]:
+        """(samples,) fp32 of each, as stored; an "onset" is the first 5 s of the single sound in silence."""
+        for spec in specs:
+            try:
+                waveform = read_audio(self._bytes(spec))
+            except ValueError as error:
+                name = self.dataset[self.rows[spec.clips[0]]["single"]]["group_id"]
+                raise ValueError(f"group {name}, {spec.kind}: {error}; build the scenes again") from error
+            yield in_silence(waveform[:EVENT_SAMPLES], spec.onset_s) if spec.kind == "onset" else waveform
+
+    def how_hard(self, spec: AudioSpec) -> float:
+        return self.gaps_s[spec.clips[0]]
+
+    def _bytes(self, spec):
+        row = self.dataset[self.rows[spec.clips[0]]["single" if spec.kind == "onset" else spec.kind]]
+        if not (row["audio"] and row["audio"]["bytes"]):
+            raise ValueError(
+                f"group {row['group_id']} has no audio of its {spec.kind} variant: build the scenes again"
+            )
+        return row["audio"]["bytes"]
+
+
+def _typed_rows(flag: str, dataset: Dataset) -> list[dict]:
+    """Rows whose columns are of the types that the builder writes, and never null.
+
+    Raises:
+        ValueError: they are not; naming the column or the row.
+    """
+    expected = row_features(includes_audio=True)
+    for name in dataset.column_names:
+        try:
+            dataset = dataset.cast_column(name, expected[name])
+        except (ValueError, TypeError, NotImplementedError) as error:
+            found = dataset.features[name]
+            raise ValueError(f"{flag}: its column {name} is {found}, expected is {expected[name]}") from error
+    rows = dataset.to_list()
+    if {row["seen_pair"] for row in rows} == {None}:  # only pairs of classes are held out
+        raise ValueError(f"{flag}: its groups have captions and no labels; ZSTE needs classes")
+    for number, row in enumerate(rows, start=1):
+        for name, value in row.items():
+            if value is None or value == []:
+                raise ValueError(f"{flag}: row {number} has no {name}: build the scenes again")
+    return rows
+
+
+def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAudio]:
+    """All examples of the test split of `zste`, and its audio.
+
+    Task 1 hears a group's single sound, 1B its first 5 s in silence, for there are no clips as recorded; 5D is asked
+    of the groups of three sounds, all else of those of two. The candidate classes are those that occur.
+
+    Args:
+        dataset_name: folder that `build_dataset.py` has written, or Hub id.
+        seed: of onsets, held-out wordings and what is heard where that is a draw.
+
+    Raises:
+        ValueError: it is not such a dataset, or a group is not whole; naming what is missing.
+    """
+    flag = f"--zste_dataset {dataset_name}"
+    if not Path(dataset_name).is_dir() and (dataset_name.startswith(("/", ".")) or dataset_name.count("/") != 1):
+        raise ValueError(f"{flag}: no such folder; build one with build_dataset.py --config_name {CONFIG}")
+    try:
+        dataset = load_hub_dataset(f"{flag}: its config {CONFIG} cannot be read", dataset_name, "test", CONFIG)
+    except ValueError as error:
+        raise ValueError(f"{error}; build such scenes with build_dataset.py --config_name {CONFIG}") from error
+    if missing := [name for name in NEEDED if name not in dataset.column_names]:
+        cure = "; render it first, see render_dataset.py" if "audio" in missing else ""
+        raise ValueError(f"{flag}: no column {', '.join(missing)}{cure}")
+    dataset = with_undecoded_audio(flag, dataset)
+    about = _typed_rows(flag, dataset.select_columns([name for name in NEEDED if name != "audio"]))
+    rows: dict[str, dict[str, int]] = {}
+    for number, row in enumerate(about):
+        rows.setdefault(row["group_id"], {})[VARIANTS[row["variant"]]] = number
+    for group_id, of_group in rows.items():
+        if missing := [variant for variant in VARIANTS if variant not in of_group]:
+            raise ValueError(f"{flag}: group {group_id} has no variant {', '.join(missing)}")
+
+    rng = np.random.default_rng([seed, 17])
+    singles, gaps_s = [], []
+    two, three = [], []  # groups, and the pairs of their events where those were never trained on
+    for number, of_group in enumerate(rows.values()):
+        forward = about[of_group["forward"]]
+        labels = tuple(event["label"] for event in forward["events"])
+        first, second = forward["events"][:2]
+        gaps_s.append(second["onset_s"] - first["onset_s"] - first["duration_s"])
+        onset = AudioSpec((number,), kind="onset", onset_s=float(rng.uniform(0, EVENT_S)))
+        singles.append((AudioSpec((number,), kind="single"), onset, Scene("single", labels[:1])))
+        group = SceneGroup(
+            clips=(number,),
+            labels=labels,
+            snr_db=0.0,
+            mixed_variant=VARIANTS[1 + len(two) % 3],
+            held_out={relation: str(rng.choice(HELD_OUT[relation])) for relation in ("before", "while")},
+            sentence=str(rng.choice(HELD_OUT["sentence"])),
+        )
+        pairs = set() if forward["seen_pair"] else set(itertools.combinations(sorted(labels), 2))
+        (two if len(labels) == 2 else three).append((group, pairs))
+    if not (two and three):
+        raise ValueError(f"{flag}: ZSTE needs groups of two and of three events; build more, or with other shares")
+    classes = sorted({label for group, _ in two + three for label in group.labels})
+    groups, unseen = [group for group, _ in two], set().union(*(pairs for _, pairs in two))
+    examples = [
+        *two_sound_examples(singles, groups, classes, unseen),
+        *(example for group, pairs in three for example in three_examples([group], pairs)),
+    ]
+    return examples, DatasetAudio(dataset, list(rows.values()), gaps_s)

@@ -1,0 +1,151 @@
+"""Render scenes to waveforms such that nothing but the relation tells the variants of a group apart.
+
+Every event is first made a seamless loop of fixed length and level without silence inside (`event_loop`). The
+variants of a group tile, join or add two loops and end with the same edges, level and peak (`render_group`), so that
+duration, RMS, peak and share of silence say nothing about the relation.
+"""
+
+import numpy as np
+
+from teminal.scenes import VARIANTS
+
+SAMPLING_RATE = 48_000
+EVENT_S = 5.0
+CROSSFADE_S = 0.05
+EDGE_S = 0.01
+RMS = 0.1
+CREST_DB = 12.0
+PEAK = RMS * 10 ** (CREST_DB / 20)
+GATE_DB = -25.0
+OVERLAY_SNR_DB = (-3.0, 3.0)
+
+SCENE_S = 2 * EVENT_S
+EVENT_SAMPLES = int(EVENT_S * SAMPLING_RATE)
+SCENE_SAMPLES = 2 * EVENT_SAMPLES
+_FADE = int(CROSSFADE_S * SAMPLING_RATE)
+_FRAME = SAMPLING_RATE // 200
+
+
+def _rise(n_samples: int) -> np.ndarray:
+    """An equal-power fade-in; rounded from double precision, so that it is the same on every CPU."""
+    return np.sin(np.linspace(0, np.pi / 2, n_samples)).astype(np.float32)
+
+
+def event_loop(waveform: np.ndarray) -> np.ndarray:
+    """Turn a clip into an event: a seamless loop of `EVENT_S`, RMS 0.1, crest factor at most 12 dB.
+
+    Frames of 5 ms that lie more than 25 dB under the event's own level are cut (at its edges and inside); what is
+    left is repeated with equal-power cross-fades and closed to a loop, so that it may start anywhere.
+
+    Args:
+        waveform: (samples,) mono at 48 kHz, not silent.
+
+    Returns:
+        (EVENT_SAMPLES,) fp32.
+    """
+    frames = np.pad(waveform, (0, -len(waveform) % _FRAME)).reshape(-1, _FRAME)
+    power = np.square(frames, dtype=np.float64).mean(1)
+    loud = power > power.max() * 1e-6
+    for _ in range(3):
+        loud = power > power[loud].mean() * 10 ** (GATE_DB / 10)
+    sound = frames[loud].reshape(-1).astype(np.float32)
+
+    fade = min(_FADE, len(sound) // 2)
+    rise = _rise(fade)
+    body = sound[: EVENT_SAMPLES + fade].copy()
+    body[:fade] = body[:fade] * rise + body[-fade:] * rise[::-1]
+    body = body[:-fade]
+    loop = np.tile(body, -(-EVENT_SAMPLES // len(body)))[:EVENT_SAMPLES]
+    if EVENT_SAMPLES % len(body):
+        rise = _rise(_FADE)
+        beyond = np.tile(body, -(-(EVENT_SAMPLES + _FADE) // len(body)))[EVENT_SAMPLES : EVENT_SAMPLES + _FADE]
+        loop[:_FADE] = loop[:_FADE] * rise + beyond * rise[::-1]
+    return limit_crest(loop, PEAK)
+
+
+def limit_crest(waveform: np.ndarray, peak: float) -> np.ndarray:
+    """Level (samples,) to RMS 0.1 and clip it to `peak`, in place, such that both hold."""
+    waveform *= np.float32(limiting_gain(waveform, peak))
+    return np.clip(waveform, -peak, peak, out=waveform)
+
+
+def limiting_gain(waveform: np.ndarray, peak: float) -> float:
+    """The gain with which (samples,) fp32, clipped to `peak` after it, has RMS 0.1.
+
+    With the n loudest samples clipped it is the root of (N RMS^2 - n peak^2) / (power of the others); n follows from
+    the gain and the gain from n until both agree. In double precision, so that it is the same on every CPU.
+    """
+    precise = waveform.astype(np.float64)
+    power, target = float(precise @ precise), len(waveform) * RMS**2
+    unclipped = gain = (target / power) ** 0.5
+    magnitudes = np.abs(waveform)
+    for headroom in (1.25, 4.0, np.inf):  # above the first gain; sorting few samples is enough for most
+        loud = -np.sort(-magnitudes[magnitudes > peak / unclipped / headroom].astype(np.float64))
+        power_of_loud = np.concatenate([[0.0], np.cumsum(loud**2)])
+        for _ in range(100):
+            n_clipped = np.searchsorted(-loud, -peak / gain)
+            left, power_left = target - n_clipped * peak**2, power - power_of_loud[n_clipped]
+            if left <= 0 or power_left <= 0 or gain == (left / power_left) ** 0.5:
+                break
+            gain = (left / power_left) ** 0.5
+        if gain <= headroom * unclipped:
+            break
+    return gain
+
+
+def sequence(*loops: np.ndarray) -> np.ndarray:
+    """Loops (EVENT_SAMPLES,) one after the other, (SCENE_SAMPLES,) in equal parts, with equal-power cross-fades."""
+    size = SCENE_SAMPLES // len(loops)
+    scene = np.concatenate([loop[:size] for loop in loops])
+    rise = _rise(_FADE)
+    for i, previous in enumerate(loops[:-1], start=1):
+        joint = scene[i * size : i * size + _FADE]
+        joint *= rise
+        joint += previous[size % EVENT_SAMPLES :][:_FADE] * rise[::-1]
+    return scene
+
+
+def render_group(*loops: np.ndarray, snr_db: float, gap_s: float = 0.0) -> dict[str, np.ndarray]:
+    """All variants of the composition group of two or three events.
+
+    Args:
+        loops: (EVENT_SAMPLES,) fp32 each.
+        snr_db: level of the first over the last in the overlay, drawn from `OVERLAY_SNR_DB`; a third lies between.
+        gap_s: silence around each joint, in all variants alike, so that it does not tell them apart; 0 cross-fades.
+
+    Returns:
+        Variant -> (SCENE_SAMPLES,) fp32: the first throughout; all in order; all in reverse; all throughout. The peak
+        of all is the lowest that one of the last three has (that of a single event may lie lower still).
+    """
+    levels_db = np.linspace(snr_db / 2, -snr_db / 2, len(loops))
+    overlay = sum(loop * np.float32(10 ** (level_db / 20)) for loop, level_db in zip(loops, levels_db, strict=True))
+    scenes = [np.tile(loops[0], 2), sequence(*loops), sequence(*loops[::-1]), np.tile(overlay, 2)]
+    rise = np.linspace(0, 1, int(EDGE_S * SAMPLING_RATE)).astype(np.float32)
+    starts, ends = sounding_parts(len(loops), gap_s)
+    for scene in scenes:
+        for start, end in zip(starts, ends, strict=True):
+            scene[start : start + len(rise)] *= rise
+            scene[end - len(rise) : end] *= rise[::-1]
+        for end, start in zip(ends[:-1], starts[1:], strict=True):
+            scene[end:start] = 0
+    lowest_peak = min(PEAK, *(limiting_gain(scene, PEAK) * np.abs(scene).max() for scene in scenes[1:]))
+    return {variant: limit_crest(scene, lowest_peak) for variant, scene in zip(VARIANTS, scenes, strict=True)}
+
+
+def sounding_parts(n_events: int, gap_s: float) -> tuple[list[int], list[int]]:
+    """First sample and end of each part of a scene between gaps: one part per event, or a single one without gaps."""
+    if gap_s == 0:
+        return [0], [SCENE_SAMPLES]
+    joints = [i * SCENE_SAMPLES // n_events for i in range(1, n_events)]
+    half = round(gap_s / 2 * SAMPLING_RATE)
+    return [0, *(joint + half for joint in joints)], [*(joint - half for joint in joints), SCENE_SAMPLES]
+
+
+def event_times(variant: str, n_events: int, gap_s: float) -> list[tuple[float, float]]:
+    """(onset_s, duration_s) of each event that sounds in a variant, in order of onset."""
+    if variant in ("single", "overlay"):
+        return [(0.0, SCENE_S)] * (1 if variant == "single" else n_events)
+    joints = [i * SCENE_S / n_events for i in range(n_events + 1)]
+    onsets = [joint + gap_s / 2 * (i > 0) for i, joint in enumerate(joints[:-1])]
+    ends = [joint - gap_s / 2 * (i < n_events) for i, joint in enumerate(joints[1:], start=1)]
+    return [(onset, end - onset) for onset, end in zip(onsets, ends, strict=True)]

@@ -1,0 +1,167 @@
+"""Where clips come from: one file per source, whose name is what `--source` takes.
+
+A source is a file with a function `load(...) -> list[Clip]`. Its arguments are those of `OPTIONS` that it needs; it
+raises MissingOptionError, or ValueError or OSError naming the option at fault. `LICENSE`, `ATTRIBUTION` and `CITATION`
+go into the cards, the first two from the clips where they are `None`; `REDISTRIBUTABLE = False` keeps the audio out of
+what is published.
+"""
+
+import argparse
+import inspect
+import itertools
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from teminal.clips import Clip
+from teminal.find_audio import printable
+from teminal.licenses import joint_license
+
+CREDITS = ("LICENSE", "ATTRIBUTION", "CITATION", "REDISTRIBUTABLE")
+HELP = {
+    "esc50_dir": "official ESC-50 folder",
+    "audio_dir": "folder of audio: your own (folder), or that of audiocaps, clotho, urbansound8k, fsd50k",
+    "captions_dir": "folder of official caption tables (audiocaps, clotho)",
+    "dataset_name": "Hub dataset id with the source's columns, instead of a folder",
+    "recording_from_name": "of --source folder: files named alike up to their last separator are of one recording",
+    "license": "of --source folder: what cards say, such as cc-by-4.0; default: unknown",
+    "attribution": "of --source folder: whom cards credit",
+}
+OPTIONS = tuple(HELP)
+
+
+class MissingOptionError(ValueError):
+    """What a source needs and was not given, such as "--esc50_dir (official folder)"."""
+
+
+def add_source_options(parser: argparse.ArgumentParser, names: tuple[str, ...] = OPTIONS) -> None:
+    """Add those of `OPTIONS` that a command takes; what is not given is `None`."""
+    for name in names:
+        kind = {"action": "store_true", "default": None} if name == "recording_from_name" else {}
+        parser.add_argument(f"--{name}", help=HELP[name], **kind)
+
+
+def source_names() -> list[str]:
+    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+
+
+def source_module(source: str, flag: str = "--source") -> ModuleType:
+    """The file of a source; `flag` is where its name comes from, for the error."""
+    if source not in source_names():
+        raise ValueError(f"{flag} {source}: choose of {', '.join(source_names())}")
+    module = import_module(f"teminal.sources.{source}")
+    missing = [name for name in CREDITS if name not in vars(module)]
+    if missing:
+        raise ValueError(f"{module.__file__}: does not define {', '.join(missing)}")
+    return module
+
+
+def taken_options(source: str, flag: str = "--source") -> list[str]:
+    """Those of `OPTIONS` that a source takes."""
+    return [name for name in OPTIONS if name in inspect.signature(source_module(source, flag).load).parameters]
+
+
+def labelled_sources() -> list[str]:
+    """Those whose clips have classes, or may have them."""
+    return [name for name in source_names() if "captions_dir" not in taken_options(name)]
+
+
+def credits_of(source: str, clips: list[Clip]) -> dict[str, str]:
+    """`license`, `attribution` and `citation` for a card: those of the source, or where it has none of its clips."""
+    module = source_module(source)
+    credited = dict.fromkeys(clip.credit for clip in clips if clip.credit)
+    return {
+        "license": module.LICENSE or joint_license(clip.license for clip in clips),
+        "attribution": "; ".join(credited) if module.ATTRIBUTION is None else module.ATTRIBUTION,
+        "citation": module.CITATION,
+    }
+
+
+def load_source(source: str, *, flag: str = "--source", **options: str | bool | None) -> list[Clip]:
+    """All clips of a source, not yet decoded, sorted by name.
+
+    Args:
+        source: `"esc50"`, `"synthetic"` or the name of another file of this folder.
+        flag: where its name comes from, for errors.
+        options: of `OPTIONS`; `None` and `False` count as not given.
+
+    Raises:
+        ValueError, OSError: naming the option at fault and what to do.
+    """
+    load, taken = source_module(source, flag).load, taken_options(source)
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
+    for name in given:
+        if name not in taken:
+            flags = " and ".join(f"--{option}" for option in taken) or "no folder"
+            raise ValueError(f"{flag} {source} takes {flags}, not --{name}")
+    try:
+        clips = load(**given)
+    except MissingOptionError as error:
+        raise ValueError(f"{flag} {source} needs {error}") from error
+    if not clips:
+        raise ValueError(f"{flag} {source}: there are no clips in {', '.join(map(str, given.values()))}")
+    clips = sorted(map(_printable, clips), key=lambda clip: clip.name)
+    for clip, following in itertools.pairwise(clips):
+        if clip.name == following.name:
+            raise ValueError(f"{flag} {source}: clip {clip.name} is listed twice")
+    return clips
+
+
+def _printable(clip: Clip) -> Clip:
+    """The clip with text alone in what is said of it, where that comes from file names that are not UTF-8."""
+    said = {name: getattr(clip, name) for name in ("name", "label", "recording", "attribution")}
+    return replace(clip, **{name: printable(text) for name, text in said.items()})
+
+
+def load_clips(source: str, folds: list[int], *, folds_flag: str = "--folds", **options: str | None) -> list[Clip]:
+    """The clips of some folds; `folds_flag` is where `folds` come from, for the error."""
+    data = ", ".join(value for value in options.values() if value) or source
+    return select_folds(load_source(source, **options), folds, folds_flag, data)
+
+
+def select_folds(clips: list[Clip], folds: list[int], folds_flag: str, data: str) -> list[Clip]:
+    """The clips of some folds; `folds_flag` and `data` say in errors where folds and clips come from."""
+    present = sorted({clip.fold for clip in clips if clip.fold is not None})
+    for fold in folds:
+        if fold not in present:
+            raise ValueError(f"{folds_flag}: fold {fold} does not exist in {data}: it has {present}")
+    return [clip for clip in clips if clip.fold in folds]
+
+
+def select_clips(clips: list[Clip], folds: list[int] | None, split: str | None, data: str) -> list[Clip]:
+    """The clips of `--folds`, or of `--split` where the source has splits and no folds; all if neither is given.
+
+    Raises:
+        ValueError: naming the flag that `data` does not have, or not with this value.
+    """
+    has_folds = clips[0].fold is not None
+    if split and has_folds:
+        raise ValueError(f"--split {split}: {data} has folds and no splits; choose by --folds")
+    if folds and not has_folds:
+        raise ValueError(f"--folds: {data} has splits and no folds; choose by --split")
+    if folds:
+        return select_folds(clips, folds, "--folds", data)
+    chosen = [clip for clip in clips if split in (None, clip.split)]
+    if not chosen:
+        raise ValueError(f"--split {split}: {data} has {', '.join(sorted({clip.split for clip in clips}))} only")
+    return chosen
+
+
+def require_labels(clips: list[Clip], flag: str) -> None:
+    """Raise a ValueError if clips have captions instead of classes."""
+    if not clips[0].label:
+        raise ValueError(f"{flag}: its clips have captions and no classes; run_retrieval.py is for those")
+
+
+def require_folder(flag: str, folder: str | None, hint: str) -> Path:
+    """`folder` as a path, if it is one.
+
+    Raises:
+        ValueError, FileNotFoundError: naming the flag, with the hint.
+    """
+    if not folder:
+        raise ValueError(f"{flag} is missing: {hint}")
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"{flag} {folder}: no such folder; {hint}")
+    return Path(folder)

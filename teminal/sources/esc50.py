@@ -1,0 +1,68 @@
+"""ESC-50 in its official folder layout, or a Hub dataset with the same columns (K. J. Piczak, ACM MM 2015)."""
+
+from teminal.clips import Clip
+from teminal.hub_rows import audio_of, load_hub_dataset, text_rows, with_undecoded_audio
+from teminal.labels import clean_labels
+from teminal.sources import MissingOptionError, require_folder
+from teminal.table import check_rows, file_in, read_table
+
+LICENSE = "cc-by-nc-3.0"
+ATTRIBUTION = (
+    "ESC-50: Dataset for Environmental Sound Classification, K. J. Piczak, 2015 (github.com/karolpiczak/ESC-50), "
+    "from recordings of freesound.org, CC BY-NC 3.0; its ESC-10 subset CC BY 3.0."
+)
+CITATION = """@inproceedings{piczak2015esc,
+  author = {Piczak, Karol J.},
+  title = {{ESC}: {Dataset} for {Environmental Sound Classification}},
+  booktitle = {Proceedings of the 23rd ACM International Conference on Multimedia},
+  pages = {1015--1018},
+  year = {2015},
+  doi = {10.1145/2733373.2806390},
+}"""
+REDISTRIBUTABLE = True
+DURATION_S = 5.0
+COLUMNS = ("filename", "fold", "category", "src_file")
+
+
+def load(esc50_dir: str | None = None, dataset_name: str | None = None) -> list[Clip]:
+    """The clips of the official folder with `meta/esc50.csv` and `audio/`, WAV or Ogg, or of a Hub dataset id."""
+    if esc50_dir and dataset_name:
+        raise ValueError("--esc50_dir and --dataset_name: give one of them")
+    if dataset_name:
+        return _from_hub(dataset_name)
+    if not esc50_dir:
+        raise MissingOptionError("--esc50_dir (official folder) or --dataset_name (Hub dataset id)")
+    root = require_folder("--esc50_dir", esc50_dir, "get ESC-50 from github.com/karolpiczak/ESC-50")
+    table = root / "meta" / "esc50.csv"
+    if not table.is_file():
+        raise FileNotFoundError(f"--esc50_dir {root}: meta/esc50.csv is missing; point at the official ESC-50 folder")
+    rows = read_table(table, COLUMNS, whole=("fold",))
+    if not (root / "audio").is_dir():
+        raise FileNotFoundError(f"--esc50_dir {root}: audio/ is missing; point at the official ESC-50 folder")
+    return _clips(table, rows, [file_in(root / "audio", row["filename"]) for row in rows])
+
+
+def _from_hub(dataset_name: str) -> list[Clip]:
+    origin = f"--dataset_name {dataset_name}"
+    dataset = load_hub_dataset(origin, dataset_name, "train")
+    rows = text_rows(origin, dataset, COLUMNS, optional=("esc10",))
+    check_rows(origin, rows, COLUMNS, whole=("fold",), ids=("src_file",))
+    audio = with_undecoded_audio(origin, dataset).select_columns("audio")
+    return _clips(origin, rows, [audio_of(row["audio"]) for row in audio])
+
+
+def _clips(origin, rows: list[dict], audio: list) -> list[Clip]:
+    labels = clean_labels(origin, [row["category"] for row in rows])
+    return [
+        Clip(
+            row["filename"],
+            label,
+            int(row["fold"]),
+            str(row["src_file"]).strip(),
+            content,
+            DURATION_S - 0.1,
+            license="cc-by-3.0" if str(row.get("esc10")) == "True" else LICENSE,
+            attribution=f"freesound.org recording {row['src_file']}, in ESC-50 (K. J. Piczak, 2015)",
+        )
+        for row, label, content in zip(rows, labels, audio, strict=True)
+    ]

@@ -1,0 +1,29 @@
+"""UrbanSound8K in its official folder layout (J. Salamon, C. Jacoby, J. P. Bello, ACM MM 2014)."""
+
+from teminal.clips import Clip
+from teminal.labels import clean_labels
+from teminal.sources import require_folder
+from teminal.table import file_in, read_table
+
+LICENSE = "cc-by-nc-3.0"
+ATTRIBUTION = "UrbanSound8K (J. Salamon, C. Jacoby, J. P. Bello, 2014), recordings of freesound.org, CC BY-NC 3.0."
+CITATION = ""
+REDISTRIBUTABLE = True
+
+
+def load(audio_dir: str | None = None) -> list[Clip]:
+    """The clips of the folder with `metadata/UrbanSound8K.csv` and `audio/fold1` to `audio/fold10`, or of Kaggle's,
+    which has the table and the folds side by side."""
+    root = require_folder("--audio_dir", audio_dir, "get UrbanSound8K from urbansounddataset.weebly.com")
+    table = root / "metadata" / "UrbanSound8K.csv"
+    if not table.is_file() and (root / table.name).is_file():
+        table = root / table.name
+    folds = root if (root / "fold1").is_dir() else root / "audio"
+    rows = read_table(table, ("slice_file_name", "fsID", "fold", "class"), whole=("fold",))
+    clips = []
+    for row, label in zip(rows, clean_labels(table, [row["class"] for row in rows]), strict=True):
+        name, recording, fold = row["slice_file_name"], row["fsID"].strip(), int(row["fold"])
+        audio = file_in(folds / f"fold{fold}", name)
+        credit = f"freesound.org recording {recording}, in UrbanSound8K"
+        clips.append(Clip(name, label, fold, recording, audio, license=LICENSE, attribution=credit))
+    return clips

@@ -1,0 +1,1 @@
+"""Train TeminAL: stages, losses, checkpoints."""

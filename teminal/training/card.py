@@ -1,0 +1,114 @@
+"""The model card: what was trained on what, how to use it, what it can do, whose terms hold."""
+
+import json
+from pathlib import Path
+
+from huggingface_hub import ModelCard, ModelCardData
+
+from teminal.captions import card_language
+from teminal.evaluation.labels import LABELS, LEGEND
+from teminal.evaluation.paper import Cell, result_rows, to_markdown
+from teminal.evaluation.tables import eval_results
+from teminal.licenses import strictest
+from teminal.training.export import ADAPTER
+
+TEMPLATE = Path(__file__).parents[2] / "model_card.md"
+SHOWN = ("1A", "2A", "2C", "3A", "3B", "3C", "3D", "4C", "5A", "5D", "control_3A", "recognition", "temporal", "zste")
+ORDER_TASKS = ("3A", "3B")
+
+
+def write_card(folder: Path, results: dict) -> None:
+    """README.md in `folder`, which says how to load the model from there, or from the Hub if it is to go there."""
+    card = model_card(results, results["recipe"]["hub_model_id"])
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def model_card(results: dict, hub_model_id: str | None) -> str:
+    """The card of the run that `results` are of, with its YAML header.
+
+    Args:
+        results: content of `results.json`.
+        hub_model_id: where the model is loaded from; `None`: from the folder that the card lies in.
+    """
+    recipe, base, dataset = results["recipe"], results["base"], results["dataset"]
+    license = strictest([results["terms"]["license"]])
+    on_hub = base and base["on_hub"]
+    evaluated = f"ZSTE on {recipe['eval_source'] or recipe['source']}"
+    final = list(results["zste"].values())[-1]
+    title = hub_model_id or recipe["output_dir"]
+    data = ModelCardData(
+        language=card_language(recipe["source"], results["captioned"]),
+        library_name="transformers",
+        license=license,
+        license_name="see-card" if license == "other" else None,
+        base_model=base["name"] if on_hub else None,
+        base_model_relation="finetune" if on_hub else None,
+        datasets=[dataset["name"]] if dataset and dataset["on_hub"] else None,
+        pipeline_tag="zero-shot-audio-classification",
+        tags=["audio", "clap", "teminal", "temporal"],
+        model_name=title.split("/")[-1],
+        eval_results=eval_results(evaluated, final, [task for task in SHOWN if not task.startswith("control")]),
+    )
+    card = ModelCard.from_template(
+        data,
+        TEMPLATE,
+        title=title,
+        name=hub_model_id or ".",
+        is_local=not hub_model_id,
+        base=base,
+        on_hub=on_hub,
+        has_adapter=any(name.startswith(ADAPTER) for name in results["files"]),
+        teminal=recipe["stages"] != ["pretrain"],
+        learned=has_learned_order(final),
+        order=_order(final),
+        single_sounds=_change(results["zste"], "1A"),
+        kept_sounds=_change(results.get("kept", {}), "accuracy"),
+        evaluated=evaluated,
+        table=_table(results["zste"]),
+        legend=LEGEND,
+        quoted={name: json.dumps(caption, ensure_ascii=False) for name, caption in results["examples"].items()},
+        license=license,
+        recipe=recipe,
+        results=results,
+    )
+    return card.content.rstrip() + "\n"
+
+
+def has_learned_order(figures: dict) -> bool:
+    """Whether *before* and *after* (3A, 3B) are both above chance by their 95 % intervals."""
+    return all(figures[f"{task}_ci95"][0] > figures[f"{task}_chance"] for task in ORDER_TASKS)
+
+
+def _percent(figures: dict, task: str) -> str:
+    low, high = (100 * bound for bound in figures[f"{task}_ci95"])
+    return f"{100 * figures[task]:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def _order(figures: dict) -> str:
+    """How often the true one of two orders is picked."""
+    chance = 100 * figures["3A_chance"]
+    before, after = (_percent(figures, task) for task in ORDER_TASKS)
+    return f"{before} of those with *before* (3A) and {after} of those with *after* (3B); chance is {chance:.0f} %"
+
+
+def _change(models: dict[str, dict], name: str) -> str:
+    """What a figure lost or won from the first model to the last, by their intervals; "" where there are not two."""
+    if len(models) < 2:
+        return ""
+    before, *_, after = models.values()
+    if after[f"{name}_ci95"][1] < before[f"{name}_ci95"][0]:
+        verdict = "some of it was forgotten"
+    elif after[f"{name}_ci95"][0] > before[f"{name}_ci95"][1]:
+        verdict = "it was not forgotten, but learned better"
+    else:
+        verdict = "the intervals do not tell them apart"
+    return f"{_percent(before, name)} before this training, {_percent(after, name)} after it: {verdict}"
+
+
+def _table(zste: dict[str, dict]) -> str:
+    """A row per sub-task and mean, a column per model, with 95 % intervals, in percent."""
+    rows = result_rows(zste, {task: LABELS[task] for task in SHOWN})
+    figures = next(iter(zste.values()))
+    for row, n in zip(rows, ["n", *(figures[f"{task}_n"] for task in SHOWN)], strict=True):
+        row.insert(1, Cell(str(n)))
+    return to_markdown(rows)

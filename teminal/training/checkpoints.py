@@ -1,0 +1,153 @@
+"""Checkpoints that are whole or not there, and that go on to the bit."""
+
+import hashlib
+import json
+import logging
+import re
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from teminal.bank import ClipBank
+from teminal.files import file_sha256, to_disk
+from teminal.training.progress import Progress
+
+TENSORS, ABOUT = "state.pt", "checkpoint.json"
+ROOT = Path(__file__).parents[2]
+# What a run may change when it goes on.
+FREE = (
+    *("config", "output_dir", "resume_from_checkpoint", "save_steps", "save_total_limit", "logging_steps"),
+    *("report_to", "push_to_hub", "hub_model_id", "hub_private_repo", "dry_run", "dataloader_num_workers"),
+    *("esc50_dir", "dataset_name", "captions_dir", "audio_dir"),  # the clips themselves are compared
+    *("license", "attribution"),
+)
+logger = logging.getLogger("teminal")
+
+
+def identity(recipe: dict, banks: dict[str, ClipBank | None], n_processes: int) -> dict:
+    """What a checkpoint belongs to: a run with anything else cannot go on from it."""
+    kept = {name: value for name, value in recipe.items() if name not in (*FREE, "stage")}
+    stages = {f"{stage}.{name}": value for stage, of in recipe["stage"].items() for name, value in of.items()}
+    clips = {f"{name} clips": bank.sha256 for name, bank in banks.items() if bank}
+    return json.loads(json.dumps({**kept, **stages, **clips, "number of processes": n_processes}))
+
+
+def _code_version() -> str:
+    """A hash of the code that decides the course of a training."""
+    hashed = hashlib.sha256((ROOT / "train_accelerate.py").read_bytes())
+    for folder in ("teminal", "modeling_teminal"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            hashed.update(path.read_bytes())
+    return hashed.hexdigest()[:16]
+
+
+CODE_VERSION = _code_version()  # of the code that runs, whatever becomes of its files
+
+
+def list_checkpoints(output_dir: Path) -> list[Path]:
+    """Oldest first."""
+    found = [path for path in output_dir.glob("checkpoint-*") if re.fullmatch(r"checkpoint-\d+", path.name)]
+    return sorted(found, key=lambda path: int(path.name.split("-")[1]))
+
+
+def save_checkpoint(output_dir: Path, progress: Progress, tensors: dict, run: dict, save_total_limit: int) -> Path:
+    """Write `output_dir/checkpoint-<global step>` beside, then rename it, then drop the oldest beyond the limit.
+
+    Later ones, of a course that was given up by going on from an earlier checkpoint, are dropped too.
+
+    Args:
+        tensors: all that `torch.load(weights_only=True)` takes.
+        run: what the checkpoint belongs to, see [`identity`].
+
+    Raises:
+        OSError: it cannot be written; earlier checkpoints are as they were.
+    """
+    folder = output_dir / f"checkpoint-{progress.global_step}"
+    beside = folder.with_name(f".{folder.name}")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir(parents=True)
+        torch.save(tensors, beside / TENSORS)
+        about = {"run": run, "code": CODE_VERSION, "sha256": file_sha256(beside / TENSORS)}
+        (beside / ABOUT).write_text(json.dumps({**about, "progress": asdict(progress)}))
+        for path in (beside / TENSORS, beside / ABOUT, beside):
+            to_disk(path)
+        shutil.rmtree(folder, ignore_errors=True)
+        beside.rename(folder)
+        to_disk(output_dir)
+    except (OSError, RuntimeError) as error:  # torch says RuntimeError of a full disk
+        shutil.rmtree(beside, ignore_errors=True)
+        last = list_checkpoints(output_dir)
+        go_on = f"go on with --resume_from_checkpoint {last[-1]}" if last else "there is no earlier one"
+        raise OSError(
+            f"{folder} cannot be written ({str(error).splitlines()[0]}): free some space; {go_on}"
+        ) from error
+    there = list_checkpoints(output_dir)
+    own = there.index(folder)
+    for other in there[own + 1 :] + there[: max(0, own + 1 - save_total_limit)]:
+        shutil.rmtree(other)
+    return folder
+
+
+def remove_unfinished(output_dir: Path) -> None:
+    """Delete what a run that was killed while it saved has left; nobody else may be saving."""
+    for beside in output_dir.glob(".checkpoint-*"):
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def find_checkpoint(output_dir: Path, resume_from_checkpoint: str | None) -> Path | None:
+    """The folder that `--resume_from_checkpoint` means; `None` without it, or where "latest" finds none yet.
+
+    Of a run's folder, that is its newest checkpoint.
+
+    Raises:
+        ValueError: there are checkpoints, and nothing is said of going on.
+        OSError: no such folder.
+    """
+    there = list_checkpoints(output_dir)
+    if resume_from_checkpoint == "latest":
+        if not there:
+            logger.info("no checkpoint in %s yet: the run starts", output_dir)
+            return None
+        logger.info("going on from %s", there[-1])
+        return there[-1]
+    if resume_from_checkpoint is None:
+        if there:
+            raise ValueError(
+                f"--output_dir {output_dir} holds checkpoints of an earlier run: go on with --resume_from_checkpoint "
+                "latest, or give another folder"
+            )
+        return None
+    folder = Path(resume_from_checkpoint)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"--resume_from_checkpoint {folder}: no such folder; it takes one, or `latest`")
+    if not (folder / ABOUT).is_file() and (within := list_checkpoints(folder)):
+        logger.info("going on from %s", within[-1])
+        return within[-1]
+    return folder
+
+
+def load_checkpoint(folder: Path, run: dict) -> tuple[Progress, dict]:
+    """Progress and tensors of a checkpoint that belongs to `run`, its [`identity`].
+
+    Raises:
+        ValueError: it is damaged, or of another run.
+    """
+    flag = f"--resume_from_checkpoint {folder}"
+    others = [path for path in list_checkpoints(folder.parent) if path.name != folder.name]
+    cure = f"go on with --resume_from_checkpoint {others[-1]}" if others else "start again without it"
+    try:
+        about = json.loads((folder / ABOUT).read_text())
+        whole = about["sha256"] == file_sha256(folder / TENSORS)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{flag}: not a whole checkpoint ({error}); {cure}") from error
+    if not whole:
+        raise ValueError(f"{flag}: {TENSORS} is truncated or damaged; {cure}")
+    changed = sorted(name for name in run.keys() | about["run"].keys() if run.get(name) != about["run"].get(name))
+    if changed:
+        raise ValueError(f"{flag}: made by a run with other {', '.join(changed)}; use the same, or start again")
+    if about["code"] != CODE_VERSION:
+        logger.warning("%s was made by other code: the run goes on, but not to the bit", folder)
+    return Progress(**about["progress"]), torch.load(folder / TENSORS, map_location="cpu", weights_only=True)

@@ -1,0 +1,119 @@
+"""Start as the launcher asks, or say why not."""
+
+import json
+import logging
+import os
+from datetime import timedelta
+
+import torch
+from accelerate import Accelerator, PartialState
+from accelerate.utils import DistributedType, gather_object, set_seed
+
+from teminal.memory import keep_freed_memory
+from teminal.processes import join_processes, own_cores
+from teminal.training.precision import choose_precision
+from teminal.training.recipe import Recipe
+
+NOT_SUPPORTED = {
+    "ACCELERATE_USE_DEEPSPEED": "DeepSpeed",
+    "ACCELERATE_USE_FSDP": "FSDP",
+    "ACCELERATE_USE_MEGATRON_LM": "Megatron-LM",
+    "ACCELERATE_USE_PARALLELISM_CONFIG": "a parallelism config",
+    "ACCELERATE_USE_SAGEMAKER": "SageMaker",
+}
+SUPPORTED = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+HINT = "a CLAP fits one device, so launch with --multi_gpu, and with --mini_batch_size where memory is short"
+logger = logging.getLogger("teminal")
+
+
+def start(recipe: Recipe) -> Accelerator:
+    """Accelerator, logging and random state; what can be refused before any work is.
+
+    Raises:
+        ValueError, OSError: the launcher asks for something else than the recipe.
+    """
+    keep_freed_memory()
+    check_launcher()
+    asked = asked_precision(recipe.mixed_precision)
+    try:
+        # others wait while one decodes or scores
+        device = join_processes(lambda cpu: PartialState(cpu=cpu, timeout=timedelta(days=1))).device
+        recipe.mixed_precision, why = choose_precision(asked, device)
+        accelerator = Accelerator(
+            mixed_precision=recipe.mixed_precision, log_with=recipe.report_to or None, project_dir=recipe.output_dir
+        )
+    except (ImportError, RuntimeError) as error:  # what its environment variables ask for
+        raise ValueError(f"accelerate cannot start: {error}") from error
+    if accelerator.distributed_type not in SUPPORTED:
+        raise ValueError(f"accelerate launch: {accelerator.distributed_type.value} is not supported; {HINT}")
+    for name in ("httpx", "httpx2"):  # of huggingface_hub 1 and 2
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logger.info(why)
+    if accelerator.device.type == "cpu":
+        if accelerator.num_processes > 1:  # launchers give each a single thread
+            torch.set_num_threads(own_cores())
+        torch.use_deterministic_algorithms(True)
+    set_seed(recipe.seed)
+    return accelerator
+
+
+def check_launcher() -> None:
+    """Whether `accelerate launch`, by its flags or its config file, asks for what this training does.
+
+    Raises:
+        ValueError: it would be ignored, or fail in the middle.
+    """
+    for variable, name in NOT_SUPPORTED.items():
+        if os.environ.get(variable, "false").lower() in ("true", "1", "yes"):
+            raise ValueError(f"accelerate launch: {name} is not supported ({variable} is set); {HINT}")
+    steps = os.environ.get("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1")
+    if steps != "1":
+        raise ValueError(
+            f"ACCELERATE_GRADIENT_ACCUMULATION_STEPS={steps}: a contrastive loss needs its whole batch at once; unset "
+            "it, and give --mini_batch_size where memory is short"
+        )
+
+
+def asked_precision(mixed_precision: str) -> str:
+    """What `--mixed_precision` says, or the launcher where that is `"auto"`.
+
+    Raises:
+        ValueError: the two contradict each other.
+    """
+    of_launcher = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")  # "no" is also what it says unasked
+    if of_launcher in ("no", mixed_precision):
+        return mixed_precision
+    if of_launcher == "bf16" and mixed_precision == "auto":
+        return of_launcher
+    raise ValueError(
+        f"accelerate launch asks for mixed precision {of_launcher} (its flag, its config file or "
+        f"ACCELERATE_MIXED_PRECISION), this training for {mixed_precision}: give accelerate launch --mixed_precision "
+        "no, and train_accelerate.py the one you want, no or bf16"
+    )
+
+
+def start_trackers(accelerator: Accelerator, run: dict) -> None:
+    """Start those of `--report_to`.
+
+    Args:
+        run: what it is of, see [`teminal.training.checkpoints.identity`].
+
+    Raises:
+        ValueError: one does not start, as without an account.
+    """
+    scalars = {k: v if isinstance(v, int | float | str) else json.dumps(v) for k, v in run.items()}
+    try:
+        accelerator.init_trackers("teminal", config=scalars)  # TensorBoard takes no others
+    except Exception as error:  # of any library
+        raise ValueError(f"--report_to does not start: {error}") from error
+
+
+def require_agreement(run: dict) -> None:
+    """Whether all processes do the same, as [`teminal.training.checkpoints.identity`] sees it.
+
+    Raises:
+        ValueError: one was started with other options, or has other clips.
+    """
+    for rank, theirs in enumerate(gather_object([run])):
+        if changed := sorted(name for name in run.keys() | theirs.keys() if run.get(name) != theirs.get(name)):
+            raise ValueError(f"process {rank} was started with other {', '.join(changed)}: all must be given the same")

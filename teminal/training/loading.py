@@ -1,0 +1,151 @@
+"""Batches composed ahead in worker processes, sent by the way that has room, and never waited for without end."""
+
+import itertools
+import logging
+import math
+import multiprocessing
+import os
+import pickle
+import shutil
+import signal
+from collections.abc import Callable
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from teminal.training.batches import Batch, BatchComposer
+
+SHARED_MEMORY = "/dev/shm"
+PREFETCH = 2  # batches that each worker is ahead
+POLL_S = 1
+MAX_POLLS = 900  # counted, not timed: a machine that was suspended has not waited
+POLLS_AFTER_SIGNAL = 10
+TIMED_OUT = "DataLoader timed out"  # how DataLoader says that `POLL_S` have passed
+logger = logging.getLogger("teminal")
+
+
+def shared_memory_room() -> float:
+    """Free bytes of what tensors of other processes lie in; infinite where the system names no limit."""
+    try:
+        return shutil.disk_usage(SHARED_MEMORY).free
+    except OSError:
+        return math.inf
+
+
+class Parcels(Dataset):
+    """Batches as workers send them: in shared memory, or pickled, through a pipe, while that has no room for more.
+
+    PyTorch would drop a batch that finds no room, and wait for it for ever.
+    """
+
+    def __init__(self, composer: BatchComposer, num_workers: int):
+        self.composer = composer
+        self.n_under_way = PREFETCH * num_workers * int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+
+    def __len__(self) -> int:
+        return len(self.composer)
+
+    def __getitem__(self, step: int) -> Batch | bytes:
+        batch = self.composer[step]
+        return batch if shared_memory_room() >= self.n_under_way * batch.nbytes else pickle.dumps(batch)
+
+
+class BatchLoader:
+    """The batches of a stage, in order.
+
+    Args:
+        first_step: of the first batch.
+        num_workers: processes that compose; 0: each batch is composed when it is asked for.
+    """
+
+    def __init__(self, composer: BatchComposer, first_step: int, num_workers: int):
+        steps, before = range(first_step, len(composer)), multiprocessing.active_children()
+        self.sent_by_pipe, self.stalled, self.workers = False, False, []
+        self.batches = (composer[step] for step in steps)
+        if not num_workers:
+            return
+        loader = DataLoader(
+            Parcels(composer, num_workers),
+            batch_size=None,
+            sampler=steps,
+            num_workers=num_workers,
+            prefetch_factor=PREFETCH,
+            pin_memory=not composer.renders,
+            timeout=POLL_S,
+            worker_init_fn=_ignore_interrupts,
+            generator=torch.Generator(),  # else the workers' seed is drawn from the state that a checkpoint restores
+        )
+        try:
+            self.batches = iter(loader)
+        except OSError as error:  # such as a /dev/shm that cannot be written
+            logger.warning("no worker processes can be started (%s): batches are composed without", error)
+        self.workers = [child for child in multiprocessing.active_children() if child not in before]
+
+    def next(self, interrupted: Callable[[], int] = lambda: 0) -> Batch | None:
+        """The next batch; `None` if a signal came and it is still not there ten seconds later.
+
+        Args:
+            interrupted: whether a signal came.
+
+        Raises:
+            TimeoutError: no worker has sent anything for a quarter of an hour.
+        """
+        for polls in itertools.count(1):
+            try:
+                return self._unpack(next(self.batches))
+            except RuntimeError as error:
+                if TIMED_OUT not in str(error):
+                    raise
+            self.stalled = polls >= (POLLS_AFTER_SIGNAL if interrupted() else MAX_POLLS)
+            if self.stalled and interrupted():
+                return None
+            if self.stalled:
+                raise TimeoutError(
+                    f"no batch for {MAX_POLLS * POLL_S} s: the processes that compose them hang; is the disk of the "
+                    "decoded clips (HF_ASSETS_CACHE) there? --dataloader_num_workers 0 does without them"
+                )
+
+    def require_workers(self, error: BaseException) -> None:
+        """
+        Raises:
+            ChildProcessError: `error`, which may be raised anywhere, is that a worker has died.
+        """
+        if isinstance(error, RuntimeError) and any(not worker.is_alive() for worker in self.workers):
+            raise ChildProcessError(
+                f"a process that composes batches has died ({error}); if memory is short, fewer of them may help: "
+                "--dataloader_num_workers"
+            ) from error
+
+    def close(self) -> None:
+        """End the workers, which leave signals to this process: it would wait for them at its end."""
+        if self.stalled:
+            self._kill()
+        self.batches = None
+        self._kill()
+
+    def _unpack(self, batch: Batch | bytes) -> Batch:
+        if isinstance(batch, Batch):
+            return batch
+        if not self.sent_by_pipe:
+            logger.info(
+                "%s has no room for batches of %.0f MB: they come through pipes, which takes a little longer (docker "
+                "run --shm-size 2g gives more)",
+                SHARED_MEMORY,
+                len(batch) / 1e6,
+            )
+        self.sent_by_pipe = True
+        return pickle.loads(batch)
+
+    def _kill(self) -> None:
+        for worker in self.workers:
+            try:
+                worker.kill()
+                worker.join(POLL_S)
+            except RuntimeError:  # PyTorch's, of any child that is killed
+                continue
+
+
+def _ignore_interrupts(worker: int) -> None:
+    """What they mean is for the trainer to say; a worker ends when it does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

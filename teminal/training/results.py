@@ -1,0 +1,57 @@
+"""What a run has found, as JSON that may be shown to everybody."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from teminal.captions import say
+from teminal.files import write_json
+from teminal.natural_captions import say_naturally
+from teminal.places import is_place, place_name, without_places
+from teminal.scenes import Caption
+from teminal.sources import credits_of
+from teminal.training.draw import Drawer
+from teminal.training.recipe import Recipe
+
+RESULTS = "results.json"  # written last: where it is, the run is finished
+
+
+def about_run(recipe: Recipe, drawer: Drawer) -> dict:
+    """What a run starts from: its recipe, the origin of weights and data, their terms, and captions that fit them."""
+    bank, settings = drawer.bank, asdict(recipe)
+    return {
+        "recipe": {**without_places(settings), "hub_model_id": recipe.hub_model_id},
+        "base": _origin(recipe.model_name_or_path),
+        "text_base": _origin(recipe.text_model_name_or_path),
+        "dataset": _origin(recipe.dataset_name),
+        "terms": credits_of(recipe.source, bank.clips),
+        "captioned": not bank.classes,
+        "n_train_clips": len(bank.clips),
+        "examples": example_captions(drawer),
+    }
+
+
+def _origin(name_or_path: str | None) -> dict | None:
+    """Its name, and whether others find it on the Hub under it."""
+    return name_or_path and {"name": place_name(name_or_path), "on_hub": not is_place(name_or_path)}
+
+
+def example_captions(drawer: Drawer) -> dict[str, str]:
+    """Of the two sounds x and y of a scene: "x before y", the reverse "y before x", "y after x" and "x while y"."""
+    _, _, (x, y), _ = drawer.pool.draw(np.random.default_rng(0), 2)
+
+    def word(relation: str, *sounds: str) -> str:
+        return say(Caption(relation, sounds)) if drawer.bank.classes else say_naturally(relation, sounds)
+
+    return {
+        "before": word("before", x, y),
+        "reverse": word("before", y, x),
+        "after": word("after", y, x),
+        "while": word("while", x, y),
+    }
+
+
+def write_results(folder: Path, results: dict) -> None:
+    """`results.json` in `folder`, whole or not there."""
+    write_json(folder / RESULTS, results)

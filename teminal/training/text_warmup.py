@@ -1,0 +1,107 @@
+"""Teach the text tower word order before any audio is heard.
+
+Started together, neither tower gets a gradient for order, because the other does not see it: a saddle. Captions
+against learned scene anchors (a first-slot, a second-slot and an overlay embedding per class) leave it within seconds,
+while the class captions are held where the audio tower knows them.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from modeling_teminal import TeminalModel, in_group_loss, tnce_loss
+from teminal.training.batches import BatchComposer
+from teminal.training.interrupts import Interrupts
+from teminal.training.optimization import BETAS, EPS
+from teminal.training.recipe import StageSettings
+from teminal.training.truth import Truth
+
+IN_GROUP_WEIGHT = 2.0
+
+
+class SceneAnchors(nn.Module):
+    """Embeddings of scenes by their labels alone, started from the class captions' embeddings."""
+
+    def __init__(self, class_embeds: torch.Tensor, classes: list[str], generator: torch.Generator):
+        super().__init__()
+        self.row = {label: i for i, label in enumerate(classes)}
+        noise = torch.randn(3, *class_embeds.shape, generator=generator) / class_embeds.shape[1] ** 0.5
+        self.slots = nn.Parameter(class_embeds.detach() + noise.to(class_embeds.device))
+
+    def forward(self, scenes) -> torch.Tensor:
+        """Scenes -> (N, D) normalised."""
+        first = torch.tensor([self.row[scene.labels[0]] for scene in scenes])
+        second = torch.tensor([self.row[scene.labels[-1]] for scene in scenes])
+        overlaid = torch.tensor([scene.relation == "overlay" for scene in scenes])[:, None].to(self.slots.device)
+        ordered = self.slots[0, first] + self.slots[1, second]
+        together = self.slots[2, first] + self.slots[2, second]
+        return F.normalize(torch.where(overlaid, together, ordered), dim=-1)
+
+
+def warm_up_text(
+    model: TeminalModel,
+    encode_text: Callable[[list[str]], torch.Tensor],
+    composer: BatchComposer,
+    settings: StageSettings,
+    seed: int,
+    interrupts: Interrupts,
+    show_progress: bool = True,
+) -> float:
+    """Train the text tower and its projection for `settings.text_warmup_steps`; the audio tower is not touched.
+
+    Args:
+        encode_text: captions -> (N, D) embeddings of `model`, with gradients.
+        composer: of the stage that follows; its groups are drawn, not rendered.
+
+    Returns:
+        The mean in-group loss of the last 20 steps: well under 0.35 when word order has been learned.
+
+    Raises:
+        FloatingPointError: an embedding is not finite.
+        SystemExit: after a signal; the warm-up starts again when the run goes on.
+    """
+    classes = composer.drawer.bank.classes
+    class_captions = composer.drawer.class_captions
+    with torch.no_grad():
+        known = encode_text(class_captions).detach()
+    anchors = SceneAnchors(known, classes, torch.Generator().manual_seed(seed)).to(known.device)
+    towers = [*model.text_model.parameters(), *model.text_projection.parameters(), *anchors.parameters()]
+    towers = [parameter for parameter in towers if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(towers, lr=settings.text_warmup_learning_rate, betas=BETAS, eps=EPS)
+    scale_audio, scale_text = model.logit_scale_a.detach().exp(), model.logit_scale_t.detach().exp()
+
+    in_group_history = []
+    progress = tqdm(range(settings.text_warmup_steps), desc="text warm-up", unit="step", disable=not show_progress)
+    for step in progress:
+        if interrupts.received:
+            raise SystemExit(128 + interrupts.received)
+        rng = np.random.default_rng([seed, 13, step])
+        pairs = [pair for group in composer.draw(rng, 64) for pair in group]
+        texts = [pair.text for pair in pairs]
+        distinct = list(dict.fromkeys(texts + class_captions))
+        embeds = encode_text(distinct)
+        if not torch.isfinite(embeds).all():
+            raise FloatingPointError(
+                f"text warm-up, step {step + 1}: an embedding is not finite; try a lower --text_warmup_learning_rate"
+            )
+        row = {text: i for i, text in enumerate(distinct)}
+        text_embeds = embeds[[row[text] for text in texts]]
+        truth = Truth(pairs)
+        truth = {"group": truth.group, "variant": truth.variant, "holds": truth.holds()}
+        truth = {name: value.to(embeds.device) for name, value in truth.items()}
+        anchor_embeds = anchors([pair.scene for pair in pairs])
+        in_group = in_group_loss(anchor_embeds, text_embeds, scale_audio, scale_text, **truth)
+        moved = 1 - (embeds[[row[text] for text in class_captions]] * known).sum(-1).mean()
+        loss = tnce_loss(anchor_embeds, text_embeds, scale_audio, scale_text, **truth)
+        loss = loss + IN_GROUP_WEIGHT * in_group + settings.text_warmup_hold_weight * moved
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(towers, 1.0)
+        optimizer.step()
+        in_group_history.append(in_group.item())
+        progress.set_postfix(in_group=f"{in_group.item():.3f}", refresh=False)
+    return float(np.mean(in_group_history[-20:]))
