@@ -18,7 +18,7 @@ from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
 from teminal.clips import read_clip
 from teminal.sources import load_clips
-from teminal.training.precision import bf16_support
+from teminal.training.launch import bf16_support
 
 FEATURES = {"truncation": "rand_trunc", "frequency_min": 50}  # as laion/clap-htsat-unfused
 TEXT = {"num_hidden_layers": 1}  # not measured here

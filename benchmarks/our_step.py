@@ -10,12 +10,12 @@ from accelerate import Accelerator
 from transformers import ClapConfig, ClapProcessor
 
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
-from teminal.bank import ClipBank
+from teminal.clips import ClipBank
 from teminal.training.batches import Batch, BatchComposer, on_device
+from teminal.training.config import TrainingConfig
 from teminal.training.draw import Drawer, Pair
 from teminal.training.loading import BatchLoader
 from teminal.training.optimization import make_optimizer
-from teminal.training.recipe import Recipe
 from teminal.training.scratch import build_scratch_clap
 from teminal.training.state import StageState
 from teminal.training.step import TrainingStep
@@ -35,7 +35,7 @@ class OurStep:
 
     def __init__(self, checkpoint: Path, composer: BatchComposer, device: torch.device, bf16: bool):
         self.composer, self.settings = composer, composer.settings
-        recipe = Recipe(mixed_precision="bf16" if bf16 else "no")
+        recipe = TrainingConfig(mixed_precision="bf16" if bf16 else "no")
         self.accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=recipe.mixed_precision)
         self.model = TeminalModel.from_pretrained(checkpoint).to(device).train()
         self.model.audio_model.audio_encoder.batch_norm.eval()

@@ -23,7 +23,7 @@ from our_step import save_checkpoint
 from side_by_side import machine
 from transformers import pipeline
 
-from teminal.bank import ClipBank, build_bank
+from teminal.clips import ClipBank, build_bank
 from teminal.evaluation.zste_audio import render
 from teminal.evaluation.zste_scenes import build_examples
 from teminal.sources import load_clips

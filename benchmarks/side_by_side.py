@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 import transformers
 
-from teminal.training.precision import bf16_support
+from teminal.training.launch import bf16_support
 
 
 def take_turns(cases: dict[str, Callable[[], object]], turns: int, turn_s: float = 0.5) -> dict[str, list[float]]:

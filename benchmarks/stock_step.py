@@ -11,7 +11,7 @@ from transformers import ClapModel, ClapProcessor
 
 from teminal.rendering import SAMPLING_RATE, render_group
 from teminal.training.batches import BatchComposer
-from teminal.training.recipe import STAGES
+from teminal.training.config import STAGES
 from teminal.training.sounds import from_offset
 
 

@@ -33,12 +33,11 @@ from stock_step import StockStep
 from torch.utils.flop_counter import FlopCounterMode
 
 from modeling_teminal import TeminalFeatureExtractor
-from teminal.bank import build_bank
-from teminal.memory import keep_freed_memory
-from teminal.processes import own_cores
+from teminal.clips import build_bank
+from teminal.processes import keep_freed_memory, own_cores
 from teminal.sources import load_clips
 from teminal.training.batches import BatchComposer
-from teminal.training.recipe import StageSettings
+from teminal.training.config import StageConfig
 
 CASES = ("tiny_fp32", "tiny_bf16", "full_fp32", "full_bf16")
 N_GROUPS = {"cpu": {"tiny": 32, "full": 4}, "cuda": {"tiny": 128, "full": 32}}
@@ -59,7 +58,7 @@ def serve(connection, whose: str, name: str, checkpoint: Path, args: argparse.Na
     """One side's process: told a number of workers, it takes a turn; told `None`, it sends its figures and ends."""
     multiprocessing.set_start_method("fork", force=True)  # of data loaders: else they spawn as this process was
     size, _, precision = name.partition("_")
-    settings = StageSettings(10**6, N_GROUPS[args.device.type][size], LEARNING_RATE[size], in_group_weight=2.0)
+    settings = StageConfig(10**6, N_GROUPS[args.device.type][size], LEARNING_RATE[size], in_group_weight=2.0)
     extractor = TeminalFeatureExtractor.from_pretrained(checkpoint)
     drawer = OrderDrawer(read_bank(args.esc50_dir))
     composer = BatchComposer(drawer, extractor, "B", settings, seed=0, device=args.device)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from teminal.files import write_whole
-from teminal.swaps import swap_order
+from teminal.language import swap_order
 from teminal.table import read_table
 
 COLUMNS = ("audiocap_id", "youtube_id", "start_time", "caption")

@@ -23,7 +23,6 @@ from teminal.evaluation.evaluation import Evaluation, run_evaluation
 from teminal.evaluation.options import evaluation_parser
 from teminal.find_audio import ALL_SUFFIXES
 from teminal.groups import SPLITS
-from teminal.labels import clean_labels
 from teminal.sources import (
     add_source_options,
     labelled_sources,
@@ -32,7 +31,7 @@ from teminal.sources import (
     require_labels,
     select_clips,
 )
-from teminal.table import file_in, read_table
+from teminal.table import clean_labels, file_in, read_table
 
 LEGEND = "In %: accuracy on each fold and its mean, or mean average precision (mAP) over classes; ties lose."
 DATA = ("esc50_dir", "audio_dir", "dataset_name", "recording_from_name")

@@ -20,7 +20,6 @@ if __name__ == "__main__":
 import numpy as np
 
 from teminal.clips import Clip
-from teminal.evaluation.compa import compa_figures
 from teminal.evaluation.evaluation import Evaluation, run_evaluation
 from teminal.evaluation.options import evaluation_parser
 from teminal.sources import require_folder
@@ -81,6 +80,8 @@ def example_scores(scores: np.ndarray, rows: list[Row], row_of: dict[str, int], 
 
 
 def prepare(args: argparse.Namespace) -> Evaluation:
+    from teminal.evaluation.compa import compa_figures
+
     pairs, triplets = read_rows(args.csv_file)
     folder = require_folder("--audio_dir", args.audio_dir, HINT)
     names = dict.fromkeys(itertools.chain.from_iterable(row.files for row in pairs + triplets))

@@ -59,7 +59,7 @@ def prepare_clips(args: argparse.Namespace) -> list[Clip] | None:
 
 def prepare_scenes(args: argparse.Namespace, clips: list[Clip] | None) -> tuple:
     """Examples (list), their audio (`BankAudio` or `DatasetAudio`), and what to report of it (dict)."""
-    from teminal.bank import build_bank
+    from teminal.clips import build_bank
     from teminal.evaluation.zste_audio import BankAudio
     from teminal.evaluation.zste_dataset import load_scenes
     from teminal.evaluation.zste_scenes import build_examples, drawn_clips
@@ -95,10 +95,10 @@ def main() -> None:
     with errors_in_one_line("run_zste.py", ValueError, OSError):
         check_arguments(args)
         clips = prepare_clips(args)
-        from teminal.evaluation.compare import differences, right_answers
         from teminal.evaluation.embeddings import Embedder, cosine_scores
         from teminal.evaluation.models import load_models
         from teminal.evaluation.score import distinct_audios, distinct_captions, format_table, score_cosines
+        from teminal.evaluation.statistics import differences, right_answers
         from teminal.evaluation.tables import write_tables
         from teminal.rendering import SAMPLING_RATE
 

@@ -12,7 +12,6 @@ import numpy as np
 import soundfile
 import soxr
 
-from teminal.ffmpeg import ffmpeg_blocks
 from teminal.find_audio import CURE, FFMPEG_SUFFIXES, can_decode, files_by_name, find_audio
 from teminal.rendering import SAMPLING_RATE
 
@@ -116,3 +115,31 @@ def audio_files(folder: Path) -> dict[str, Path]:
         logger.warning("%s: left out %s", folder, found.describe_left_out())
     files = files_by_name(folder, found.files)
     return {name[1:]: path for name, path in files.items() if len(name) == 12 and name[0] == "Y"} | files
+
+
+FRAMES = 500  # that are put together, of about 1,000 samples each
+
+
+def ffmpeg_blocks(file: BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
+    """(samples, channels) fp32 of the first audio stream, block after block, and their rate.
+
+    Raises:
+        ValueError: it cannot be read; the message is the reason alone.
+    """
+    import av
+
+    try:
+        with av.open(file) as container:
+            if not container.streams.audio:
+                raise ValueError("no audio in it")
+            stream = container.streams.audio[0]
+            planar, parts = av.AudioResampler(format="fltp"), []
+            for frame in container.decode(stream):
+                parts += [part.to_ndarray().T for part in planar.resample(frame)]
+                if len(parts) >= FRAMES:
+                    yield np.concatenate(parts), stream.rate
+                    parts = []
+            if parts:
+                yield np.concatenate(parts), stream.rate
+    except av.error.FFmpegError as error:
+        raise ValueError("unreadable audio") from error

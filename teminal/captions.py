@@ -4,6 +4,8 @@ Templates number the labels of a [`Caption`] in its own order: `after`, (x, y) r
 `TRAINING_THEN` take three. The lists are disjoint; `HELD_OUT` belongs to ZSTE task 5 alone and is never trained on.
 """
 
+import re
+
 import numpy as np
 
 from teminal.scenes import Caption
@@ -58,3 +60,89 @@ def say_for_training(caption: Caption, rng: np.random.Generator, p_default: floa
 def card_language(source: str, captioned: bool) -> str | None:
     """What a card says of the language of captions: English, but nothing where they are people's own of a folder."""
     return None if captioned and source == "folder" else "en"
+
+
+NATURAL_TRAINING = {
+    "single": ["{0}."],
+    "and": ["{0} and {1}.", "{0}, and {1} as well."],
+    "before": ["{0} before {1}.", "{0}, then {1}.", "{0}, and then {1}.", "First {0}, then {1}.", "Before {1}, {0}."],
+    "after": ["{0} after {1}.", "After {1}, {0}.", "{0}, and before that {1}."],
+    "while": ["{0} while {1}.", "{0}, and at the same time {1}.", "{0}, and meanwhile {1}."],
+    "then": ["{0}, then {1}, then {2}.", "First {0}, then {1}, and finally {2}.", "{0}, and then {1}, and then {2}."],
+}
+
+# Words that keep their capital wherever they stand; acronyms and capitalised pairs are told by their shape.
+PROPER_NOUNS = """
+I I'm I've I'll I'd African American Arabic Asian Australian British Chinese Christmas English European French German
+Halloween Hindi Indian Irish Italian Japanese Korean Mexican Russian Scottish Spanish Velcro
+"""
+COMMON_STARTERS = """
+a an the some several two three many multiple one someone something people person man woman men women there this these
+"""
+
+# "as", "until", "first" and "ends" are not always temporal, but a caption in doubt counts as ordered.
+ORDER_WORDS = re.compile(
+    r"\b(then|before|after|afterwards?|follow(s|ed|ing)?|proceed(s|ed|ing)|preced(es|ed|ing)|prior|while|whilst|as|"
+    r"when|whenever|during|until|till|once|since|amid|meanwhile|simultaneous(ly)?|concurrent(ly)?|finally|eventually|"
+    r"lastly|first|firstly|initially|second|next|later|subsequent(ly)?|in between|at the same time|"
+    r"in (succession|sequence|turn|response)|leading (in)?to|leads (in)?to|(and|which|that) (starts?|stops?|ends?)|"
+    r"ends? (with|in)|ending|again|resum(es?|ing)|continu(es?|ing)|begin(s|ning)?|"
+    r"sudden(ly)?|interrupt\w*|(in|de)creas\w*|fad(es?|ing)( away| out)?|back and forth|turns? into|becom(es?|ing))\b",
+    re.IGNORECASE,
+)
+
+
+def has_order(caption: str) -> bool:
+    """Whether a caption already speaks of order or simultaneity, and is not to be nested; true in doubt."""
+    return ORDER_WORDS.search(caption) is not None
+
+
+def lower_first(text: str) -> str:
+    """Lower the first letter, unless the first word is "I", an acronym or by its looks a proper noun."""
+    first, *rest = text.split(" ", 1)
+    word = first.rstrip(",;:").removesuffix("'s")
+    is_acronym = len(word) > 1 and any(letter.isupper() or letter.isdigit() for letter in word[1:])
+    is_pair = (
+        bool(rest) and re.match(r"[A-Z][a-z]", rest[0]) is not None and word.lower() not in COMMON_STARTERS.split()
+    )
+    if word in PROPER_NOUNS.split() or is_acronym or is_pair:
+        return text
+    return text[:1].lower() + text[1:]
+
+
+def as_clause(caption: str) -> str:
+    """A caption as it reads inside a longer sentence: "A dog  barks." gives "a dog barks"."""
+    text = re.sub(r"[\"\u201c\u201d`]", "", caption.replace("\u2019", "'"))
+    text = re.sub(r"\s+([,.;:!?])", r"\1", " ".join(text.split()))
+    text = re.sub(r",(\s*,)+", ",", text).strip(" .,;:!?'-")
+    if text.isupper() and " " in text:
+        text = text.lower()
+    sentences = re.split(r"[.;!?]+ ", text)
+    return ", ".join(lower_first(sentence.strip(" ,")) for sentence in sentences)
+
+
+def as_sentence(clause: str) -> str:
+    """A clause with a capital and one full stop."""
+    return f"{clause[:1].upper()}{clause[1:]}."
+
+
+def say_naturally(
+    relation: str, captions: tuple[str, ...], template: str | None = None, rng: np.random.Generator | None = None
+) -> str:
+    """Join the raw captions of a scene's events, numbered as in `Caption.labels`, into one sentence.
+
+    Worded by `template`, else by a template of the relation drawn with `rng`, else by the relation's first.
+    A clause with a comma or an "and" of its own is parted from the connective by a comma.
+    """
+    if template is None:
+        templates = NATURAL_TRAINING[relation]
+        template = templates[0] if rng is None else str(rng.choice(templates))
+    clauses = [as_clause(caption) for caption in captions]
+    if not all(clauses):
+        raise ValueError(f"{captions}: a caption is empty")
+    if set(re.findall(r"\d", template)) != {str(number) for number in range(len(clauses))}:
+        raise ValueError(f"template {template!r} does not take {len(clauses)} captions")
+    if any(re.search(r",| and ", clause) for clause in clauses):
+        template = re.sub(r"\} (?=and|before|after|while|at the same)", "}, ", template)
+    sentence = template.format(*clauses)
+    return as_sentence(sentence.rstrip("."))

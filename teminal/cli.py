@@ -1,5 +1,6 @@
 """Run a command: options from a dataclass, and one line for what ends it early."""
 
+import argparse
 import functools
 import inspect
 import sys
@@ -11,6 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 Options = TypeVar("Options")
+
+
+class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Descriptions as they stand, and default values."""
 
 
 def option(default: Any, help: str | None = None) -> Any:
@@ -35,7 +40,7 @@ def parse_options(kind: type[Options], argv: list[str] | None, description: str 
     """
     from transformers import HfArgumentParser  # takes half a second
 
-    parser = HfArgumentParser([kind], description=description, allow_abbrev=False)
+    parser = HfArgumentParser([kind], description=description, formatter_class=_Help, allow_abbrev=False)
     return parser.parse_args_into_dataclasses(sys.argv[1:] if argv is None else argv)[0]
 
 

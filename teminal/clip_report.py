@@ -11,10 +11,10 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
+from teminal.captions import as_clause, has_order
 from teminal.clips import Clip, read_clip
 from teminal.dataset.report import skipped_by_reason
 from teminal.files import file_sha256
-from teminal.natural_captions import as_clause, has_order
 from teminal.rendering import SAMPLING_RATE
 
 NAMED = 5  # clips of one kind

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from teminal.caches import datasets_folder
-from teminal.offline import use_cache_if_hub_is_away
+from teminal.files import datasets_folder
+from teminal.hub import use_cache_if_hub_is_away
 from teminal.table import check_columns
 
 

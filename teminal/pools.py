@@ -4,12 +4,10 @@ import itertools
 
 import numpy as np
 
-from teminal.captions import say, say_for_training
+from teminal.captions import as_clause, has_order, say, say_for_training, say_naturally
 from teminal.clips import Clip
-from teminal.meanings import keys_of_meanings, meaning
-from teminal.natural_captions import as_clause, has_order, say_naturally
+from teminal.language import content, keys_of_meanings, meaning
 from teminal.scenes import Caption, split_pairs
-from teminal.swaps import content
 
 
 class LabelledPool:

@@ -1,6 +1,9 @@
 """Which clips are for training, validation and test."""
 
+import hashlib
 import logging
+from collections import Counter
+from dataclasses import replace
 
 from teminal.clips import Clip
 from teminal.groups import SPLITS
@@ -56,3 +59,69 @@ def _split_folds(folds: list[int], validation: list[int] | None, test: list[int]
         if fold in validation:
             raise ValueError(f"--test_folds and --validation_folds both have fold {fold}")
     return dict.fromkeys(folds, "train") | dict.fromkeys(validation, "validation") | dict.fromkeys(test, "test")
+
+
+N_FOLDS = 5  # as many as ESC-50 has; the last is the one that is tested on by default
+
+
+def make_folds(clips: list[Clip]) -> list[Clip]:
+    """The clips with `fold` 1 to `N_FOLDS`, all clips of a recording in the same.
+
+    Every class is in the last fold and in another one, and in as many more as its recordings allow; folds are about
+    equally large. Names, classes and recordings decide, in whatever order they come.
+
+    Raises:
+        ValueError: a class has one recording only, which cannot be trained and tested on, or shares its recordings
+            with other classes so that none is left for the last fold.
+    """
+    in_recording: dict[str, Counter] = {}
+    for clip in sorted(clips, key=lambda clip: clip.name):
+        in_recording.setdefault(clip.recording, Counter())[clip.label] += 1
+    n_clips = Counter(clip.label for clip in clips)
+    n_recordings = Counter(label for counts in in_recording.values() for label in counts)
+    _check_recordings(n_clips, n_recordings)
+
+    def rarest_first(recording: str) -> tuple[int, int, int, str]:
+        counts = in_recording[recording]
+        key = hashlib.sha256(recording.encode(errors="surrogateescape")).hexdigest()
+        return min(n_recordings[label] for label in counts), -len(counts), -counts.total(), key
+
+    last, others = N_FOLDS, range(1, N_FOLDS)
+    in_fold = {fold: Counter() for fold in range(1, N_FOLDS + 1)}
+    n_tested = Counter()  # recordings of each class in the last fold
+    fold_of = {}
+    for recording in sorted(in_recording, key=rarest_first):
+        counts = in_recording[recording]
+
+        def how_full(fold: int, counts=counts) -> tuple[float, int, int]:
+            share = sum(in_fold[fold][label] / n_clips[label] for label in counts)
+            return share, in_fold[fold].total(), fold
+
+        if any(n_recordings[label] - n_tested[label] < 2 for label in counts):  # the only one left to train on
+            fold = min(others, key=how_full)
+        elif not all(n_tested[label] for label in counts):
+            fold = last
+        else:
+            fold = min(in_fold, key=how_full)
+        fold_of[recording] = fold
+        in_fold[fold].update(counts)
+        if fold == last:
+            n_tested.update(counts.keys())
+    for label in sorted(n_recordings):
+        if not n_tested[label]:
+            raise ValueError(
+                f"class {label!r} shares its recordings with other classes so that none is left to test on; add some "
+                "of it alone, or say `fold` or `split` of each clip in metadata.csv"
+            )
+    return [replace(clip, fold=fold_of[clip.recording]) for clip in clips]
+
+
+def _check_recordings(n_clips: Counter, n_recordings: Counter) -> None:
+    for label in sorted(n_recordings):
+        if n_recordings[label] < 2:
+            what = f"class {label!r} has" if label else "there is"
+            joined = f", all {n_clips[label]} clips being of it" if n_clips[label] > 1 else ""
+            raise ValueError(
+                f"{what} one recording only{joined}: folds for training and testing need two of each class; add some, "
+                "leave the class out, or say `fold` or `split` of each clip in metadata.csv"
+            )

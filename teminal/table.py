@@ -1,6 +1,7 @@
 """Read the tables that sources come with: strictly, so that one of another structure is refused with its line."""
 
 import csv
+import logging
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -120,3 +121,18 @@ def file_in(folder: Path, name: str) -> Path:
 def _files_by_name(folder: Path, mtime_ns: int) -> dict[str, Path]:
     """[`files_by_name`] of a folder without those below, as long as it stays as it is."""
     return files_by_name(folder, folder.iterdir())
+
+
+logger = logging.getLogger("teminal")
+
+
+def clean_labels(origin, labels: list[str]) -> list[str]:
+    """Labels without spaces around them; those that differ in case or separators alone are warned of."""
+    cleaned = [unicodedata.normalize("NFC", label).strip() for label in labels]
+    spellings = {}
+    for label in sorted(set(cleaned)):
+        spellings.setdefault(re.sub(r"[\s_-]+", " ", label).casefold(), []).append(label)
+    for alike in spellings.values():
+        if len(alike) > 1:
+            logger.warning("%s: %s count as different classes", origin, " and ".join(map(repr, alike)))
+    return cleaned

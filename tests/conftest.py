@@ -17,7 +17,7 @@ import yaml
 from datasets import config as datasets_config
 from huggingface_hub import constants
 
-from teminal.bank import ClipBank, build_bank
+from teminal.clips import ClipBank, build_bank
 from teminal.sources import load_clips
 from teminal.synthetic import synthesise
 from teminal.training.scratch import build_scratch_clap

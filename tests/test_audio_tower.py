@@ -8,7 +8,7 @@ from transformers.models.clap.modeling_clap import ClapAudioLayer, ClapAudioMode
 from modeling_teminal import TeminalConfig, TeminalModel, audio_teminal
 from modeling_teminal.audio_teminal import TeminalAudioLayer, use_fast_layers
 from modeling_teminal.text_teminal import TeminalTextSelfAttention
-from teminal.training.precision import bf16_support
+from teminal.training.launch import bf16_support
 
 SMALL = {
     "spec_size": 64,

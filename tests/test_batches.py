@@ -5,12 +5,11 @@ import pytest
 import torch
 
 from teminal.scenes import holds, split_pairs
-from teminal.training.batches import BatchComposer
+from teminal.training.batches import BatchComposer, Truth
+from teminal.training.config import STAGES, StageConfig
 from teminal.training.draw import Drawer
-from teminal.training.recipe import STAGES, StageSettings
-from teminal.training.truth import Truth
 
-SETTINGS = StageSettings(per_device_train_batch_size=6, replay_batch_size=4)
+SETTINGS = StageConfig(per_device_train_batch_size=6, replay_batch_size=4)
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def test_stage_b_says_after_of_forward_and_of_reversed(composer):
 @pytest.mark.parametrize("stage", ["pretrain", "A", "B", "joint"])
 def test_two_processes_get_the_halves_of_the_one_process_batch(composer, stage):
     whole = composer(stage)[5]
-    halved = StageSettings(per_device_train_batch_size=3, replay_batch_size=2)
+    halved = StageConfig(per_device_train_batch_size=3, replay_batch_size=2)
     halves = [composer(stage, halved, rank, 2)[5] for rank in range(2)]
     assert halves[0].texts + halves[1].texts == whole.texts
     assert torch.equal(torch.cat([half.replay_targets for half in halves]), whole.replay_targets)
@@ -69,7 +68,7 @@ def test_two_processes_get_the_halves_of_the_one_process_batch(composer, stage):
 
 @pytest.mark.parametrize("stage", ["A", "B"])
 def test_events_are_those_of_each_audio(composer, stage):
-    whole = composer(stage, StageSettings(per_device_train_batch_size=6, replay_batch_size=4, event_weight=1.0))
+    whole = composer(stage, StageConfig(per_device_train_batch_size=6, replay_batch_size=4, event_weight=1.0))
     batch, groups = whole[0], whole.draw(np.random.default_rng([whole.seed, STAGES.index(stage), 0]), 6)
     assert len(batch.event_holds) == len(batch.features) - 4
     for row, pair in zip(batch.audio_rows, (pair for group in groups for pair in group), strict=True):

@@ -17,7 +17,7 @@ from datasets import Audio, load_dataset
 
 from dataset_scripts.build_dataset import main
 from teminal.dataset.build import _require_disk
-from teminal.locks import locked
+from teminal.files import locked
 from tests.conftest import ROOT, run_cli, run_here
 
 SCRIPT, MODULE = "tests/small_shards.py", "tests.small_shards"

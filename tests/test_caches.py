@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from huggingface_hub import constants
 
-from teminal import caches
-from teminal.bank import build_bank
+from teminal import files as caches
+from teminal.clips import build_bank
 from teminal.evaluation.embeddings import Embedder
 from teminal.evaluation.score import distinct_audios, distinct_captions, score_cosines
 from teminal.evaluation.zste_dataset import load_scenes

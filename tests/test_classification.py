@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from teminal.evaluation.classification import accuracy_figures, map_figures, resampled_average_precision
-from teminal.evaluation.report import resample
+from teminal.evaluation.statistics import resample
 
 
 def test_accuracy_on_each_fold_and_their_mean():

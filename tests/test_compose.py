@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from teminal.bank import build_bank
+from teminal.clips import build_bank
 from teminal.rendering import (
     CREST_DB,
     EVENT_SAMPLES,

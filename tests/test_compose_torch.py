@@ -18,14 +18,14 @@ from teminal.rendering import (
 from teminal.rendering_torch import limiting_gains, render_groups
 from teminal.training import sounds
 from teminal.training.batches import BatchComposer, on_device
+from teminal.training.config import StageConfig
 from teminal.training.draw import Drawer
 from teminal.training.loading import BatchLoader
-from teminal.training.recipe import StageSettings
 
 from .conftest import run_cli
 from .test_loading import take
 
-SETTINGS = StageSettings(per_device_train_batch_size=5, replay_batch_size=3, max_train_steps=3)
+SETTINGS = StageConfig(per_device_train_batch_size=5, replay_batch_size=3, max_train_steps=3)
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ import pytest
 import soundfile
 
 from teminal import audio as decode
-from teminal import bank
+from teminal import clips as bank
 from teminal import files as atomic
-from teminal.bank import build_bank
-from teminal.clips import Clip
+from teminal.clips import Clip, build_bank
 from teminal.dataset import shards
 from teminal.evaluation import sounds
 from teminal.evaluation.sounds import check_sounds as check

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from teminal import memory
-from teminal.bank import build_bank
+from teminal import processes as memory
+from teminal.clips import build_bank
 from teminal.dataset import shards
 from teminal.evaluation import sounds
 from teminal.evaluation.score import distinct_audios

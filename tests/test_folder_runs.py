@@ -15,9 +15,9 @@ from teminal.clip_report import Look, problems
 from teminal.clips import Clip
 from teminal.evaluation.clap import embed_text, embed_waveforms
 from teminal.sources import load_source
+from teminal.training.config import TrainingConfig
 from teminal.training.data import asked_clips, find_clips
-from teminal.training.kept import KeptSounds
-from teminal.training.recipe import Recipe
+from teminal.training.scoring import KeptSounds
 
 from .conftest import run_here
 from .own_sounds import CLASSES, write_classes, write_sound
@@ -54,20 +54,20 @@ def run_main(monkeypatch, module, *arguments):
 
 
 def test_training_takes_folds_or_splits(sounds, split_sounds):
-    clips = find_clips(Recipe(source="folder", audio_dir=str(sounds)))
+    clips = find_clips(TrainingConfig(source="folder", audio_dir=str(sounds)))
     assert (len(clips.train), len(clips.validation), len(clips.test)) == (12, 0, 3)
-    clips = find_clips(Recipe(source="folder", audio_dir=str(split_sounds)))
+    clips = find_clips(TrainingConfig(source="folder", audio_dir=str(split_sounds)))
     assert (len(clips.train), len(clips.validation), len(clips.test)) == (9, 0, 6)
-    clips = find_clips(Recipe(source="folder", audio_dir=str(split_sounds), eval_steps=5))
+    clips = find_clips(TrainingConfig(source="folder", audio_dir=str(split_sounds), eval_steps=5))
     assert {clip.split for clip in clips.validation} == {"validation"}
 
 
 def test_each_source_gets_its_own_options(sounds, esc50_dir):
-    recipe = Recipe(source="folder", audio_dir=str(sounds), keep_source="esc50", esc50_dir=str(esc50_dir))
+    recipe = TrainingConfig(source="folder", audio_dir=str(sounds), keep_source="esc50", esc50_dir=str(esc50_dir))
     clips = find_clips(recipe)
     assert len(clips.kept) == 12
     assert {clip.label for clip in clips.train} == set(CLASSES)
-    recipe = Recipe(esc50_dir=str(esc50_dir), train_folds=[1], eval_source="folder", audio_dir=str(sounds))
+    recipe = TrainingConfig(esc50_dir=str(esc50_dir), train_folds=[1], eval_source="folder", audio_dir=str(sounds))
     assert {clip.label for clip in find_clips(recipe).test} == set(CLASSES)
 
 
@@ -94,12 +94,12 @@ def test_each_source_gets_its_own_options(sounds, esc50_dir):
 def test_options_that_do_not_go_together_are_refused(sounds, split_sounds, options, message):
     root = split_sounds if options.pop("splits", False) else sounds
     with pytest.raises((ValueError, OSError), match=message):
-        find_clips(Recipe(**{"source": "folder", "audio_dir": str(root), **options}))
+        find_clips(TrainingConfig(**{"source": "folder", "audio_dir": str(root), **options}))
 
 
 def test_a_licence_or_a_private_repository_is_enough_to_publish(sounds):
     for options in ({"license": "cc-by-4.0"}, {"hub_private_repo": True}):
-        find_clips(Recipe(source="folder", audio_dir=str(sounds), push_to_hub=True, **options))
+        find_clips(TrainingConfig(source="folder", audio_dir=str(sounds), push_to_hub=True, **options))
 
 
 def test_what_is_kept_is_how_often_the_clips_class_scores_highest(tiny_clap, bank):
@@ -119,12 +119,12 @@ def test_what_is_kept_is_how_often_the_clips_class_scores_highest(tiny_clap, ban
 
 def test_every_run_decodes_the_kept_source_into_one_file(sounds, esc50_dir, monkeypatch):
     recipes = [
-        Recipe(source="folder", audio_dir=str(sounds), keep_source="esc50", esc50_dir=str(esc50_dir), **drawn)
+        TrainingConfig(source="folder", audio_dir=str(sounds), keep_source="esc50", esc50_dir=str(esc50_dir), **drawn)
         for drawn in ({"n_scenes": 3}, {"n_scenes": 4, "seed": 1})
     ]
     banks = [find_clips(recipe).banks(recipe)[3] for recipe in recipes]
     assert banks[0].raw.filename == banks[1].raw.filename
-    monkeypatch.setattr("teminal.bank._sounds", lambda clip: pytest.fail("decoded again"))
+    monkeypatch.setattr("teminal.clips._sounds", lambda clip: pytest.fail("decoded again"))
     assert len(find_clips(recipes[0]).banks(recipes[0])[3].clips) == 12
 
 

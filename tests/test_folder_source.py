@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from teminal.clips import Clip, read_clip
-from teminal.folds import make_folds
 from teminal.sources import credits_of, load_source
+from teminal.splits import make_folds
 
 from .own_sounds import CLASSES, write_classes, write_sound
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from accelerate import Accelerator
 
-from teminal import bank
+from teminal import clips as bank
 from teminal.sources import load_clips
 from teminal.training.interrupts import Interrupts
 

@@ -11,11 +11,11 @@ from torch.utils.data import DataLoader
 
 from teminal.training import loading
 from teminal.training.batches import BatchComposer
+from teminal.training.config import StageConfig
 from teminal.training.draw import Drawer
 from teminal.training.loading import BatchLoader
-from teminal.training.recipe import StageSettings
 
-SETTINGS = StageSettings(max_train_steps=4, per_device_train_batch_size=2)
+SETTINGS = StageConfig(max_train_steps=4, per_device_train_batch_size=2)
 
 
 @pytest.fixture

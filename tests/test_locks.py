@@ -8,21 +8,21 @@ import sys
 import pytest
 from filelock import FileLock
 
-from teminal.locks import locked
+from teminal.files import locked
 
 from .conftest import ROOT
 
 TRY = """
 import sys
 from pathlib import Path
-from teminal.locks import locked
+from teminal.files import locked
 with locked(Path(sys.argv[1]), "build"):
     print("mine")
 """
 LEAVE_A_CHILD = """
 import os, sys, time
 from pathlib import Path
-from teminal.locks import locked
+from teminal.files import locked
 with locked(Path(sys.argv[1]), "build"):
     child = os.fork()
     if not child:

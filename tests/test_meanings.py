@@ -1,7 +1,7 @@
 import pytest
 
 from teminal.clips import Clip
-from teminal.meanings import keys_of_meanings, meaning
+from teminal.language import keys_of_meanings, meaning
 
 
 @pytest.mark.parametrize(

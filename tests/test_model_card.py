@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from teminal.natural_captions import as_sentence
+from teminal.captions import as_sentence
 from teminal.training.arguments import parse_recipe
 from teminal.training.card import SHOWN, has_learned_order, model_card
 from teminal.training.draw import Drawer

@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from teminal.clauses import VERBS, as_participles, participle, third_person
-from teminal.natural_captions import NATURAL_TRAINING, as_clause, has_order, say_naturally
+from teminal.captions import NATURAL_TRAINING, as_clause, has_order, say_naturally
+from teminal.language import VERBS, as_participles, participle, third_person
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import constants
 
 from teminal.evaluation.adapters import SentenceEncoder
-from teminal.offline import use_cache_if_hub_is_away
+from teminal.hub import use_cache_if_hub_is_away
 
 from .hub import Hub
 

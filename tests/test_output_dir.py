@@ -6,9 +6,9 @@ import pytest
 
 from teminal.training import run
 from teminal.training.checkpoints import find_checkpoint, list_checkpoints, remove_unfinished, save_checkpoint
+from teminal.training.config import TrainingConfig
 from teminal.training.output_dir import check_output_dir, claimed
 from teminal.training.progress import Progress
-from teminal.training.recipe import Recipe
 
 from .test_locks import try_lock
 
@@ -22,16 +22,16 @@ def save(output_dir, global_step, save_total_limit=2):
 def test_the_base_is_not_overwritten(tmp_path, option, inside):
     base = tmp_path / inside
     base.mkdir(exist_ok=True)
-    recipe = Recipe(output_dir=str(tmp_path / "x" / ".."), **{option: str(base)})
+    recipe = TrainingConfig(output_dir=str(tmp_path / "x" / ".."), **{option: str(base)})
     (tmp_path / "x").mkdir()
     with pytest.raises(ValueError, match=f"would overwrite --{option} {base}"):
         check_output_dir(recipe, None)
-    check_output_dir(Recipe(output_dir=str(tmp_path / "new"), **{option: str(base)}), None)
+    check_output_dir(TrainingConfig(output_dir=str(tmp_path / "new"), **{option: str(base)}), None)
 
 
 @pytest.mark.parametrize("name", ["README.md", "results.json", "model.safetensors", "adapter", "after_pretrain"])
 def test_what_something_else_left_is_neither_overwritten_nor_published(tmp_path, name):
-    recipe = Recipe(output_dir=str(tmp_path))
+    recipe = TrainingConfig(output_dir=str(tmp_path))
     (tmp_path / "slurm-1.out").write_text("in the way of nothing")
     check_output_dir(recipe, None)
     file = tmp_path / name / "adapter_config.json" if "." not in name else tmp_path / name
@@ -115,4 +115,4 @@ def test_a_run_that_is_refused_makes_no_repository(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "check_hub_access", lambda *_: pytest.fail("asked too early"))
     flags = {"model_name_or_path": "clap", "push_to_hub": True, "hub_model_id": "me/clap"}
     with pytest.raises(SystemExit, match=r"holds README\.md, which is not of this run"):
-        run.run_recipe(Recipe(output_dir=str(tmp_path), **flags), None)
+        run.run_recipe(TrainingConfig(output_dir=str(tmp_path), **flags), None)

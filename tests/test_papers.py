@@ -9,9 +9,8 @@ from matplotlib import pyplot
 
 from eval.zste.zste import MEANS, SUBTASKS
 from teminal.evaluation import plots as pictures
-from teminal.evaluation.labels import LABELS, ROWS
-from teminal.evaluation.paper import difference_rows, result_rows, to_latex, to_markdown, write_paper
-from teminal.evaluation.report import figure, resample, sample_differences
+from teminal.evaluation.statistics import figure, resample, sample_differences
+from teminal.evaluation.tables import LABELS, ROWS, difference_rows, result_rows, to_latex, to_markdown, write_paper
 from teminal.training import report
 from teminal.training.progress import Progress
 

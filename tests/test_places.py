@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from teminal.dataset.report import command_line
-from teminal.places import is_place, place_name, without_places
+from teminal.files import is_place, place_name, without_places
 
 
 @pytest.mark.parametrize(

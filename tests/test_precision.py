@@ -7,7 +7,7 @@ import torch
 import yaml
 
 from teminal.training.arguments import parse_recipe
-from teminal.training.precision import choose_precision
+from teminal.training.launch import choose_precision
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").rglob("*.yaml"))
 CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda", 0), torch.device("mps")

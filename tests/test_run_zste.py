@@ -12,10 +12,10 @@ import torch
 
 from eval.run_zste import main as run_zste_main
 from eval.zste.zste import MEANS, SUBTASKS
-from teminal.evaluation.compare import differences
 from teminal.evaluation.options import file_stems, named_models
 from teminal.evaluation.plots import plot_against
 from teminal.evaluation.score import distinct_audios
+from teminal.evaluation.statistics import differences
 from teminal.evaluation.zste_dataset import load_scenes
 from teminal.scenes import VARIANTS
 from teminal.training.scratch import build_scratch_clap

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from teminal.bank import build_bank
-from teminal.clips import Clip, read_clip
+from teminal.clips import Clip, build_bank, read_clip
 from teminal.sources import load_clips
 from teminal.synthetic import SYNTHETIC_CLASSES, synthesise
 

@@ -10,14 +10,14 @@ from peft import PeftModel
 
 from teminal.training.averages import copy_weights, interpolate, trained_weights, update_running_mean, weights_of
 from teminal.training.batches import BatchComposer
+from teminal.training.config import StageConfig, TrainingConfig
 from teminal.training.draw import Drawer
 from teminal.training.lora import add_adapters
 from teminal.training.optimization import freeze, make_optimizer, require_layers
-from teminal.training.recipe import Recipe, StageSettings
 from teminal.training.step import TrainingStep
 
 WEIGHTS = {"in_group_weight": 1.0, "replay_weight": 1.0, "event_weight": 1.0}
-SETTINGS = StageSettings(per_device_train_batch_size=3, replay_batch_size=2, **WEIGHTS)
+SETTINGS = StageConfig(per_device_train_batch_size=3, replay_batch_size=2, **WEIGHTS)
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def gradients(model, processor, batch, dropout, dynamo_backend="no", **recipe):
     accelerator = Accelerator(cpu=True, dynamo_backend=dynamo_backend)
     prepared = accelerator.prepare(model)
     assert (prepared is model) == (dynamo_backend == "no")
-    step = TrainingStep(accelerator, prepared, model, processor.tokenizer, Recipe(**recipe))
+    step = TrainingStep(accelerator, prepared, model, processor.tokenizer, TrainingConfig(**recipe))
     losses = step.backward(batch, SETTINGS)
     return losses, {name: weight.grad for name, weight in model.named_parameters()}
 
@@ -105,7 +105,9 @@ def test_frozen_layers_are_the_inputs_and_the_first_layers(tiny_clap):
 
 
 def test_matrices_alone_decay(tiny_clap):
-    optimizer, scheduler = make_optimizer(tiny_clap[0], StageSettings(max_train_steps=10), Recipe(warmup_ratio=0.2))
+    optimizer, scheduler = make_optimizer(
+        tiny_clap[0], StageConfig(max_train_steps=10), TrainingConfig(warmup_ratio=0.2)
+    )
     decayed, others = optimizer.param_groups
     assert all(weight.ndim >= 2 for weight in decayed["params"])
     assert all(weight.ndim < 2 for weight in others["params"])

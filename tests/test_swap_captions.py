@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from dataset_scripts.swap_captions import precision
-from teminal.swaps import swap_order
+from teminal.language import swap_order
 from tests.conftest import run_here
 
 SCRIPT = "dataset_scripts/swap_captions.py"

@@ -8,15 +8,14 @@ import pytest
 import soundfile
 import torch
 
-from teminal.bank import build_bank
+from teminal.clips import build_bank
 from teminal.rendering import EVENT_SAMPLES, SCENE_SAMPLES
 from teminal.sources import load_source
 from teminal.synthetic import SYNTHETIC_CLASSES, synthesise
-from teminal.training.batches import BatchComposer, on_device
+from teminal.training.batches import BatchComposer, Truth, on_device
+from teminal.training.config import StageConfig
 from teminal.training.draw import Drawer
-from teminal.training.recipe import StageSettings
 from teminal.training.scratch import build_scratch_clap
-from teminal.training.truth import Truth
 
 from .conftest import TINY_SCRATCH, run_here
 from .stock import save_stock_clap
@@ -59,7 +58,7 @@ def captioned_bank(audiocaps):
 
 @pytest.fixture(scope="module")
 def composer(captioned_bank, tiny_clap):
-    settings = StageSettings(per_device_train_batch_size=4, replay_batch_size=16)
+    settings = StageConfig(per_device_train_batch_size=4, replay_batch_size=16)
     return BatchComposer(Drawer(captioned_bank), tiny_clap[1].feature_extractor, "joint", settings, seed=0)
 
 

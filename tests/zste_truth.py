@@ -1,6 +1,6 @@
 """What is true of an audio of ZSTE, written down once more and independently of the questions."""
 
-from teminal.bank import ClipBank
+from teminal.clips import ClipBank
 from teminal.evaluation.zste_audio import AudioSpec
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from teminal.captions import DEFAULT, HELD_OUT, TRAINING, TRAINING_THEN, say
-from teminal.natural_captions import NATURAL_TRAINING, say_naturally
+from teminal.captions import DEFAULT, HELD_OUT, NATURAL_TRAINING, TRAINING, TRAINING_THEN, say, say_naturally
 from teminal.scenes import VARIANTS, Caption, Scene, holds
 
 SHALLOW = ("duration_s", "level_db", "peak_db", "silent_share")  # features that must not tell the relation

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from teminal.dataset.report import REPORT
 from teminal.dataset.shards import hash_file
-from teminal.files import file_sha256, read_json, remove_leftovers, write_json
-from teminal.locks import locked
+from teminal.files import file_sha256, locked, read_json, remove_leftovers, write_json
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from teminal.clips import Clip, read_clip
 from teminal.dataset.rows import encode_flac, row_features
 from teminal.files import file_sha256, write_whole
 from teminal.groups import Group
-from teminal.memory import keep_freed_memory
+from teminal.processes import keep_freed_memory
 from teminal.rendering import EVENT_SAMPLES, event_loop, render_group
 from teminal.scenes import VARIANTS
 

@@ -14,7 +14,7 @@ import torch
 from modeling_teminal.windows_teminal import window_spans
 from teminal.evaluation.weights import finite, require_finite
 from teminal.evaluation.windows import in_batches
-from teminal.offline import use_cache_if_hub_is_away
+from teminal.hub import use_cache_if_hub_is_away
 
 ROOT = Path(__file__).parents[2]
 

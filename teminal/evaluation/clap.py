@@ -14,7 +14,7 @@ from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalMode
 from modeling_teminal.text_teminal import longest_caption
 from teminal.evaluation.weights import finite, one_line, require_complete
 from teminal.evaluation.windows import LongSound, clip_windows, in_batches
-from teminal.offline import use_cache_if_hub_is_away, why_not_loaded
+from teminal.hub import use_cache_if_hub_is_away, why_not_loaded
 
 NEEDED_FILES = [
     ("config.json",),

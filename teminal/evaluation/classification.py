@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from teminal.evaluation.report import check_scores, figure, resample
+from teminal.evaluation.statistics import check_scores, figure, resample
 
 
 def accuracy_figures(

@@ -12,7 +12,7 @@ The authors' script scores the pairs alone, triplets are an extra figure by the 
 
 import numpy as np
 
-from teminal.evaluation.report import check_scores, figure, resample
+from teminal.evaluation.statistics import check_scores, figure, resample
 
 # Of random scores without ties. Group: all n own scores must be largest in row and column, which for independent
 # uniform ones is n! times the integral over d1 < ... < dn of the product of di^(2 (n - i)).

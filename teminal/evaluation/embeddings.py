@@ -11,9 +11,8 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from tqdm.auto import tqdm
 
-from teminal.caches import assets_folder
 from teminal.evaluation.models import AudioTextModel
-from teminal.files import write_whole
+from teminal.files import assets_folder, write_whole
 
 logger = logging.getLogger(__name__)
 HELD_SAMPLES = 2**24  # of clips in memory: six minutes at 48 kHz, 67 MB

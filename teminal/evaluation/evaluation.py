@@ -50,7 +50,7 @@ def start_processes():
 
 def made_by(args: argparse.Namespace, fingerprints: dict[str, str], started: float) -> dict:
     """What figures depend on besides the data, and the seconds since `started`, for the JSON file."""
-    from teminal.evaluation.report import versions
+    from teminal.evaluation.statistics import versions
 
     return {
         "models": named_models(args),
@@ -75,9 +75,9 @@ def run_evaluation(script: str, args: argparse.Namespace, prepare: Callable[[arg
         check_arguments(args)
         evaluation = prepare(args)
         from teminal.evaluation.models import load_models
-        from teminal.evaluation.paper import write_paper
-        from teminal.evaluation.report import format_table, sample_differences
         from teminal.evaluation.sounds import check_sounds, scores
+        from teminal.evaluation.statistics import format_table, sample_differences
+        from teminal.evaluation.tables import write_paper
 
         state = start_processes()
         models = load_models(args)

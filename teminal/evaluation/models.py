@@ -13,7 +13,7 @@ from teminal.evaluation.adapters import LaionClap, MsClap, SentenceEncoder, fing
 from teminal.evaluation.clap import best_device, embed_text, embed_waveforms, load_clap
 from teminal.evaluation.options import named_models
 from teminal.evaluation.weights import merge_adapter
-from teminal.offline import use_cache_if_hub_is_away
+from teminal.hub import use_cache_if_hub_is_away
 
 
 class AudioTextModel(Protocol):

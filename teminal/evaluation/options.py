@@ -4,7 +4,7 @@ import argparse
 import errno
 from pathlib import Path
 
-from teminal.caches import check_writable
+from teminal.files import check_writable
 
 MODEL_TYPES = ("clap", "laion_clap", "msclap", "sentence_transformers")
 

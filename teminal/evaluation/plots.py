@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib import pyplot
 from scipy.stats import binomtest
 
-from teminal.evaluation.labels import BLOCKS, LABELS
+from teminal.evaluation.tables import BLOCKS, LABELS
 
 WIDTH_INCH = 7  # of the text of a page
 STYLE = {"font.size": 8, "axes.titlesize": 9, "axes.axisbelow": True, "savefig.dpi": 200}

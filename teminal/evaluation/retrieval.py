@@ -17,7 +17,7 @@ clip has word for word is wrong.
 import numpy as np
 from scipy.stats import hypergeom
 
-from teminal.evaluation.report import check_scores, figure, resample
+from teminal.evaluation.statistics import check_scores, figure, resample
 
 CUTOFFS = (1, 5, 10)
 

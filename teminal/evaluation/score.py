@@ -10,10 +10,10 @@ from transformers import ClapProcessor
 
 from eval.zste.zste import zste_figures
 from modeling_teminal import TeminalFeatureExtractor, TeminalModel
-from teminal.bank import ClipBank
+from teminal.clips import ClipBank
 from teminal.evaluation.clap import embed_audio, embed_text
 from teminal.evaluation.embeddings import cosine_scores
-from teminal.evaluation.labels import BLOCKS, LABELS
+from teminal.evaluation.tables import BLOCKS, LABELS
 from teminal.evaluation.zste_audio import AudioSpec, render
 from teminal.evaluation.zste_questions import Example
 from teminal.rendering import SAMPLING_RATE, SCENE_S

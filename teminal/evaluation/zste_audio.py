@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from teminal import rendering as compose
-from teminal.bank import ClipBank
+from teminal.clips import ClipBank
 from teminal.rendering import EVENT_S, EVENT_SAMPLES, render_group
 
 

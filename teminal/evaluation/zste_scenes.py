@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from teminal.bank import ClipBank
 from teminal.captions import HELD_OUT
+from teminal.clips import ClipBank
 from teminal.evaluation.zste_audio import AudioSpec
 from teminal.evaluation.zste_questions import Example, SceneGroup, three_examples, two_sound_examples
 from teminal.rendering import EVENT_S, OVERLAY_SNR_DB

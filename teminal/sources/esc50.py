@@ -2,9 +2,8 @@
 
 from teminal.clips import Clip
 from teminal.hub_rows import audio_of, load_hub_dataset, text_rows, with_undecoded_audio
-from teminal.labels import clean_labels
 from teminal.sources import MissingOptionError, require_folder
-from teminal.table import check_rows, file_in, read_table
+from teminal.table import check_rows, clean_labels, file_in, read_table
 
 LICENSE = "cc-by-nc-3.0"
 ATTRIBUTION = (

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from teminal.clips import Clip
 from teminal.find_audio import find_audio
-from teminal.folds import make_folds
-from teminal.labels import clean_labels
 from teminal.licenses import UNKNOWN
 from teminal.metadata import METADATA, SPLIT_OF, read_metadata
 from teminal.sources import require_folder
-from teminal.table import file_in
+from teminal.splits import make_folds
+from teminal.table import clean_labels, file_in
 
 LICENSE = ATTRIBUTION = None  # those of the clips
 CITATION = ""

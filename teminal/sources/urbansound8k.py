@@ -1,9 +1,8 @@
 """UrbanSound8K in its official folder layout (J. Salamon, C. Jacoby, J. P. Bello, ACM MM 2014)."""
 
 from teminal.clips import Clip
-from teminal.labels import clean_labels
 from teminal.sources import require_folder
-from teminal.table import file_in, read_table
+from teminal.table import clean_labels, file_in, read_table
 
 LICENSE = "cc-by-nc-3.0"
 ATTRIBUTION = "UrbanSound8K (J. Salamon, C. Jacoby, J. P. Bello, 2014), recordings of freesound.org, CC BY-NC 3.0."

@@ -11,16 +11,16 @@ import yaml
 from transformers import HfArgumentParser
 
 from teminal.training.checks import check_recipe, check_used, check_values
-from teminal.training.recipe import STAGES, Recipe, StageFlags, StageSettings
+from teminal.training.config import STAGES, StageConfig, StageFlags, TrainingConfig
 
 
-def parse_recipe(argv: list[str] | None = None) -> Recipe:
+def parse_recipe(argv: list[str] | None = None) -> TrainingConfig:
     """Read `--config` and the flags that override it.
 
     Raises:
         ValueError, OSError: an unknown key, stage or precision, or an unreadable YAML file.
     """
-    parser = HfArgumentParser([Recipe, StageFlags], allow_abbrev=False)
+    parser = HfArgumentParser([TrainingConfig, StageFlags], allow_abbrev=False)
     parser.description = "Train a CLAP model to tell the order of sounds."
     argv = sys.argv[1:] if argv is None else argv
     given = _check_repeated(parser, argv)
@@ -69,9 +69,9 @@ def _as_flags(settings: dict) -> list[str]:
     return flags
 
 
-def _stage_settings(config: str | None, stage: str, chosen: dict) -> StageSettings:
+def _stage_settings(config: str | None, stage: str, chosen: dict) -> StageConfig:
     """Settings of the right types and ranges; YAML reads `1e-3`, without a point, as text."""
-    types = {item.name: item.type for item in fields(StageSettings)}
+    types = {item.name: item.type for item in fields(StageConfig)}
     for name, value in chosen.items():
         least = 1 if name in ("max_train_steps", "per_device_train_batch_size") else 0
         try:
@@ -81,7 +81,7 @@ def _stage_settings(config: str | None, stage: str, chosen: dict) -> StageSettin
         if not least <= chosen[name] < math.inf or chosen[name] != float(value):
             whole = "a whole number" if types[name] is int else "a number"
             raise ValueError(f"{stage}.{name}: {value!r} must be {whole} of at least {least}")
-    return StageSettings(**chosen)
+    return StageConfig(**chosen)
 
 
 def _read_yaml(path: str) -> dict:
@@ -97,10 +97,10 @@ def _read_yaml(path: str) -> dict:
         raise ValueError(f"--config {path}: {error.strerror}") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"--config {path}: not valid YAML: {error}") from error
-    check_keys(path, "", settings, {item.name for item in fields(Recipe)} - {"config", "stage"} | set(STAGES))
+    check_keys(path, "", settings, {item.name for item in fields(TrainingConfig)} - {"config", "stage"} | set(STAGES))
     for stage in STAGES:
         if settings.get(stage) is not None:
-            check_keys(path, f"{stage}.", settings[stage], {item.name for item in fields(StageSettings)})
+            check_keys(path, f"{stage}.", settings[stage], {item.name for item in fields(StageConfig)})
     return settings
 
 

@@ -6,9 +6,7 @@ from pathlib import Path
 from huggingface_hub import ModelCard, ModelCardData
 
 from teminal.captions import card_language
-from teminal.evaluation.labels import LABELS, LEGEND
-from teminal.evaluation.paper import Cell, result_rows, to_markdown
-from teminal.evaluation.tables import eval_results
+from teminal.evaluation.tables import LABELS, LEGEND, Cell, eval_results, result_rows, to_markdown
 from teminal.licenses import strictest
 from teminal.training.export import ADAPTER
 

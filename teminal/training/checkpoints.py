@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from teminal.bank import ClipBank
+from teminal.clips import ClipBank
 from teminal.files import file_sha256, to_disk
 from teminal.training.progress import Progress
 

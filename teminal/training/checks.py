@@ -4,7 +4,7 @@ import math
 
 from teminal.evaluation.options import check_model_path
 from teminal.hub import check_repo_id
-from teminal.training.recipe import STAGES, Recipe
+from teminal.training.config import STAGES, TrainingConfig
 
 RANGES = {
     "n_scenes": (1, math.inf),
@@ -30,7 +30,7 @@ RANGES = {
 }
 
 
-def check_values(recipe: Recipe) -> None:
+def check_values(recipe: TrainingConfig) -> None:
     """Whether stages and numbers are among those that exist.
 
     Raises:
@@ -52,7 +52,7 @@ def check_values(recipe: Recipe) -> None:
         raise ValueError(f"--wise_ft {' '.join(map(str, recipe.wise_ft))}: shares must be from 0 to 1")
 
 
-def check_recipe(recipe: Recipe) -> None:
+def check_recipe(recipe: TrainingConfig) -> None:
     """Whether the options go together.
 
     Raises:
@@ -73,7 +73,7 @@ def check_recipe(recipe: Recipe) -> None:
         _check_trackers(recipe.report_to)
 
 
-def check_used(recipe: Recipe, given: set[str]) -> None:
+def check_used(recipe: TrainingConfig, given: set[str]) -> None:
     """Whether every option that is given on the command line does something.
 
     Raises:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teminal.bank import ClipBank, build_bank
-from teminal.clips import Clip
+from teminal.clips import Clip, ClipBank, build_bank
 from teminal.licenses import check_publishable
 from teminal.sources import credits_of, select_folds
 from teminal.splits import drop_recordings_of
-from teminal.training.recipe import Recipe
+from teminal.training.config import TrainingConfig
 from teminal.training.sources import load_sources
 
 logger = logging.getLogger("teminal")
@@ -27,7 +26,7 @@ class Clips:
     same_source: bool
     kept: list[Clip]
 
-    def banks(self, recipe: Recipe) -> tuple[ClipBank, ClipBank | None, ClipBank, ClipBank | None]:
+    def banks(self, recipe: TrainingConfig) -> tuple[ClipBank, ClipBank | None, ClipBank, ClipBank | None]:
         """Decode them: for training, validation, test, and to see what is kept.
 
         Raises:
@@ -48,7 +47,7 @@ class Clips:
         return train, validation, test, kept
 
 
-def find_clips(recipe: Recipe) -> Clips:
+def find_clips(recipe: TrainingConfig) -> Clips:
     """The clips that the recipe names.
 
     Raises:
@@ -89,7 +88,7 @@ def _held(clips: list[Clip], split: str, folds: list[int], name: str, source: st
     """The clips of `folds`, the recipe's `name`, or where there are none those of a split."""
     if clips[0].fold is not None:
         return select_folds(clips, folds, f"--{name}", source)
-    if folds != getattr(Recipe(), name):
+    if folds != getattr(TrainingConfig(), name):
         raise ValueError(f"--{name}: clips of {source} have splits and no folds; leave it out")
     present = {clip.split for clip in clips}
     if split == "test" and split not in present:
@@ -101,7 +100,7 @@ def _held(clips: list[Clip], split: str, folds: list[int], name: str, source: st
     return [clip for clip in clips if clip.split == split]
 
 
-def _validation(recipe: Recipe, evaluated: list[Clip], test: list[Clip], eval_source: str) -> list[Clip]:
+def _validation(recipe: TrainingConfig, evaluated: list[Clip], test: list[Clip], eval_source: str) -> list[Clip]:
     """Clips of `--validation_folds`, or where there are splits and it is needed, of the one for validation."""
     is_needed = recipe.eval_steps or len(recipe.wise_ft) > 1
     if not recipe.validation_folds and not is_needed:
@@ -114,7 +113,7 @@ def _validation(recipe: Recipe, evaluated: list[Clip], test: list[Clip], eval_so
     raise ValueError(f"--eval_source {eval_source}: all clips to validate on are of recordings that are tested on")
 
 
-def _check_classes_unneeded(recipe: Recipe) -> None:
+def _check_classes_unneeded(recipe: TrainingConfig) -> None:
     for stage, settings in recipe.stage.items():
         for name in ("text_warmup_steps", "event_weight"):
             if value := getattr(settings, name):
@@ -124,7 +123,7 @@ def _check_classes_unneeded(recipe: Recipe) -> None:
                 )
 
 
-def _check_folds(recipe: Recipe, eval_source: str) -> None:
+def _check_folds(recipe: TrainingConfig, eval_source: str) -> None:
     folds = {"--eval_folds": recipe.eval_folds, "--validation_folds": recipe.validation_folds}
     if recipe.source == eval_source:
         folds["--train_folds"] = recipe.train_folds

@@ -4,14 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from teminal.bank import ClipBank
-from teminal.captions import say
-from teminal.meanings import meaning
-from teminal.natural_captions import as_clause, as_sentence
+from teminal.captions import as_clause, as_sentence, say
+from teminal.clips import ClipBank
+from teminal.language import meaning, swap_order
 from teminal.pools import CaptionedPool, LabelledPool
 from teminal.rendering import EVENT_SAMPLES, OVERLAY_SNR_DB
 from teminal.scenes import VARIANTS, Caption, Scene, variant_scene
-from teminal.swaps import swap_order
 
 BACKGROUND_SNR_DB = (3.0, 30.0)
 

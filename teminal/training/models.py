@@ -7,18 +7,18 @@ from peft import PeftModel
 from transformers import ClapProcessor
 
 from modeling_teminal import TeminalModel
-from teminal.bank import ClipBank
+from teminal.clips import ClipBank
 from teminal.evaluation.clap import load_clap
 from teminal.training.averages import copy_weights, interpolate, set_weights, trained_weights
+from teminal.training.config import TrainingConfig
 from teminal.training.lora import add_adapters
 from teminal.training.optimization import freeze
 from teminal.training.pretrained_text import load_text_encoder
-from teminal.training.recipe import Recipe
 from teminal.training.scoring import Scorer
 from teminal.training.scratch import build_scratch_clap
 
 
-def prepare_model(recipe: Recipe) -> Callable[[ClipBank], tuple[TeminalModel, ClapProcessor]]:
+def prepare_model(recipe: TrainingConfig) -> Callable[[ClipBank], tuple[TeminalModel, ClapProcessor]]:
     """What gives the model to start from, and its processor, once the bank is there; all else is loaded now.
 
     Raises:
@@ -33,7 +33,7 @@ def prepare_model(recipe: Recipe) -> Callable[[ClipBank], tuple[TeminalModel, Cl
     return lambda bank: build_scratch_clap(bank, **settings)
 
 
-def adapt(model: TeminalModel, recipe: Recipe) -> TeminalModel | PeftModel:
+def adapt(model: TeminalModel, recipe: TrainingConfig) -> TeminalModel | PeftModel:
     """The model with adapters, or with layers frozen."""
     if recipe.lora != "none":
         return add_adapters(model, recipe.lora, recipe.lora_rank, recipe.lora_alpha)

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 import torch
+from torch import distributed
+from torch.distributed.nn.functional import all_gather
 from torch.nn import functional as F
 
 from modeling_teminal import chunked_tnce_loss, in_group_loss, tnce_loss
 from teminal.training.batches import Batch
-from teminal.training.distributed import gather_rows
-from teminal.training.recipe import Recipe, StageSettings
+from teminal.training.config import StageConfig, TrainingConfig
 
 ROWS_AT_ONCE = 256  # a whole number of groups
 
@@ -31,7 +32,9 @@ def distinct_texts(batch: Batch) -> dict[str, int]:
     return {text: row for row, text in enumerate(dict.fromkeys(batch.texts + batch.candidates))}
 
 
-def batch_losses(embeds: Embeddings, batch: Batch, settings: StageSettings, recipe: Recipe) -> dict[str, torch.Tensor]:
+def batch_losses(
+    embeds: Embeddings, batch: Batch, settings: StageConfig, recipe: TrainingConfig
+) -> dict[str, torch.Tensor]:
     """`loss` and the parts that it is the weighted sum of.
 
     TNCE is that of the pairs of all processes; the in-group, replay and event losses are this process's, whose mean
@@ -93,3 +96,14 @@ def _own_in_group_loss(audio, text, scales, batch):
         truth = {name: value.to(audio.device) for name, value in truth.items()}
         total = total + in_group_loss(audio[own], text[own], *scales, **truth) * (own.stop - own.start)
     return total / len(audio)
+
+
+def gather_rows(embeds: torch.Tensor) -> torch.Tensor:
+    """(n, D) on each process -> (n * processes, D), rank after rank.
+
+    With the full loss computed on every process and gradients averaged, as DDP does, the gradient is that of one
+    process with the whole batch.
+    """
+    if not distributed.is_initialized() or distributed.get_world_size() == 1:
+        return embeds
+    return torch.cat(all_gather(embeds.contiguous()))

@@ -8,7 +8,7 @@ from torch import nn
 from transformers import get_cosine_schedule_with_warmup
 
 from modeling_teminal import TeminalModel
-from teminal.training.recipe import Recipe, StageSettings
+from teminal.training.config import StageConfig, TrainingConfig
 
 MAX_LOGIT_SCALE = 100.0
 BETAS, EPS = (0.9, 0.98), 1e-6  # CLIP's (arXiv 2103.00020); AdamW's own 1e-8 makes full steps of rounding errors
@@ -61,7 +61,7 @@ def _layers(model: TeminalModel) -> dict[str, list[nn.Module]]:
 
 
 def make_optimizer(
-    model: nn.Module, settings: StageSettings, recipe: Recipe
+    model: nn.Module, settings: StageConfig, recipe: TrainingConfig
 ) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.LambdaLR]:
     """AdamW, with weight decay for matrices alone (not for biases, norms and temperatures), and a cosine schedule."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]

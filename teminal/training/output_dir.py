@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from teminal.files import remove_leftovers
-from teminal.locks import LOCK, locked
+from teminal.files import LOCK, locked, remove_leftovers
 from teminal.training.checkpoints import remove_unfinished
-from teminal.training.recipe import Recipe
+from teminal.training.config import TrainingConfig
 
 WRITTEN = ("README.md", "*.json", "*.safetensors", "*.png", "adapter", "after_*")  # at the ends of stages and run
 
 
-def check_output_dir(recipe: Recipe, resumed: Path | None) -> None:
+def check_output_dir(recipe: TrainingConfig, resumed: Path | None) -> None:
     """Whether nothing in `--output_dir` would be overwritten, or taken for this run's.
 
     Args:

@@ -12,7 +12,7 @@ from transformers import (
 from transformers.utils import cached_file
 
 from teminal.evaluation.weights import require_finite
-from teminal.offline import use_cache_if_hub_is_away, why_not_loaded
+from teminal.hub import use_cache_if_hub_is_away, why_not_loaded
 
 ROBERTA_TYPES = ("roberta", "xlm-roberta", "camembert")
 SAME_IN_CLAP = (

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
+from teminal.files import without_places
 from teminal.hub import commit_with_retries, list_files
 from teminal.licenses import check_publishable
-from teminal.places import without_places
 from teminal.training.card import model_card
-from teminal.training.recipe import Recipe
+from teminal.training.config import TrainingConfig
 from teminal.training.results import RESULTS
 
 ADAPTER_CONFIG = "adapter/adapter_config.json"
@@ -34,7 +34,7 @@ def files_to_push(folder: Path, hub_model_id: str) -> dict[str, bytes | Path]:
     return {**{name: _told(folder / name) for name in names}, "README.md": card}
 
 
-def describe_push(recipe: Recipe) -> str:
+def describe_push(recipe: TrainingConfig) -> str:
     """What `--push_to_hub` would send of the finished run in `--output_dir`, a line per file.
 
     Raises:

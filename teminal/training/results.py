@@ -5,19 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from teminal.captions import say
-from teminal.files import write_json
-from teminal.natural_captions import say_naturally
-from teminal.places import is_place, place_name, without_places
+from teminal.captions import say, say_naturally
+from teminal.files import is_place, place_name, without_places, write_json
 from teminal.scenes import Caption
 from teminal.sources import credits_of
+from teminal.training.config import TrainingConfig
 from teminal.training.draw import Drawer
-from teminal.training.recipe import Recipe
 
 RESULTS = "results.json"  # written last: where it is, the run is finished
 
 
-def about_run(recipe: Recipe, drawer: Drawer) -> dict:
+def about_run(recipe: TrainingConfig, drawer: Drawer) -> dict:
     """What a run starts from: its recipe, the origin of weights and data, their terms, and captions that fit them."""
     bank, settings = drawer.bank, asdict(recipe)
     return {

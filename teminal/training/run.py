@@ -13,28 +13,27 @@ from safetensors import SafetensorError
 
 from teminal.endings import errors_in_one_line
 from teminal.evaluation.plots import plot_bars
-from teminal.evaluation.report import format_table as figure_table
-from teminal.evaluation.report import versions
 from teminal.evaluation.score import format_table
+from teminal.evaluation.statistics import format_table as figure_table
+from teminal.evaluation.statistics import versions
 from teminal.hub import check_hub_access
 from teminal.training.averages import copy_weights, trained_weights
 from teminal.training.card import write_card
 from teminal.training.checkpoints import find_checkpoint, identity, load_checkpoint
+from teminal.training.config import TrainingConfig
 from teminal.training.data import Clips
 from teminal.training.draw import Drawer
 from teminal.training.export import export_model
 from teminal.training.interrupts import Interrupts
-from teminal.training.kept import KeptSounds
 from teminal.training.launch import require_agreement, start, start_trackers
 from teminal.training.models import adapt, mix_with_base, prepare_model
 from teminal.training.optimization import freeze, require_layers
 from teminal.training.output_dir import check_output_dir, claimed
 from teminal.training.progress import Progress
 from teminal.training.publish import push_model
-from teminal.training.recipe import Recipe
 from teminal.training.report import plot_course
 from teminal.training.results import RESULTS, about_run, write_results
-from teminal.training.scoring import Scorer
+from teminal.training.scoring import KeptSounds, Scorer
 from teminal.training.scratch_settings import check_scratch
 from teminal.training.stage import StageTrainer
 
@@ -44,7 +43,7 @@ logger = logging.getLogger("teminal")
 
 
 @errors_in_one_line(COMMAND, FloatingPointError, MemoryError, OSError, SafetensorError)
-def run_recipe(recipe: Recipe, clips: Clips) -> None:
+def run_recipe(recipe: TrainingConfig, clips: Clips) -> None:
     """Train, score and save what the recipe says; a fault ends the command in one line.
 
     Args:

@@ -15,9 +15,8 @@ from transformers import (
 )
 
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel, TeminalProcessor
-from teminal.bank import ClipBank
-from teminal.captions import DEFAULT, TRAINING
-from teminal.natural_captions import NATURAL_TRAINING
+from teminal.captions import DEFAULT, NATURAL_TRAINING, TRAINING
+from teminal.clips import ClipBank
 from teminal.rendering import SAMPLING_RATE
 
 SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]

@@ -6,7 +6,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import ClapAudioConfig, ClapFeatureExtractor, ClapTextConfig
 
 from teminal.training.arguments import check_keys
-from teminal.training.recipe import Recipe
+from teminal.training.config import TrainingConfig
 
 SCRATCH_PARTS = {
     "audio_config": ClapAudioConfig,
@@ -16,7 +16,7 @@ SCRATCH_PARTS = {
 SET_BY_SCRATCH = {"vocab_size", "max_position_embeddings", "truncation", "frequency_min"}
 
 
-def check_scratch(recipe: Recipe) -> None:
+def check_scratch(recipe: TrainingConfig) -> None:
     """Whether every needed part is there, and accepted by its transformers class, which would swallow an unknown key.
 
     Raises:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from modeling_teminal import TeminalFeatureExtractor
-from teminal.bank import ClipBank
+from teminal.clips import ClipBank
 from teminal.rendering import SAMPLING_RATE
 from teminal.rendering_torch import over_background, render_groups
 from teminal.scenes import VARIANTS

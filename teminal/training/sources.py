@@ -2,10 +2,10 @@
 
 from teminal.clips import Clip
 from teminal.sources import OPTIONS, load_source, require_labels, taken_options
-from teminal.training.recipe import Recipe
+from teminal.training.config import TrainingConfig
 
 
-def load_sources(recipe: Recipe) -> dict[str, list[Clip]]:
+def load_sources(recipe: TrainingConfig) -> dict[str, list[Clip]]:
     """Source -> all its clips, for training, evaluation and `--keep_source`; the first that takes an option gets it.
 
     Raises:

@@ -18,12 +18,12 @@ from teminal.processes import own_cores
 from teminal.training.averages import weights_of
 from teminal.training.batches import Batch, BatchComposer, on_device
 from teminal.training.checkpoints import list_checkpoints, save_checkpoint
+from teminal.training.config import StageConfig, TrainingConfig
 from teminal.training.draw import Drawer
 from teminal.training.interrupts import Interrupts
 from teminal.training.loading import BatchLoader
 from teminal.training.optimization import make_optimizer
 from teminal.training.progress import Progress
-from teminal.training.recipe import Recipe, StageSettings
 from teminal.training.state import StageState
 from teminal.training.step import TrainingStep
 from teminal.training.text_warmup import warm_up_text
@@ -48,7 +48,7 @@ class StageTrainer:
     model: TeminalModel
     processor: ClapProcessor
     drawer: Drawer
-    recipe: Recipe
+    recipe: TrainingConfig
     progress: Progress
     run: dict
     base: dict[str, torch.Tensor]
@@ -143,7 +143,7 @@ class StageTrainer:
             if stage != "pretrain":  # whose captions are one a group
                 progress.figures[stage] |= {"text_warmup_in_group_loss": in_group}
 
-    def _take_step(self, stage: str, batch: Batch, settings: StageSettings, state: StageState) -> dict[str, float]:
+    def _take_step(self, stage: str, batch: Batch, settings: StageConfig, state: StageState) -> dict[str, float]:
         try:
             losses = self.step.backward(batch, settings)
             norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)

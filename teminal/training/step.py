@@ -8,8 +8,8 @@ from accelerate import Accelerator
 
 from modeling_teminal import TeminalModel
 from teminal.training.batches import Batch
+from teminal.training.config import StageConfig, TrainingConfig
 from teminal.training.objective import Embeddings, batch_losses, distinct_texts
-from teminal.training.recipe import Recipe, StageSettings
 from teminal.training.state import random_state, set_random_state
 
 
@@ -21,11 +21,13 @@ class TrainingStep:
     gradients are those of the whole batch in the memory of a part.
     """
 
-    def __init__(self, accelerator: Accelerator, prepared_model, model: TeminalModel, tokenizer, recipe: Recipe):
+    def __init__(
+        self, accelerator: Accelerator, prepared_model, model: TeminalModel, tokenizer, recipe: TrainingConfig
+    ):
         self.accelerator, self.prepared_model, self.model = accelerator, prepared_model, model
         self.tokenizer, self.recipe = tokenizer, recipe
 
-    def backward(self, batch: Batch, settings: StageSettings) -> dict[str, torch.Tensor]:
+    def backward(self, batch: Batch, settings: StageConfig) -> dict[str, torch.Tensor]:
         """Leave the gradients in the model.
 
         Raises:

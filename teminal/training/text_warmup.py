@@ -14,11 +14,10 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from modeling_teminal import TeminalModel, in_group_loss, tnce_loss
-from teminal.training.batches import BatchComposer
+from teminal.training.batches import BatchComposer, Truth
+from teminal.training.config import StageConfig
 from teminal.training.interrupts import Interrupts
 from teminal.training.optimization import BETAS, EPS
-from teminal.training.recipe import StageSettings
-from teminal.training.truth import Truth
 
 IN_GROUP_WEIGHT = 2.0
 
@@ -46,7 +45,7 @@ def warm_up_text(
     model: TeminalModel,
     encode_text: Callable[[list[str]], torch.Tensor],
     composer: BatchComposer,
-    settings: StageSettings,
+    settings: StageConfig,
     seed: int,
     interrupts: Interrupts,
     show_progress: bool = True,

@@ -1,13 +1,17 @@
-"""Figures with their 95 % bootstrap intervals, the plain table of them, and what they depend on."""
+"""Figures with bootstrap intervals, and differences between models."""
 
 import itertools
 import platform
+from collections import defaultdict
 from collections.abc import Sequence
 from importlib.metadata import version
 
 import numpy as np
 
-from teminal.evaluation.paper import scale_of
+from eval.zste.zste import SUBTASKS, add_means, is_right, resampled_accuracies
+from teminal.evaluation.score import scores_of
+from teminal.evaluation.tables import scale_of
+from teminal.evaluation.zste_questions import Example
 
 N_BOOTSTRAP = 1000
 PACKAGES = ("torch", "transformers", "numpy", "scikit-learn", "soundfile", "soxr")
@@ -90,3 +94,29 @@ def format_table(results: dict[str, dict]) -> str:
             cells[-1].append(f"{scale * result[name]:.1f} [{scale * low:.1f}, {scale * high:.1f}]")
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join("  ".join(map(str.rjust, row, widths)) for row in cells)
+
+
+def right_answers(examples: list[Example], cosines: np.ndarray) -> dict[str, list[bool]]:
+    """Sub-task -> whether each of its examples is answered right; `cosines` as in [`score_cosines`]."""
+    right = defaultdict(list)
+    for example, scores in zip(examples, scores_of(examples, examples, cosines), strict=True):
+        right[example.task].append(is_right(SUBTASKS[example.task], scores, list(example.right)))
+    return {task: right[task] for task in SUBTASKS if task in right}
+
+
+def differences(answers: dict[str, dict[str, list[bool]]], seed: int = 0) -> dict[str, dict[str, dict]]:
+    """How much each model differs from each before it, with paired 95 % intervals.
+
+    Both are resampled with the same scenes, so that what is hard for both does not widen the interval.
+
+    Args:
+        answers: model -> what [`right_answers`] gives, of the same examples.
+
+    Returns:
+        "B - A" -> sub-task or mean -> `difference` (of fractions) and `ci95` ([low, high]).
+    """
+    accuracy, resampled = {}, {}
+    for name, right in answers.items():
+        accuracy[name] = add_means({task: float(np.mean(values)) for task, values in right.items()})
+        resampled[name] = add_means(resampled_accuracies(right, np.random.default_rng(seed)))
+    return sample_differences(accuracy, resampled)

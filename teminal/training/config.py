@@ -1,4 +1,4 @@
-"""A training recipe: what is trained on what, and the hyper-parameters of each stage."""
+"""What a training is started from: the configuration of a run and of its stages."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,7 +15,7 @@ def options(*default, help: str | None = None):
 
 
 @dataclass
-class StageSettings:
+class StageConfig:
     """Hyper-parameters of one stage; in YAML they stand under the stage's name."""
 
     max_train_steps: int = 500
@@ -51,7 +51,7 @@ class StageFlags:
 
 
 @dataclass
-class Recipe:
+class TrainingConfig:
     """What is trained on what. Flags have the names that transformers and accelerate users know."""
 
     config: str | None = option(None, "YAML file with any of these options")
@@ -125,4 +125,4 @@ class Recipe:
     dry_run: bool = option(False, "list what --push_to_hub would send of the finished run in --output_dir, and end")
 
     scratch: dict = field(default_factory=dict, init=False)
-    stage: dict[str, StageSettings] = field(default_factory=dict, init=False)
+    stage: dict[str, StageConfig] = field(default_factory=dict, init=False)
