@@ -80,10 +80,10 @@ def example_scores(scores: np.ndarray, rows: list[Row], row_of: dict[str, int], 
 
 
 def prepare(args: argparse.Namespace) -> Evaluation:
-    from teminal.evaluation.compa import compa_figures
-
     pairs, triplets = read_rows(args.csv_file)
     folder = require_folder("--audio_dir", args.audio_dir, HINT)
+    from teminal.evaluation.compa import compa_figures
+
     names = dict.fromkeys(itertools.chain.from_iterable(row.files for row in pairs + triplets))
     data = {"csv_file": args.csv_file, "audio_dir": args.audio_dir}
 
