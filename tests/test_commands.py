@@ -10,7 +10,7 @@ import pytest
 
 from eval import run_retrieval
 from teminal.evaluation import evaluation
-from teminal.sources import OPTIONS, add_source_options, source_module, source_names, taken_options
+from teminal.sources import OPTIONS, add_source_options, option_names, source_module, source_names, taken_options
 
 from .conftest import ROOT
 from .tones import evaluate, of_clotho, write_clotho
@@ -71,5 +71,6 @@ def test_every_option_of_a_source_is_declared_once_for_all():
     parser = argparse.ArgumentParser()
     add_source_options(parser)
     assert vars(parser.parse_args([])) == dict.fromkeys(OPTIONS)
+    assert set(OPTIONS) == set(option_names())
     for source in source_names():
         assert len(taken_options(source)) == source_module(source).load.__code__.co_argcount

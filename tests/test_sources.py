@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from teminal.cli import parse_options
 from teminal.clips import Clip, build_bank, read_clip
-from teminal.sources import load_clips
+from teminal.sources import CreditedSourceOptions, SourceOptions, load_clips
 from teminal.synthetic import SYNTHETIC_CLASSES, synthesise
 
 
@@ -40,6 +41,16 @@ def test_hub_dataset_with_the_same_columns_gives_the_same_clips(esc50_dir, tmp_p
     from_folder = load_clips("esc50", [2], esc50_dir=str(esc50_dir))
     assert [clip.name for clip in from_hub] == [clip.name for clip in from_folder]
     assert np.array_equal(read_clip(from_hub[0]), read_clip(from_folder[0]))
+
+
+def test_the_options_of_a_command_load_the_same_clips(esc50_dir):
+    options = parse_options(CreditedSourceOptions, ["--source", "esc50", "--esc50_dir", str(esc50_dir)], None)
+    assert options.given() == {"esc50_dir": str(esc50_dir)}
+    assert [clip for clip in options.load() if clip.fold == 1] == load_clips("esc50", [1], esc50_dir=str(esc50_dir))
+    with pytest.raises(ValueError, match=r"--source folder takes .*, not --esc50_dir"):
+        CreditedSourceOptions(source="folder", esc50_dir="ESC-50").load()
+    with pytest.raises(ValueError, match="--source is missing: choose of audiocaps"):
+        SourceOptions().load()
 
 
 @pytest.mark.parametrize(

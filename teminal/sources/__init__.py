@@ -9,11 +9,12 @@ what is published.
 import argparse
 import inspect
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from teminal.cli import option
 from teminal.clips import Clip
 from teminal.find_audio import printable
 from teminal.licenses import joint_license
@@ -31,8 +32,49 @@ HELP = {
 OPTIONS = tuple(HELP)
 
 
+def source_names() -> list[str]:
+    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+
+
 class MissingOptionError(ValueError):
     """What a source needs and was not given, such as "--esc50_dir (official folder)"."""
+
+
+@dataclass
+class SourceOptions:
+    """Say which clips are meant: a source, and where it lies."""
+
+    source: str | None = option(None, f"where clips come from: {', '.join(source_names())}")
+    esc50_dir: str | None = option(None, "official ESC-50 folder")
+    audio_dir: str | None = option(
+        None, "folder of audio: your own (folder), or that of audiocaps, clotho, urbansound8k, fsd50k"
+    )
+    captions_dir: str | None = option(None, "folder of official caption tables (audiocaps, clotho)")
+    dataset_name: str | None = option(None, "Hub dataset id with the source's columns, instead of a folder")
+    recording_from_name: bool = option(
+        False, "of --source folder: files named alike up to their last separator are of one recording"
+    )
+
+    def given(self) -> dict[str, str | bool]:
+        """The options beside `source` that are given, by name."""
+        return {name: getattr(self, name) for name in option_names() if getattr(self, name, None)}
+
+    def load(self) -> list[Clip]:
+        """Load all clips of the source, not yet decoded, sorted by name; see [`load_source`]."""
+        return load_source(self.source, **self.given())
+
+
+@dataclass
+class CreditedSourceOptions(SourceOptions):
+    """Say also what cards credit: for building datasets and training models."""
+
+    license: str | None = option(None, "of --source folder: what cards say, such as cc-by-4.0; default: unknown")
+    attribution: str | None = option(None, "of --source folder: whom cards credit")
+
+
+def option_names() -> list[str]:
+    """Name all options that sources take."""
+    return [field.name for field in fields(CreditedSourceOptions) if field.name != "source"]
 
 
 def add_source_options(parser: argparse.ArgumentParser, names: tuple[str, ...] = OPTIONS) -> None:
@@ -42,14 +84,10 @@ def add_source_options(parser: argparse.ArgumentParser, names: tuple[str, ...] =
         parser.add_argument(f"--{name}", help=HELP[name], **kind)
 
 
-def source_names() -> list[str]:
-    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
-
-
-def source_module(source: str, flag: str = "--source") -> ModuleType:
+def source_module(source: str | None, flag: str = "--source") -> ModuleType:
     """The file of a source; `flag` is where its name comes from, for the error."""
     if source not in source_names():
-        raise ValueError(f"{flag} {source}: choose of {', '.join(source_names())}")
+        raise ValueError(f"{flag} {source or 'is missing'}: choose of {', '.join(source_names())}")
     module = import_module(f"teminal.sources.{source}")
     missing = [name for name in CREDITS if name not in vars(module)]
     if missing:
@@ -57,7 +95,7 @@ def source_module(source: str, flag: str = "--source") -> ModuleType:
     return module
 
 
-def taken_options(source: str, flag: str = "--source") -> list[str]:
+def taken_options(source: str | None, flag: str = "--source") -> list[str]:
     """Those of `OPTIONS` that a source takes."""
     return [name for name in OPTIONS if name in inspect.signature(source_module(source, flag).load).parameters]
 
@@ -78,7 +116,7 @@ def credits_of(source: str, clips: list[Clip]) -> dict[str, str]:
     }
 
 
-def load_source(source: str, *, flag: str = "--source", **options: str | bool | None) -> list[Clip]:
+def load_source(source: str | None, *, flag: str = "--source", **options: str | bool | None) -> list[Clip]:
     """All clips of a source, not yet decoded, sorted by name.
 
     Args:
