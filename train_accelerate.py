@@ -17,9 +17,9 @@ COMMAND = "train_accelerate.py"
 def main() -> None:
     """Read the recipe and find its clips, so that what is wrong with either is said at once; then run it."""
     with errors_in_one_line(COMMAND, ValueError, OSError):
-        from teminal.training.arguments import parse_recipe
+        from teminal.training.config_file import parse_config
 
-        recipe = parse_recipe()
+        recipe = parse_config()
         if recipe.dry_run:
             from teminal.training.publish import describe_push
 

@@ -35,7 +35,7 @@ class OurStep:
 
     def __init__(self, checkpoint: Path, composer: BatchComposer, device: torch.device, bf16: bool):
         self.composer, self.settings = composer, composer.settings
-        recipe = TrainingConfig(mixed_precision="bf16" if bf16 else "no")
+        recipe = TrainingConfig(model_name_or_path="clap", mixed_precision="bf16" if bf16 else "no")
         self.accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=recipe.mixed_precision)
         self.model = TeminalModel.from_pretrained(checkpoint).to(device).train()
         self.model.audio_model.audio_encoder.batch_norm.eval()

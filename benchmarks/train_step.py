@@ -58,7 +58,12 @@ def serve(connection, whose: str, name: str, checkpoint: Path, args: argparse.Na
     """One side's process: told a number of workers, it takes a turn; told `None`, it sends its figures and ends."""
     multiprocessing.set_start_method("fork", force=True)  # of data loaders: else they spawn as this process was
     size, _, precision = name.partition("_")
-    settings = StageConfig(10**6, N_GROUPS[args.device.type][size], LEARNING_RATE[size], in_group_weight=2.0)
+    settings = StageConfig(
+        max_train_steps=10**6,
+        per_device_train_batch_size=N_GROUPS[args.device.type][size],
+        learning_rate=LEARNING_RATE[size],
+        in_group_weight=2.0,
+    )
     extractor = TeminalFeatureExtractor.from_pretrained(checkpoint)
     drawer = OrderDrawer(read_bank(args.esc50_dir))
     composer = BatchComposer(drawer, extractor, "B", settings, seed=0, device=args.device)

@@ -3,13 +3,17 @@
 import argparse
 import functools
 import inspect
+import math
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+if TYPE_CHECKING:
+    from transformers import HfArgumentParser
 
 Options = TypeVar("Options")
 
@@ -18,12 +22,51 @@ class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpF
     """Descriptions as they stand, and default values."""
 
 
-def option(default: Any, help: str | None = None) -> Any:
-    """Declare a field of an options dataclass; a list is copied for each instance."""
-    metadata = {"help": help} if help else {}
+def option(default: Any, help: str | None = None, **about: Any) -> Any:
+    """Declare a field of an options dataclass; a list is copied for each instance.
+
+    Args:
+        default: what holds where the flag is not given.
+        help: shown by `--help`.
+        about: `least` and `most` of a number, see [`check_ranges`]; `may_change`, see `teminal.training.config`.
+    """
+    metadata = {"help": help, **about} if help else about
     if isinstance(default, list):
         return field(default_factory=default.copy, metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def check_ranges(options: Any, prefix: str = "") -> None:
+    """Check that numbers are finite and from `least` to `most` of their [`option`].
+
+    Raises:
+        ValueError: naming the flag, `prefix` before its name.
+    """
+    for item in fields(options):
+        least, most = item.metadata.get("least"), item.metadata.get("most", math.inf)
+        value = getattr(options, item.name)
+        if least is None or value is None:
+            continue
+        for number in value if isinstance(value, list) else [value]:
+            if not (least <= number <= most and number < math.inf):
+                to = f"from {least:g} to {most:g}" if most < math.inf else f"finite and at least {least:g}"
+                raise ValueError(f"--{prefix}{item.name} {number}: must be {to}")
+
+
+def make_parser(kinds: list[type], description: str | None) -> "HfArgumentParser":
+    """Make a parser whose flags are the fields of dataclasses, and whose errors are ValueErrors of one line."""
+    from transformers import HfArgumentParser  # takes half a second
+
+    class Parser(HfArgumentParser):
+        def add_argument(self, *flags: str, **kwargs: Any) -> argparse.Action:
+            for name in ("least", "most", "may_change"):  # of `option`; argparse does not know them
+                kwargs.pop(name, None)
+            return super().add_argument(*flags, **kwargs)
+
+        def error(self, message: str) -> NoReturn:
+            raise ValueError(message)
+
+    return Parser(kinds, description=description, formatter_class=_Help, allow_abbrev=False)
 
 
 def parse_options(kind: type[Options], argv: list[str] | None, description: str | None) -> Options:
@@ -35,13 +78,10 @@ def parse_options(kind: type[Options], argv: list[str] | None, description: str 
         description: shown by `--help` as it stands.
 
     Raises:
-        ValueError, OSError: from the dataclass, naming the flag at fault.
-        SystemExit: `--help`, or a flag that does not exist or parse.
+        ValueError, OSError: naming the flag at fault, also from the dataclass.
+        SystemExit: `--help`.
     """
-    from transformers import HfArgumentParser  # takes half a second
-
-    parser = HfArgumentParser([kind], description=description, formatter_class=_Help, allow_abbrev=False)
-    return parser.parse_args_into_dataclasses(sys.argv[1:] if argv is None else argv)[0]
+    return kind(**vars(make_parser([kind], description).parse_args(argv)))
 
 
 @contextmanager

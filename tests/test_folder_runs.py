@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -22,6 +23,9 @@ from teminal.training.scoring import KeptSounds
 from .conftest import run_here
 from .own_sounds import CLASSES, write_classes, write_sound
 from .tones import evaluate, save_clap, write_tones
+
+config = partial(TrainingConfig, model_name_or_path="clap")
+PUSH = {"push_to_hub": True, "hub_model_id": "me/clap"}
 
 
 @pytest.fixture(scope="module")
@@ -54,27 +58,27 @@ def run_main(monkeypatch, module, *arguments):
 
 
 def test_training_takes_folds_or_splits(sounds, split_sounds):
-    clips = find_clips(TrainingConfig(source="folder", audio_dir=str(sounds)))
+    clips = find_clips(config(source="folder", audio_dir=str(sounds)))
     assert (len(clips.train), len(clips.validation), len(clips.test)) == (12, 0, 3)
-    clips = find_clips(TrainingConfig(source="folder", audio_dir=str(split_sounds)))
+    clips = find_clips(config(source="folder", audio_dir=str(split_sounds)))
     assert (len(clips.train), len(clips.validation), len(clips.test)) == (9, 0, 6)
-    clips = find_clips(TrainingConfig(source="folder", audio_dir=str(split_sounds), eval_steps=5))
+    clips = find_clips(config(source="folder", audio_dir=str(split_sounds), eval_steps=5))
     assert {clip.split for clip in clips.validation} == {"validation"}
 
 
 def test_each_source_gets_its_own_options(sounds, esc50_dir):
-    recipe = TrainingConfig(source="folder", audio_dir=str(sounds), keep_source="esc50", esc50_dir=str(esc50_dir))
+    recipe = config(source="folder", audio_dir=str(sounds), keep_source="esc50", esc50_dir=str(esc50_dir))
     clips = find_clips(recipe)
     assert len(clips.kept) == 12
     assert {clip.label for clip in clips.train} == set(CLASSES)
-    recipe = TrainingConfig(esc50_dir=str(esc50_dir), train_folds=[1], eval_source="folder", audio_dir=str(sounds))
+    recipe = config(esc50_dir=str(esc50_dir), train_folds=[1], eval_source="folder", audio_dir=str(sounds))
     assert {clip.label for clip in find_clips(recipe).test} == set(CLASSES)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"push_to_hub": True}, "--push_to_hub: nothing says under which licence"),
+        (PUSH, "--push_to_hub: nothing says under which licence"),
         ({"keep_source": "folder"}, "--keep_source folder: that is trained on"),
         ({"keep_source": "urbansound8k"}, "--keep_source urbansound8k would take --audio_dir, which --source folder"),
         ({"keep_source": "esc50"}, "--keep_source esc50 needs --esc50_dir"),
@@ -94,12 +98,12 @@ def test_each_source_gets_its_own_options(sounds, esc50_dir):
 def test_options_that_do_not_go_together_are_refused(sounds, split_sounds, options, message):
     root = split_sounds if options.pop("splits", False) else sounds
     with pytest.raises((ValueError, OSError), match=message):
-        find_clips(TrainingConfig(**{"source": "folder", "audio_dir": str(root), **options}))
+        find_clips(config(**{"source": "folder", "audio_dir": str(root)} | options))
 
 
 def test_a_licence_or_a_private_repository_is_enough_to_publish(sounds):
     for options in ({"license": "cc-by-4.0"}, {"hub_private_repo": True}):
-        find_clips(TrainingConfig(source="folder", audio_dir=str(sounds), push_to_hub=True, **options))
+        find_clips(config(source="folder", audio_dir=str(sounds), **PUSH, **options))
 
 
 def test_what_is_kept_is_how_often_the_clips_class_scores_highest(tiny_clap, bank):
@@ -119,7 +123,7 @@ def test_what_is_kept_is_how_often_the_clips_class_scores_highest(tiny_clap, ban
 
 def test_every_run_decodes_the_kept_source_into_one_file(sounds, esc50_dir, monkeypatch):
     recipes = [
-        TrainingConfig(source="folder", audio_dir=str(sounds), keep_source="esc50", esc50_dir=str(esc50_dir), **drawn)
+        config(source="folder", audio_dir=str(sounds), keep_source="esc50", esc50_dir=str(esc50_dir), **drawn)
         for drawn in ({"n_scenes": 3}, {"n_scenes": 4, "seed": 1})
     ]
     banks = [find_clips(recipe).banks(recipe)[3] for recipe in recipes]

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from teminal.captions import as_sentence
-from teminal.training.arguments import parse_recipe
 from teminal.training.card import SHOWN, has_learned_order, model_card
+from teminal.training.config_file import parse_config
 from teminal.training.draw import Drawer
 from teminal.training.results import about_run, example_captions
 
@@ -133,7 +133,7 @@ def test_peoples_own_captions_may_be_in_any_language():
 @pytest.fixture
 def recipe(tiny_recipe):
     def recipe(*flags: str):
-        return parse_recipe(["--config", str(tiny_recipe), *flags])
+        return parse_config(["--config", str(tiny_recipe), *flags])
 
     return recipe
 

@@ -22,16 +22,19 @@ def save(output_dir, global_step, save_total_limit=2):
 def test_the_base_is_not_overwritten(tmp_path, option, inside):
     base = tmp_path / inside
     base.mkdir(exist_ok=True)
-    recipe = TrainingConfig(output_dir=str(tmp_path / "x" / ".."), **{option: str(base)})
+    start = {option: str(base)}
+    if option == "text_model_name_or_path":
+        start |= {"stages": ["pretrain"], "scratch": {"vocab_size": 600}}
+    recipe = TrainingConfig(output_dir=str(tmp_path / "x" / ".."), **start)
     (tmp_path / "x").mkdir()
     with pytest.raises(ValueError, match=f"would overwrite --{option} {base}"):
         check_output_dir(recipe, None)
-    check_output_dir(TrainingConfig(output_dir=str(tmp_path / "new"), **{option: str(base)}), None)
+    check_output_dir(TrainingConfig(output_dir=str(tmp_path / "new"), **start), None)
 
 
 @pytest.mark.parametrize("name", ["README.md", "results.json", "model.safetensors", "adapter", "after_pretrain"])
 def test_what_something_else_left_is_neither_overwritten_nor_published(tmp_path, name):
-    recipe = TrainingConfig(output_dir=str(tmp_path))
+    recipe = TrainingConfig(output_dir=str(tmp_path), model_name_or_path="clap")
     (tmp_path / "slurm-1.out").write_text("in the way of nothing")
     check_output_dir(recipe, None)
     file = tmp_path / name / "adapter_config.json" if "." not in name else tmp_path / name

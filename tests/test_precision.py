@@ -6,7 +6,7 @@ import pytest
 import torch
 import yaml
 
-from teminal.training.arguments import parse_recipe
+from teminal.training.config_file import parse_config
 from teminal.training.launch import choose_precision
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").rglob("*.yaml"))
@@ -72,4 +72,4 @@ def test_no_recipe_names_a_precision(config):
 def test_auto_is_the_default(tiny_recipe_text, tmp_path):
     path = tmp_path / "any.yaml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(tiny_recipe_text), "mixed_precision": None}))
-    assert parse_recipe(["--config", str(path)]).mixed_precision == "auto"
+    assert parse_config(["--config", str(path)]).mixed_precision == "auto"

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, BertForMaskedLM, BertTokenizer, DistilBertConfig
 
 from teminal.evaluation.clap import load_clap
-from teminal.training.arguments import parse_recipe
+from teminal.training.config_file import parse_config
 from teminal.training.pretrained_text import load_text_encoder
 from teminal.training.scratch_settings import check_scratch
 
@@ -126,8 +126,8 @@ def test_the_yaml_needs_no_text_config(tiny_recipe, tmp_path):
     tiny_recipe.write_text(lines)
     flags = ["--config", str(tiny_recipe), "--stages", "pretrain"]
     with pytest.raises(ValueError, match=r"scratch\.text_config is missing"):
-        check_scratch(parse_recipe(flags))
-    recipe = parse_recipe([*flags, "--text_model_name_or_path", "bert"])
+        check_scratch(parse_config(flags))
+    recipe = parse_config([*flags, "--text_model_name_or_path", "bert"])
     check_scratch(recipe)
     assert recipe.text_model_name_or_path == "bert"
     assert "text_config" not in recipe.scratch

@@ -12,8 +12,8 @@ import train_accelerate
 from teminal.evaluation.clap import load_clap
 from teminal.evaluation.plots import plot_bars
 from teminal.hub import check_hub_access
-from teminal.training.arguments import parse_recipe
 from teminal.training.card import write_card
+from teminal.training.config_file import parse_config
 from teminal.training.draw import Drawer
 from teminal.training.export import export_model
 from teminal.training.lora import add_adapters
@@ -36,7 +36,7 @@ ADAPTER = {"adapter/adapter_config.json", "adapter/adapter_model.safetensors"}
 
 def finish(folder: Path, model, processor, bank, tiny_recipe: Path, *flags: object) -> dict:
     """What the end of a training leaves, with figures that are made up."""
-    recipe = parse_recipe(["--config", str(tiny_recipe), "--output_dir", str(folder), *map(str, flags)])
+    recipe = parse_config(["--config", str(tiny_recipe), "--output_dir", str(folder), *map(str, flags)])
     results = run_results(**about_run(recipe, Drawer(bank)))
     folder.mkdir(exist_ok=True)
     results["files"] = [*export_model(model, processor, folder), "zste.png", "course.png"]

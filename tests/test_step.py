@@ -42,7 +42,8 @@ def gradients(model, processor, batch, dropout, dynamo_backend="no", **recipe):
     accelerator = Accelerator(cpu=True, dynamo_backend=dynamo_backend)
     prepared = accelerator.prepare(model)
     assert (prepared is model) == (dynamo_backend == "no")
-    step = TrainingStep(accelerator, prepared, model, processor.tokenizer, TrainingConfig(**recipe))
+    config = TrainingConfig(model_name_or_path="clap", **recipe)
+    step = TrainingStep(accelerator, prepared, model, processor.tokenizer, config)
     losses = step.backward(batch, SETTINGS)
     return losses, {name: weight.grad for name, weight in model.named_parameters()}
 
@@ -106,7 +107,7 @@ def test_frozen_layers_are_the_inputs_and_the_first_layers(tiny_clap):
 
 def test_matrices_alone_decay(tiny_clap):
     optimizer, scheduler = make_optimizer(
-        tiny_clap[0], StageConfig(max_train_steps=10), TrainingConfig(warmup_ratio=0.2)
+        tiny_clap[0], StageConfig(max_train_steps=10), TrainingConfig(model_name_or_path="clap", warmup_ratio=0.2)
     )
     decayed, others = optimizer.param_groups
     assert all(weight.ndim >= 2 for weight in decayed["params"])

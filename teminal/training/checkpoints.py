@@ -12,26 +12,18 @@ import torch
 
 from teminal.clips import ClipBank
 from teminal.files import file_sha256, to_disk
+from teminal.training.config import TrainingConfig
 from teminal.training.progress import Progress
 
 TENSORS, ABOUT = "state.pt", "checkpoint.json"
 ROOT = Path(__file__).parents[2]
-# What a run may change when it goes on.
-FREE = (
-    *("config", "output_dir", "resume_from_checkpoint", "save_steps", "save_total_limit", "logging_steps"),
-    *("report_to", "push_to_hub", "hub_model_id", "hub_private_repo", "dry_run", "dataloader_num_workers"),
-    *("esc50_dir", "dataset_name", "captions_dir", "audio_dir"),  # the clips themselves are compared
-    *("license", "attribution"),
-)
 logger = logging.getLogger("teminal")
 
 
-def identity(recipe: dict, banks: dict[str, ClipBank | None], n_processes: int) -> dict:
+def identity(config: TrainingConfig, banks: dict[str, ClipBank | None], n_processes: int) -> dict:
     """What a checkpoint belongs to: a run with anything else cannot go on from it."""
-    kept = {name: value for name, value in recipe.items() if name not in (*FREE, "stage")}
-    stages = {f"{stage}.{name}": value for stage, of in recipe["stage"].items() for name, value in of.items()}
     clips = {f"{name} clips": bank.sha256 for name, bank in banks.items() if bank}
-    return json.loads(json.dumps({**kept, **stages, **clips, "number of processes": n_processes}))
+    return json.loads(json.dumps({**config.fixed_settings(), **clips, "number of processes": n_processes}))
 
 
 def _code_version() -> str:

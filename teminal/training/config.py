@@ -1,61 +1,42 @@
-"""What a training is started from: the configuration of a run and of its stages."""
+"""What a training is started from: options of a run and of its stages, which check themselves."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from teminal.cli import check_ranges, option
+from teminal.evaluation.options import check_model_path
+from teminal.hub import check_repo_id
+from teminal.sources import CreditedSourceOptions, option_names
 
 STAGES = ("pretrain", "A", "B", "joint")
-
-
-def option(default, help: str | None = None):
-    return field(default=default, metadata={"help": help} if help else {})
-
-
-def options(*default, help: str | None = None):
-    return field(default_factory=lambda: list(default), metadata={"help": help} if help else {})
 
 
 @dataclass
 class StageConfig:
     """Hyper-parameters of one stage; in YAML they stand under the stage's name."""
 
-    max_train_steps: int = 500
-    per_device_train_batch_size: int = 32
-    learning_rate: float = 1e-4
-    text_warmup_steps: int = 0
-    text_warmup_learning_rate: float = 1e-3
-    text_warmup_hold_weight: float = 20.0
-    in_group_weight: float = 0.0
-    event_weight: float = 0.0
-    replay_batch_size: int = 0
-    replay_weight: float = 0.0
+    max_train_steps: int = option(500, "optimizer steps of each stage", least=1)
+    per_device_train_batch_size: int = option(
+        32, "clips (pretrain) or composition groups (A, B, joint) per step and process", least=1
+    )
+    learning_rate: float = option(1e-4, "peak learning rate of AdamW", least=0)
+    text_warmup_steps: int = option(0, "steps of the text tower alone, first", least=0)
+    text_warmup_learning_rate: float = option(1e-3, "learning rate of the text warm-up", least=0)
+    text_warmup_hold_weight: float = option(
+        20.0, "how firmly the class captions' embeddings are held in the text warm-up", least=0
+    )
+    in_group_weight: float = option(0.0, "weight of the in-group loss", least=0)
+    event_weight: float = option(0.0, "weight of the event loss: every event of a scene against all classes", least=0)
+    replay_batch_size: int = option(0, "single clips per step and process", least=0)
+    replay_weight: float = option(0.0, "weight of the replay loss", least=0)
 
 
 @dataclass
-class StageFlags:
-    """The same as flags; one that is given holds for every stage that runs."""
+class RunConfig(CreditedSourceOptions):
+    """What holds for a whole run; a run that is resumed may change what is marked so."""
 
-    max_train_steps: int | None = option(None, "optimizer steps of each stage")
-    per_device_train_batch_size: int | None = option(
-        None, "clips (pretrain) or composition groups (A, B, joint) per step and process"
-    )
-    learning_rate: float | None = option(None, "peak learning rate of AdamW")
-    text_warmup_steps: int | None = option(None, "steps of the text tower alone, first")
-    text_warmup_learning_rate: float | None = None
-    text_warmup_hold_weight: float | None = option(
-        None, "how firmly the class captions' embeddings are held in the text warm-up"
-    )
-    in_group_weight: float | None = option(None, "weight of the in-group loss")
-    event_weight: float | None = option(None, "weight of the event loss: every event of a scene against all classes")
-    replay_batch_size: int | None = option(None, "single clips per step and process")
-    replay_weight: float | None = option(None, "weight of the replay loss")
-
-
-@dataclass
-class TrainingConfig:
-    """What is trained on what. Flags have the names that transformers and accelerate users know."""
-
-    config: str | None = option(None, "YAML file with any of these options")
-    output_dir: str = option("runs/teminal", "where model, checkpoints, results and pictures go")
+    config: str | None = option(None, "YAML file with any of these options", may_change=True)
+    output_dir: str = option("runs/teminal", "where model, checkpoints, results and pictures go", may_change=True)
     model_name_or_path: str | None = option(
         None, "CLAP checkpoint to start from, local folder or Hub id; none: from scratch"
     )
@@ -64,65 +45,173 @@ class TrainingConfig:
         "BERT or RoBERTa encoder, local folder or Hub id, whose weights, sizes and tokenizer a CLAP from scratch "
         "takes for its text tower; the YAML's scratch.text_config and scratch.vocab_size are then not used",
     )
-    stages: list[str] = options("A", "B", help="of pretrain, A, B, joint (A and B mixed), in order")
+    stages: list[str] = option(["A", "B"], "of pretrain, A, B, joint (A and B mixed), in order")
 
     source: str = option("esc50", "clips to train on: esc50, synthetic, audiocaps, folder (your own) or others")
-    esc50_dir: str | None = option(None, "official ESC-50 folder")
-    dataset_name: str | None = option(None, "Hub dataset id with the source's columns")
-    captions_dir: str | None = option(None, "folder of official caption tables (audiocaps, clotho)")
-    audio_dir: str | None = option(None, "folder of audio (folder, audiocaps, clotho, urbansound8k)")
-    recording_from_name: bool = option(
-        False, "of --source folder: files named alike but for what follows their last separator are of one recording"
-    )
-    license: str | None = option(None, "of --source folder: what the cards say, such as cc-by-4.0; default: unknown")
-    attribution: str | None = option(None, "of --source folder: whom the cards credit")
-    train_folds: list[int] = options(1, 2, 3, 4, help="of a source that has folds; else its training split")
+    train_folds: list[int] = option([1, 2, 3, 4], "of a source that has folds; else its training split")
     eval_source: str | None = option(None, "labelled clips that ZSTE is made of; default: --source")
-    eval_folds: list[int] = options(5, help="folds to test on")
-    validation_folds: list[int] = options(help="folds to validate on, for --eval_steps and --wise_ft")
+    eval_folds: list[int] = option([5], "folds to test on")
+    validation_folds: list[int] = option([], "folds to validate on, for --eval_steps and --wise_ft")
     keep_source: str | None = option(
         None,
         "other labelled clips, such as esc50, whose single sounds (at most n_scenes) are classified before and after",
     )
-    n_scenes: int = option(1000, "composition groups of each ZSTE evaluation")
-    validation_scenes: int = option(200, "composition groups of each validation")
-    eval_steps: int = option(0, "validate every so many steps; a stage ends with its best weights by `zste`; 0: never")
+    n_scenes: int = option(1000, "composition groups of each ZSTE evaluation", least=1)
+    validation_scenes: int = option(200, "composition groups of each validation", least=1)
+    eval_steps: int = option(
+        0, "validate every so many steps; a stage ends with its best weights by `zste`; 0: never", least=0
+    )
 
     temporal_head: bool = option(False, "add the residual temporal head to the model")
     lora: Literal["none", "audio", "text", "both"] = option("none", "train low-rank adapters of these towers alone")
-    lora_rank: int = 16
-    lora_alpha: int = 16
-    freeze_layers: int = option(0, "input embeddings and so many first layers of both towers stay as they are")
+    lora_rank: int = option(16, "rank of the adapters", least=1)
+    lora_alpha: int = option(16, "scale of the adapters, times their rank", least=1)
+    freeze_layers: int = option(
+        0, "input embeddings and so many first layers of both towers stay as they are", least=0
+    )
     learn_temperature: bool = option(True, "--no_learn_temperature keeps both logit scales")
-    wise_ft: list[float] = options(
-        help="share of the trained weights in the final model, the rest being the base's; of several, the best by "
-        "`zste` on validation"
+    wise_ft: list[float] = option(
+        [],
+        "share of the trained weights in the final model, the rest being the base's; of several, the best by `zste` "
+        "on validation",
+        least=0,
+        most=1,
     )
 
-    weight_decay: float = option(0.01, "AdamW weight decay of matrices")
-    warmup_ratio: float = option(0.05, "share of a stage's steps with rising learning rate")
-    max_grad_norm: float = 1.0
-    ema_decay: float = option(0.0, "of the running mean of weights that a stage ends with; 0: none")
-    alpha_same: float = option(1.0, "TNCE weight of other variants of the same group")
-    alpha_cross: float = option(1.0, "TNCE weight of other variants of other groups")
-    beta: float = option(1.0, "TNCE weight of reversed and overlay rows")
-    mini_batch_size: int = option(0, "audios that the towers take at a time (gradient caching); 0: all")
-    loss_chunk_size: int = option(4096, "rows of the TNCE loss that are computed at a time")
+    weight_decay: float = option(0.01, "AdamW weight decay of matrices", least=0)
+    warmup_ratio: float = option(0.05, "share of a stage's steps with rising learning rate", least=0, most=1)
+    max_grad_norm: float = option(1.0, "gradients of a larger norm are scaled to it", least=1e-9)
+    ema_decay: float = option(
+        0.0, "of the running mean of weights that a stage ends with; 0: none", least=0, most=1 - 1e-9
+    )
+    alpha_same: float = option(1.0, "TNCE weight of other variants of the same group", least=0)
+    alpha_cross: float = option(1.0, "TNCE weight of other variants of other groups", least=0)
+    beta: float = option(1.0, "TNCE weight of reversed and overlay rows", least=0)
+    mini_batch_size: int = option(0, "audios that the towers take at a time (gradient caching); 0: all", least=0)
+    loss_chunk_size: int = option(4096, "rows of the TNCE loss that are computed at a time", least=1)
     mixed_precision: Literal["auto", "no", "bf16"] = option(
         "auto", "bf16 where the hardware has it, else fp32; `no` is fp32 everywhere"
     )
-    dataloader_num_workers: int | None = option(None, "processes that compose batches; default: one less than cores")
-    seed: int = 0
+    dataloader_num_workers: int | None = option(
+        None, "processes that compose batches; default: one less than cores", least=0, may_change=True
+    )
+    seed: int = option(0, "of weights, batches and scenes", least=0, most=2**32 - 1)
 
-    save_steps: int = option(500, "optimizer steps between checkpoints, which are saved between stages too")
-    save_total_limit: int = option(2, "the newest checkpoints that are kept")
-    resume_from_checkpoint: str | None = option(None, "`latest`, or a checkpoint folder")
-    logging_steps: int = option(10, "optimizer steps between reports to --report_to")
-    report_to: list[str] = options(help="tensorboard, trackio or wandb")
-    push_to_hub: bool = False
-    hub_model_id: str | None = option(None, "such as me/clap-teminal")
-    hub_private_repo: bool = False
-    dry_run: bool = option(False, "list what --push_to_hub would send of the finished run in --output_dir, and end")
+    save_steps: int = option(
+        500, "optimizer steps between checkpoints, which are saved between stages too", least=1, may_change=True
+    )
+    save_total_limit: int = option(2, "the newest checkpoints that are kept", least=1, may_change=True)
+    resume_from_checkpoint: str | None = option(None, "`latest`, or a checkpoint folder", may_change=True)
+    logging_steps: int = option(10, "optimizer steps between reports to --report_to", least=1, may_change=True)
+    report_to: list[str] = option([], "tensorboard, trackio or wandb", may_change=True)
+    push_to_hub: bool = option(False, "publish the finished model", may_change=True)
+    hub_model_id: str | None = option(None, "such as me/clap-teminal", may_change=True)
+    hub_private_repo: bool = option(False, "the repository is private", may_change=True)
+    dry_run: bool = option(
+        False, "list what --push_to_hub would send of the finished run in --output_dir, and end", may_change=True
+    )
 
-    scratch: dict = field(default_factory=dict, init=False)
-    stage: dict[str, StageConfig] = field(default_factory=dict, init=False)
+
+@dataclass
+class TrainingConfig(RunConfig):
+    """A whole training: options of the run, hyper-parameters of each stage, and sizes of a model from scratch.
+
+    Raises:
+        ValueError: naming the flag at fault.
+    """
+
+    pretrain: StageConfig = field(default_factory=StageConfig)
+    A: StageConfig = field(default_factory=StageConfig)
+    B: StageConfig = field(default_factory=StageConfig)
+    joint: StageConfig = field(default_factory=StageConfig)
+    scratch: dict[str, Any] = field(default_factory=dict)  # as in YAML; see `check_scratch`
+
+    def __post_init__(self) -> None:
+        self.stages = [stage for item in self.stages for stage in item.split(",")]
+        self._check_stages()
+        check_ranges(self)
+        self._check_publishing()
+        if not self.dry_run:
+            self._check_model()
+            self._check_validation()
+            self._check_trackers()
+
+    def stage(self, name: str) -> StageConfig:
+        """Return the hyper-parameters of a stage."""
+        return getattr(self, name)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all settings as `results.json` has them: those of the stages that run lie under `stage`."""
+        values = asdict(self)
+        stages = {name: values.pop(name) for name in STAGES}
+        return {**values, "stage": {name: stages[name] for name in self.stages}}
+
+    def fixed_settings(self) -> dict[str, Any]:
+        """Return the settings that a resumed run must share, as a checkpoint has them."""
+        may_change = {item.name for item in fields(self) if item.metadata.get("may_change")}
+        may_change |= {*option_names()} - {"recording_from_name"}  # clips may be moved: they themselves are compared
+        values = {name: value for name, value in self.as_dict().items() if name not in may_change}
+        stages = values.pop("stage")
+        return values | {f"{name}.{key}": value for name in stages for key, value in stages[name].items()}
+
+    def _check_stages(self) -> None:
+        given = f"--stages {' '.join(self.stages)}"
+        for stage in self.stages:
+            if stage not in STAGES:
+                raise ValueError(f"--stages {stage}: choose of {', '.join(STAGES)}")
+        if not self.stages or "pretrain" in self.stages[1:]:
+            raise ValueError(f"{given}: at least one, and pretrain comes first")
+        if len(set(self.stages)) < len(self.stages):
+            raise ValueError(f"{given}: each at most once")
+        for name in self.stages:
+            stage = self.stage(name)
+            check_ranges(stage, f"{name}.")
+            if stage.text_warmup_steps and self.lora == "audio" and name != "pretrain":
+                raise ValueError(f"--{name}.text_warmup_steps: --lora audio keeps the text tower; set it to 0")
+            if name == "joint" and stage.per_device_train_batch_size % 2:
+                raise ValueError(
+                    f"--joint.per_device_train_batch_size: {stage.per_device_train_batch_size} must be even, for "
+                    "groups of A and of B take turns"
+                )
+            if stage.replay_weight and not stage.replay_batch_size:
+                raise ValueError(f"--{name}.replay_weight {stage.replay_weight} needs a replay_batch_size")
+
+    def _check_publishing(self) -> None:
+        if self.push_to_hub != bool(self.hub_model_id):
+            raise ValueError("--push_to_hub and --hub_model_id, such as me/clap-teminal, go together")
+        if self.hub_model_id:
+            check_repo_id("--hub_model_id", self.hub_model_id)
+        if self.dry_run and not self.push_to_hub:
+            raise ValueError("--dry_run lists what --push_to_hub would send: give it and --hub_model_id too")
+
+    def _check_model(self) -> None:
+        for name in ("model_name_or_path", "text_model_name_or_path"):
+            if path := getattr(self, name):
+                check_model_path(path, f"--{name}")
+        if self.model_name_or_path:
+            if "pretrain" in self.stages:
+                raise ValueError("--stages pretrain starts from scratch: drop it, or --model_name_or_path")
+            if self.text_model_name_or_path:
+                raise ValueError("--text_model_name_or_path is for a CLAP from scratch: drop --model_name_or_path")
+        elif "pretrain" not in self.stages or not self.scratch:
+            raise ValueError("without --model_name_or_path, --stages must start with pretrain and YAML have scratch:")
+        if self.lora != "none" and (self.freeze_layers or self.stages == ["pretrain"]):
+            raise ValueError(f"--lora {self.lora} is for stages after pretrain, and leaves no --freeze_layers")
+
+    def _check_validation(self) -> None:
+        may_have_splits = (self.eval_source or self.source) == "folder"  # `find_clips` then sees whether it has
+        if self.validation_folds or may_have_splits:
+            return
+        if self.eval_steps:
+            raise ValueError("--eval_steps needs --validation_folds")
+        if len(self.wise_ft) > 1:
+            raise ValueError("--wise_ft with several shares needs --validation_folds to choose by")
+
+    def _check_trackers(self) -> None:
+        if self.report_to:
+            from accelerate.tracking import get_available_trackers  # with torch
+
+            known = {str(tracker.value) for tracker in get_available_trackers()}
+            for name in self.report_to:
+                if name not in known:
+                    raise ValueError(f"--report_to {name}: not installed; pip install {name}")

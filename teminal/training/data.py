@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -88,7 +88,8 @@ def _held(clips: list[Clip], split: str, folds: list[int], name: str, source: st
     """The clips of `folds`, the recipe's `name`, or where there are none those of a split."""
     if clips[0].fold is not None:
         return select_folds(clips, folds, f"--{name}", source)
-    if folds != getattr(TrainingConfig(), name):
+    default = next(item.default_factory() for item in fields(TrainingConfig) if item.name == name)
+    if folds != default:
         raise ValueError(f"--{name}: clips of {source} have splits and no folds; leave it out")
     present = {clip.split for clip in clips}
     if split == "test" and split not in present:
@@ -114,7 +115,8 @@ def _validation(recipe: TrainingConfig, evaluated: list[Clip], test: list[Clip],
 
 
 def _check_classes_unneeded(recipe: TrainingConfig) -> None:
-    for stage, settings in recipe.stage.items():
+    for stage in recipe.stages:
+        settings = recipe.stage(stage)
         for name in ("text_warmup_steps", "event_weight"):
             if value := getattr(settings, name):
                 raise ValueError(

@@ -1,6 +1,5 @@
 """What a run has found, as JSON that may be shown to everybody."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ RESULTS = "results.json"  # written last: where it is, the run is finished
 
 def about_run(recipe: TrainingConfig, drawer: Drawer) -> dict:
     """What a run starts from: its recipe, the origin of weights and data, their terms, and captions that fit them."""
-    bank, settings = drawer.bank, asdict(recipe)
+    bank, settings = drawer.bank, recipe.as_dict()
     return {
         "recipe": {**without_places(settings), "hub_model_id": recipe.hub_model_id},
         "base": _origin(recipe.model_name_or_path),

@@ -5,7 +5,6 @@ import logging
 import re
 import time
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 
 from accelerate.utils import broadcast_object_list
@@ -66,7 +65,7 @@ def run_recipe(recipe: TrainingConfig, clips: Clips) -> None:
         with accelerator.local_main_process_first():
             bank, validation_bank, test_bank, kept_bank = clips.banks(recipe)
         banks = {"training": bank, "validation": validation_bank, "test": test_bank, "kept": kept_bank}
-        run = identity(asdict(recipe), banks, accelerator.num_processes)
+        run = identity(recipe, banks, accelerator.num_processes)
         require_agreement(run)
         progress, tensors = load_checkpoint(resumed, run) if resumed else (Progress(), None)
         drawer = Drawer(bank)

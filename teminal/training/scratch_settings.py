@@ -5,8 +5,8 @@ import inspect
 from huggingface_hub.errors import StrictDataclassError
 from transformers import ClapAudioConfig, ClapFeatureExtractor, ClapTextConfig
 
-from teminal.training.arguments import check_keys
 from teminal.training.config import TrainingConfig
+from teminal.training.config_file import check_known
 
 SCRATCH_PARTS = {
     "audio_config": ClapAudioConfig,
@@ -25,13 +25,13 @@ def check_scratch(recipe: TrainingConfig) -> None:
     path, scratch = recipe.config, recipe.scratch
     if not scratch:
         return
-    check_keys(path, "scratch.", scratch, {"projection_dim", "vocab_size", *SCRATCH_PARTS})
+    check_known(path, "scratch.", scratch, {"projection_dim", "vocab_size", *SCRATCH_PARTS})
     for part, cls in SCRATCH_PARTS.items():
         if part not in scratch:
             if part == "text_config" and recipe.text_model_name_or_path:
                 continue
             raise ValueError(f"--config {path}: scratch.{part} is missing")
-        check_keys(path, f"scratch.{part}.", scratch[part], set(inspect.signature(cls).parameters) - SET_BY_SCRATCH)
+        check_known(path, f"scratch.{part}.", scratch[part], set(inspect.signature(cls).parameters) - SET_BY_SCRATCH)
         try:
             cls(**scratch[part])
         except (StrictDataclassError, TypeError, ValueError) as error:

@@ -74,7 +74,7 @@ class StageTrainer:
             SystemExit: after a signal, once a checkpoint is saved.
         """
         accelerator, recipe, progress = self.accelerator, self.recipe, self.progress
-        settings = recipe.stage[stage]
+        settings = recipe.stage(stage)
         ranks = accelerator.process_index, accelerator.num_processes
         extractor = self.processor.feature_extractor
         composer = BatchComposer(self.drawer, extractor, stage, settings, recipe.seed, *ranks, accelerator.device)
@@ -131,7 +131,7 @@ class StageTrainer:
         self.model.audio_model.audio_encoder.batch_norm.eval()
 
     def _begin(self, stage: str, composer: BatchComposer, interrupts: Interrupts) -> None:
-        progress, settings, is_main = self.progress, self.recipe.stage[stage], self.accelerator.is_main_process
+        progress, settings, is_main = self.progress, self.recipe.stage(stage), self.accelerator.is_main_process
         progress.begin(stage)
         if settings.text_warmup_steps:
             started = time.perf_counter()
@@ -176,7 +176,7 @@ class StageTrainer:
 
     def _must_validate(self, stage: str) -> bool:
         """Whether it is time to, and not done yet: the run may have been stopped meanwhile."""
-        step, due = self.progress.step, self.recipe.stage[stage].max_train_steps
+        step, due = self.progress.step, self.recipe.stage(stage).max_train_steps
         is_time = step and (step == due or step % self.recipe.eval_steps == 0) if self.validate else False
         return is_time and (stage, step) not in [(item["stage"], item["step"]) for item in self.progress.validations]
 
