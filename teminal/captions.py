@@ -1,7 +1,7 @@
-"""How captions are worded: the default templates, the training paraphrases and the held-out wordings.
+"""Word captions: of labels by templates, of people's captions by joining them to one sentence.
 
-Templates number the labels of a [`Caption`] in its own order: `after`, (x, y) reads "x after y"; those of
-`TRAINING_THEN` take three. The lists are disjoint; `HELD_OUT` belongs to ZSTE task 5 alone and is never trained on.
+Templates number the labels of a [`Caption`] in its own order: `after`, (x, y) reads "x after y"; those of *then* take
+three. The lists are disjoint; `HELD_OUT` belongs to ZSTE task 5 alone and is never trained on.
 """
 
 import re
@@ -38,6 +38,15 @@ HELD_OUT = {
     ],
 }
 
+NATURAL_TRAINING = {
+    "single": ["{0}."],
+    "and": ["{0} and {1}.", "{0}, and {1} as well."],
+    "before": ["{0} before {1}.", "{0}, then {1}.", "{0}, and then {1}.", "First {0}, then {1}.", "Before {1}, {0}."],
+    "after": ["{0} after {1}.", "After {1}, {0}.", "{0}, and before that {1}."],
+    "while": ["{0} while {1}.", "{0}, and at the same time {1}.", "{0}, and meanwhile {1}."],
+    "then": ["{0}, then {1}, then {2}.", "First {0}, then {1}, and finally {2}.", "{0}, and then {1}, and then {2}."],
+}
+
 
 def say(caption: Caption, template: str | None = None) -> str:
     """Word a caption, by the default template unless another is given."""
@@ -49,33 +58,20 @@ def say(caption: Caption, template: str | None = None) -> str:
     return DEFAULT[caption.relation].format(*labels)
 
 
-def say_for_training(caption: Caption, rng: np.random.Generator, p_default: float = 0.5) -> str:
-    """Word a caption by the default template with probability `p_default`, else by a training paraphrase."""
-    if rng.random() < p_default:
+def say_for_training(caption: Caption, rng: np.random.Generator) -> str:
+    """Word a caption by the default template half of the time, else by a training paraphrase."""
+    if rng.random() < 0.5:
         return say(caption)
     templates = TRAINING_THEN if caption.relation == "then" else TRAINING[caption.relation]
     return say(caption, str(rng.choice(templates)))
 
-
-def card_language(source: str, captioned: bool) -> str | None:
-    """What a card says of the language of captions: English, but nothing where they are people's own of a folder."""
-    return None if captioned and source == "folder" else "en"
-
-
-NATURAL_TRAINING = {
-    "single": ["{0}."],
-    "and": ["{0} and {1}.", "{0}, and {1} as well."],
-    "before": ["{0} before {1}.", "{0}, then {1}.", "{0}, and then {1}.", "First {0}, then {1}.", "Before {1}, {0}."],
-    "after": ["{0} after {1}.", "After {1}, {0}.", "{0}, and before that {1}."],
-    "while": ["{0} while {1}.", "{0}, and at the same time {1}.", "{0}, and meanwhile {1}."],
-    "then": ["{0}, then {1}, then {2}.", "First {0}, then {1}, and finally {2}.", "{0}, and then {1}, and then {2}."],
-}
 
 # Words that keep their capital wherever they stand; acronyms and capitalised pairs are told by their shape.
 PROPER_NOUNS = """
 I I'm I've I'll I'd African American Arabic Asian Australian British Chinese Christmas English European French German
 Halloween Hindi Indian Irish Italian Japanese Korean Mexican Russian Scottish Spanish Velcro
 """
+# Words that start a sentence and no name: "A TV", but "Donald Duck".
 COMMON_STARTERS = """
 a an the some several two three many multiple one someone something people person man woman men women there this these
 """
@@ -93,25 +89,23 @@ ORDER_WORDS = re.compile(
 
 
 def has_order(caption: str) -> bool:
-    """Whether a caption already speaks of order or simultaneity, and is not to be nested; true in doubt."""
+    """Tell whether a caption already speaks of order or simultaneity, and is not to be nested; true in doubt."""
     return ORDER_WORDS.search(caption) is not None
 
 
 def lower_first(text: str) -> str:
     """Lower the first letter, unless the first word is "I", an acronym or by its looks a proper noun."""
-    first, *rest = text.split(" ", 1)
+    first, _, rest = text.partition(" ")
     word = first.rstrip(",;:").removesuffix("'s")
-    is_acronym = len(word) > 1 and any(letter.isupper() or letter.isdigit() for letter in word[1:])
-    is_pair = (
-        bool(rest) and re.match(r"[A-Z][a-z]", rest[0]) is not None and word.lower() not in COMMON_STARTERS.split()
-    )
-    if word in PROPER_NOUNS.split() or is_acronym or is_pair:
+    is_acronym = any(letter.isupper() or letter.isdigit() for letter in word[1:])
+    is_name = re.match(r"[A-Z][a-z]", rest) and word.lower() not in COMMON_STARTERS.split()
+    if word in PROPER_NOUNS.split() or is_acronym or is_name:
         return text
     return text[:1].lower() + text[1:]
 
 
 def as_clause(caption: str) -> str:
-    """A caption as it reads inside a longer sentence: "A dog  barks." gives "a dog barks"."""
+    """Write a caption as it reads inside a longer sentence: "A dog  barks." gives "a dog barks"."""
     text = re.sub(r"[\"\u201c\u201d`]", "", caption.replace("\u2019", "'"))
     text = re.sub(r"\s+([,.;:!?])", r"\1", " ".join(text.split()))
     text = re.sub(r",(\s*,)+", ",", text).strip(" .,;:!?'-")
@@ -122,17 +116,22 @@ def as_clause(caption: str) -> str:
 
 
 def as_sentence(clause: str) -> str:
-    """A clause with a capital and one full stop."""
+    """Give a clause a capital and a full stop."""
     return f"{clause[:1].upper()}{clause[1:]}."
 
 
 def say_naturally(
     relation: str, captions: tuple[str, ...], template: str | None = None, rng: np.random.Generator | None = None
 ) -> str:
-    """Join the raw captions of a scene's events, numbered as in `Caption.labels`, into one sentence.
+    """Join people's captions of a scene's events, numbered as in `Caption.labels`, into one sentence.
 
-    Worded by `template`, else by a template of the relation drawn with `rng`, else by the relation's first.
     A clause with a comma or an "and" of its own is parted from the connective by a comma.
+
+    Args:
+        template: without one, it is drawn with `rng` from those of the relation; without either, it is their first.
+
+    Raises:
+        ValueError: a caption is empty, or their number is not what the template takes.
     """
     if template is None:
         templates = NATURAL_TRAINING[relation]
@@ -144,5 +143,4 @@ def say_naturally(
         raise ValueError(f"template {template!r} does not take {len(clauses)} captions")
     if any(re.search(r",| and ", clause) for clause in clauses):
         template = re.sub(r"\} (?=and|before|after|while|at the same)", "}, ", template)
-    sentence = template.format(*clauses)
-    return as_sentence(sentence.rstrip("."))
+    return as_sentence(template.format(*clauses).rstrip("."))

@@ -1,211 +1,145 @@
 """Inflect clauses, swap their order, and compare what captions mean."""
 
-import itertools
 import re
+import tomllib
+from pathlib import Path
 
-import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from lemminflect import getInflection
+from scipy.cluster.hierarchy import DisjointSet
 
 from teminal.captions import as_clause, has_order
 from teminal.clips import Clip
 
-VERBS = """
-accelerate applaud approach baa babble bang bark beat beep belch blare blast bleat blow boil bounce brake break breathe
-bubble burble burp burst buzz cackle call caw chant chatter cheer chew chime chirp chop chuckle chug clack clang clank
-clap clatter clear click clink clop close cluck cock come communicate converse coo cough crack crackle crash creak
-crinkle croak crow crumple crunch cry decelerate deliver ding downshift drag drain dribble drill drip drive drop drum
-eat emit exhale explode fall fart fire flap flow flush flutter fly fry gallop gargle gasp get giggle give go grind
-groan growl grunt gurgle gush gust hammer hiccup hiss hit holler honk hoot hover howl hum idle inhale jangle jingle
-kick kiss knock laugh leave make meow mew moan moo move mumble murmur narrate neigh occur oink open operate pant pass
-peck peep play plop pop pour pump purr putter quack race rain rattle rev ride ring rip roar rock roll rotate rub rumble
-run rush rustle sand saw say scrape scratch scream screech scrub scuff scuffle sew shake shatter shoot shout shuffle
-shut sing sip sizzle skid slam slap slide slosh slurp smack snap sneeze snicker sniff sniffle snip snore snort sob
-spark speak spill spin spit splash splatter splutter spray sputter squawk squeak squeal squirt squish start step strike
-strum swarm swing swish swoosh take talk tap tear thrash throttle thud thump thunder tick ticktock tinkle toll toot
-toss travel trickle trill trot tweet type use vibrate vocalize wail walk wash whack wheeze whimper whine whinny whir
-whirl whisper whistle whoosh work yap yell yelp yip yodel zip zoom
-"""
-DOUBLED = """
-chop chug clap clop cut drag drip drop drum emit flap get hit hum occur plop pop rev rip rub run scrub shut sip skid
-slam slap snap snip sob spin spit step strum tap thud trot whir yap yip zip
-"""
-# These words tell a verb in -s from a plural noun: "someone laughs", but "several laughs", "loud laughs".
-ALONE = "someone somebody something everyone water wind rain music thunder laughter applause traffic steam"
-PREPOSITIONS = "with in on at by from into over onto through against of inside near around to under for"
-AMOUNTS = """
-few couple series lot number bunch variety set pair string burst round loop some several multiple many two three four
-numerous various
-"""
-ADJECTIVES = """
-and loud soft quick brief short light heavy small electronic digital mechanical sharp rapid intermittent repeated
-repetitive quiet constant faint long distant high low deep muffled pitched high-pitched low-pitched
-distorted pressurized motorized prolonged sustained hushed excited synthesized computerized compressed
-"""
-PERSONS = "man woman boy girl child person baby kid male female adult"
-PLURALS = "people men women children sheep geese kittens"
+_TABLE = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
+SYNONYMS = {word: synonym for synonym, words in _TABLE.pop("synonyms").items() for word in words.split()}
+WORDS = {kind: frozenset(words.split()) for kind, words in _TABLE.items()}
+
+CONNECTIVE = re.compile(r",? followed by |,? (?:and )?then |,? before |,? after ")
+# "a toilet [is] [loudly flushed]": the only auxiliary, adverbs, and a word in -ing or -ed.
+AUXILIARY = re.compile(r"(.+?) (?:is|are)((?: \S+ly)* \S*(ing|ed)(?: .*)?)")
+UNSAFE = re.compile(
+    r"[^a-z '-]| -|- |--"  # numbers and punctuation
+    r"|\ba [aeio]|\ban? (\w+ )?(wo)?men\b|\ban? children\b"  # slips of grammar
+)
+UNSAFE_RIGHT = re.compile(r"^(and|of|by|with|in|to|very|really|up|down) |\bthe\b(?! \w+ of)")
 
 
-def participle(verb: str) -> str:
-    """The -ing form: "bark" gives "barking", "hum" gives "humming"."""
-    if verb in DOUBLED.split():
-        return f"{verb}{verb[-1]}ing"
-    return f"{verb.removesuffix('e')}ing"
+def participles(verb: str) -> tuple[str, ...]:
+    """Spell the -ing form of a verb, the commonest way first: "hum" gives "humming"."""
+    return ("baaing",) if verb == "baa" else getInflection(verb, "VBG")  # lemminflect has "baaaing"
 
 
-def third_person(verb: str) -> str:
-    """The form after a singular subject: "bark" gives "barks", "buzz" gives "buzzes"."""
-    if re.search(r"[^aeiou]y$", verb):
-        return f"{verb[:-1]}ies"
-    return f"{verb}es" if re.search(r"(s|sh|ch|x|z|[^o]o)$", verb) else f"{verb}s"
-
-
-PLURAL_FORMS = {verb: participle(verb) for verb in VERBS.split()}
-SINGULAR_FORMS = {third_person(verb): participle(verb) for verb in VERBS.split()}
-PARTICIPLES = set(PLURAL_FORMS.values())
-NOT_SUBJECTS = PARTICIPLES.union(ADJECTIVES.split(), PREPOSITIONS.split(), AMOUNTS.split())
+PLURAL_VERBS = {verb: participles(verb)[0] for verb in WORDS["verbs"]}
+SINGULAR_VERBS = {form: PLURAL_VERBS[verb] for verb in WORDS["verbs"] for form in getInflection(verb, "VBZ")}
+PARTICIPLES = {form: verb for verb in WORDS["verbs"] for form in participles(verb)}
+BASE_FORMS = PARTICIPLES | {form: PARTICIPLES[participle] for form, participle in SINGULAR_VERBS.items()}
+NOT_SUBJECTS = WORDS["adjectives"] | WORDS["prepositions"] | WORDS["amounts"] | PARTICIPLES.keys()
 
 
 def find_verb(words: list[str], shared: dict[str, str]) -> int | None:
-    """Where the finite verb of one conjunct stands: -1 where it has none, `None` in doubt.
+    """Find the finite verb of a conjunct: its index, -1 where it has none, `None` in doubt.
 
     `shared`: the verb forms that may share the subject of the conjunct before it ("speaks and laughs").
     """
-    has_article = words[0] in ("a", "an", "the") and not set(AMOUNTS.split()) & set(words[1:3])
-    singulars = []
+    has_article = words[0] in WORDS["articles"] and WORDS["amounts"].isdisjoint(words[1:3])
+    singulars: list[int | None] = []
     for index, word in enumerate(words):
         before = [other for other in words[:index] if not other.endswith("ly")]
         last = before[-1] if before else ""
-        in_phrase = not set(PREPOSITIONS.split()).isdisjoint(before)
-        is_plural = last in PLURALS.split() or re.search(r"[^su]s$", last) is not None
-        if word in PLURAL_FORMS and (is_plural or (not before and word in shared)):
-            return index
-        if word in PLURAL_FORMS and (last in PERSONS.split() or word == "occur" or (not before and shared)):
-            return None
-        if re.search(r"\wed$", word) and word not in {*ADJECTIVES.split(), *PLURAL_FORMS} and "being" not in before:
-            return None
-        if word not in SINGULAR_FORMS:
-            if words[0] != "the" and has_article and not in_phrase and not singulars and re.search(r"[^su]s$", word):
+        in_phrase = not WORDS["prepositions"].isdisjoint(before)
+        if word in PLURAL_VERBS:
+            is_plural = last in WORDS["plurals"] or re.search(r"[^su]s$", last)
+            if is_plural or (not before and word in shared):
+                return index
+            if last in WORDS["persons"] or word == "occur" or (not before and shared):
                 return None
-        elif words[index + 1 : index + 2] == ["of"]:
-            continue
-        elif not before and shared is PLURAL_FORMS:
-            singulars.append(None)
-        elif (not before and word in shared) or word == "occurs":
-            singulars.append(index)
-        elif last in ALONE.split() or (has_article and last not in PARTICIPLES):
-            singulars.append(None if in_phrase or set(AMOUNTS.split()) & set(before) else index)
-        elif before and last not in NOT_SUBJECTS:
-            singulars.append(None)
+        elif word.endswith("ed") and word not in WORDS["adjectives"] and "being" not in before:
+            return None
+        elif word in SINGULAR_VERBS:
+            if words[index + 1 : index + 2] == ["of"]:  # "gusts of wind"
+                continue
+            has_subject = last in WORDS["subjects"] or (has_article and last not in PARTICIPLES)
+            is_alone = not in_phrase and WORDS["amounts"].isdisjoint(before)
+            if (not before and word in shared) or word == "occurs" or (has_subject and is_alone):
+                singulars.append(index)
+            elif has_subject or (before and last not in NOT_SUBJECTS) or (not before and shared):
+                singulars.append(None)
+        elif has_article and words[0] != "the" and not in_phrase and not singulars and re.search(r"[^su]s$", word):
+            return None  # "a man chortles": perhaps a verb, which is not known
     return singulars[0] if singulars else -1
 
 
 def as_participles(clause: str) -> str | None:
-    """A clause with its finite verbs as -ing forms, a noun phrase as it stands, `None` in doubt.
+    """Turn the finite verbs of a clause into -ing forms; a noun phrase stays as it stands; `None` in doubt.
 
     "a dog is barking and people laugh" gives "a dog barking and people laughing".
     """
-    parts = re.split(r"(,? and |, )", clause)
-    shared, has_verb = {}, False
-    for number in range(0, len(parts), 2):
-        words = parts[number].split()
-        if not words:
+    conjuncts = clause.split(" and ")
+    shared: dict[str, str] = {}
+    has_verb = False
+    for number, conjunct in enumerate(conjuncts):
+        words = conjunct.split()
+        n_auxiliaries = words.count("is") + words.count("are")
+        if n_auxiliaries:
+            match = AUXILIARY.fullmatch(conjunct)
+            if match is None or n_auxiliaries > 1:
+                return None
+            subject, predicate, ending = match.groups()
+            conjuncts[number] = f"{subject}{' being' if ending == 'ed' else ''}{predicate}"
+            has_verb = True
+            continue
+        index = find_verb(words, shared)
+        if index is None or (index >= 0 and number and not has_verb):  # "a whistle and a man speaks"
             return None
-        auxiliaries = [index for index, word in enumerate(words) if word in ("is", "are")]
-        if auxiliaries:
-            index = auxiliaries[0]
-            rest = [word for word in words[index + 1 :] if not word.endswith("ly")]
-            if index == 0 or not rest or not re.search(r"(ing|ed)$", rest[0]) or len(auxiliaries) > 1:
-                return None
-            words[index : index + 1] = [] if rest[0].endswith("ing") else ["being"]
-            shared, has_verb = {}, True
-        else:
-            index = find_verb(words, shared)
-            if index is None:
-                return None
-            if index >= 0 and number and not has_verb:  # "a whistle and a man speaks"
-                return None
-            if index >= 0:
-                has_verb = True
-                shared = PLURAL_FORMS if words[index] in PLURAL_FORMS else SINGULAR_FORMS
-                words[index] = shared[words[index]]
-            else:
-                shared = {}
-        parts[number] = " ".join(words)
-    return "".join(parts)
-
-
-CONNECTIVE = re.compile(r",? followed by |,? (?:and )?then |,? before |,? after ")
-# A further temporal word, a backward reference, a change of state, a relative clause, a sound that may well go on.
-REFUSED_WORDS = """
-while whilst as during amid when whenever until till once meanwhile later finally next first last second seconds minute
-minutes moment moments time times twice between prior since because which that who whose where what if this these those
-such it its it's they their them he his him she her itself themselves himself herself each other others another again
-more else same too also similar different both one ones back still even only just but so or except without not no
-nothing rest having off ends ending end all suddenly immediately shortly soon closely directly abruptly quickly
-followed then before after slows slowing slowed fades fading louder quieter softer closer nearer faster slower higher
-lower deeper harder stronger heavier bigger larger smaller older younger further farther there can could has have had
-was were will would does do did spoke ran blew said went rang sang began came got made flew drove fell background
-throughout
-"""
-REFUSED_STARTS = """
-afterward follow simultaneous eventual preced proceed repeat return repl respon answer continu resum stop finish begin
-becom increas decreas subsid remain interrupt accompan consist gradual result echo constant stead intermittent
-occasional
-"""
-SYNONYMS = {
-    **{"speech": "speak", "voice": "speak", "talk": "speak", "male": "man", "men": "man", "female": "woman"},
-    **{"women": "woman", "laughter": "laugh", "gunfire": "shot", "gunshot": "shot", "applause": "clap"},
-    **{"applaud": "clap", "people": "person", "crowd": "person", "someone": "person", "kid": "child"},
-    **{"children": "child", "baby": "child", "infant": "child"},
-}
-FUNCTION_WORDS = "a an the and of in on at with by into from to some several sound noise is are"
-BASE_FORMS = {form: verb for verb, form in PLURAL_FORMS.items()}
-BASE_FORMS |= {form: BASE_FORMS[participle] for form, participle in SINGULAR_FORMS.items()}
+        if index >= 0:
+            has_verb = True
+            shared = PLURAL_VERBS if words[index] in PLURAL_VERBS else SINGULAR_VERBS
+            words[index] = shared[words[index]]
+            conjuncts[number] = " ".join(words)
+    return " and ".join(conjuncts)
 
 
 def content_words(clause: str) -> list[str]:
-    """The words that carry a clause's meaning, without inflection, as they come."""
-    words = [word for word in clause.lower().replace(",", "").split() if word not in FUNCTION_WORDS.split()]
+    """List the words that carry a clause's meaning, without inflection, as they come."""
+    words = [word for word in clause.lower().replace(",", "").split() if word not in WORDS["function"]]
     words = [BASE_FORMS.get(word) or re.sub(r"(?<=[^su])s$", "", word) for word in words]
     words = [SYNONYMS.get(word, word) for word in words]
-    return [word for word in words if word not in FUNCTION_WORDS.split()]
+    return [word for word in words if word not in WORDS["function"]]
 
 
 def content(clause: str) -> set[str]:
+    """Collect the words that carry a clause's meaning, without inflection."""
     return set(content_words(clause))
 
 
 def lacks_subject(clause: str) -> bool:
-    """Whether a clause starts with a verb, whose subject another clause may hold."""
+    """Tell whether a clause starts with a verb, whose subject another clause may hold."""
     words = [word for word in clause.split() if not word.endswith("ly")]
-    if words and words[0] in ALONE.split():
-        return False
-    return not words or words[0].endswith("ing") or words[0] in {*PARTICIPLES, *PLURAL_FORMS, *SINGULAR_FORMS}
+    if not words:
+        return True
+    is_verb = words[0].endswith("ing") or words[0] in PLURAL_VERBS or words[0] in SINGULAR_VERBS
+    return is_verb and words[0] not in WORDS["subjects"]
 
 
 def is_unsafe(left: str, right: str) -> bool:
-    """Whether swapping the clauses may read badly, refer to nothing, or still be true."""
-    words = re.findall(r"[a-z'-]+", f"{left} {right}".lower())
-    if set(words) & set(REFUSED_WORDS.split()) or any(
-        word.startswith(tuple(REFUSED_STARTS.split())) for word in words
-    ):
-        return True
-    if re.search(r"[^a-z '-]| -|- |--|\ba [aeio]|\ban? (\w+ )?(wo)?men\b|\ban? children\b", f"{left.lower()} {right}"):
-        return True
-    if (
-        re.match(r"(and|of|by|with|in|to|very|really|up|down) ", right)
+    """Tell whether swapping the clauses may read badly, refer to nothing, or still be true."""
+    both = f"{left.lower()} {right}"
+    words = re.findall(r"[a-z'-]+", both.lower())
+    left_content, right_content = content(left), content(right)
+    return (
+        not WORDS["refused"].isdisjoint(words)
+        or any(word.startswith(tuple(WORDS["refused_starts"])) for word in words)
+        or UNSAFE.search(both) is not None
+        or UNSAFE_RIGHT.search(right) is not None
         or left.endswith(" and")
-        or re.search(r"\bthe\b(?! \w+ of)", right)
-    ):
-        return True
-    if set(right.split()) <= set(ADJECTIVES.split()):  # "whistles low, then high"
-        return True
-    return content(left) <= content(right) or content(right) <= content(left)
+        or WORDS["adjectives"].issuperset(right.split())  # "whistles low, then high"
+        or left_content <= right_content
+        or right_content <= left_content
+    )
 
 
 def swap_order(caption: str) -> str | None:
-    """The caption with the clauses around its one order connective swapped, or `None` where that is not safe.
+    """Swap the clauses around the one order connective of a caption; `None` where that is not safe.
 
     "A dog barks, then rain falls" gives "Rain falls, then a dog barks". Finite verbs become -ing forms where English
     wants it: "A dog barks followed by rain" gives "Rain followed by a dog barking". `while` and `as` are symmetric:
@@ -215,31 +149,29 @@ def swap_order(caption: str) -> str | None:
     connectives = CONNECTIVE.findall(text)
     if len(connectives) != 1:
         return None
-    connective = connectives[0]
-    left, right = text.split(connective)
+    left, right = text.split(connectives[0])
     if is_unsafe(left, right):
         return None
     left_nominal, right_nominal = as_participles(left), as_participles(right)
     if left_nominal is None or right_nominal is None:
         return None
-    left_finite, right_finite = left != left_nominal, right != right_nominal
-    if "followed by" not in connective:
-        if not lacks_subject(right):
-            may_share = lacks_subject(left)
+    if "followed by" not in connectives[0]:
+        if lacks_subject(right):
+            may_share_subject = not all(lacks_subject(conjunct) for conjunct in left.split(" and "))
         else:
-            may_share = not all(lacks_subject(conjunct) for conjunct in left.split(" and "))
-        if may_share:
-            return None
-        if left_finite and not right_finite and right.split()[0].endswith("s"):  # "honks, then tones loudly"
+            may_share_subject = lacks_subject(left)
+        left_finite, right_finite = left != left_nominal, right != right_nominal
+        may_hide_verb = left_finite and not right_finite and right.split()[0].endswith("s")  # "honks, then tones"
+        if may_share_subject or may_hide_verb:
             return None
         if left_finite and right_finite:
             left_nominal, right_nominal = left, right
-    swapped = f"{right_nominal}{connective}{left_nominal}"
-    return swapped[0].upper() + swapped[1:] + "." * caption.rstrip().endswith(".")
+    swapped = f"{right_nominal}{connectives[0]}{left_nominal}"
+    return swapped[0].upper() + swapped[1:] + ("." if caption.rstrip().endswith(".") else "")
 
 
 def meaning(caption: str) -> str:
-    """The content words of a caption: "A man is speaking" and "The man speaks" mean the same.
+    """Reduce a caption to its content words: "A man is speaking" and "The man speaks" mean the same.
 
     They are sorted, for "rain and wind" is "wind and rain", unless the caption speaks of order.
     """
@@ -249,11 +181,12 @@ def meaning(caption: str) -> str:
 
 
 def keys_of_meanings(clips: list[Clip]) -> dict[str, str]:
-    """Meaning of every caption -> its key; captions of one clip, and of clips that share a meaning, have the same."""
-    said = [[meaning(caption) for caption in clip.captions] for clip in clips]
-    column = {words: i for i, words in enumerate(dict.fromkeys(itertools.chain.from_iterable(said)))}
-    of_clip = [column[words[0]] for words in said for _ in words]
-    links = (np.ones(len(of_clip)), (of_clip, [column[words] for words in itertools.chain.from_iterable(said)]))
-    _, component = connected_components(coo_array(links, shape=(len(column), len(column))), directed=False)
-    names = {}
-    return {words: names.setdefault(component[i], words) for words, i in column.items()}
+    """Map the meaning of every caption to a key, the same for captions of one clip and of clips that share one."""
+    groups: DisjointSet[str] = DisjointSet()
+    for clip in clips:
+        said = [meaning(caption) for caption in clip.captions]
+        for words in said:
+            groups.add(words)
+            groups.merge(said[0], words)
+    keys: dict[str, str] = {}
+    return {words: keys.setdefault(groups[words], words) for words in groups}

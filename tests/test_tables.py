@@ -5,9 +5,9 @@ import unicodedata
 
 import pytest
 
-from dataset_scripts.swap_captions import write_swaps
 from eval.run_classification import load_fsd50k
 from eval.run_compa import COLUMNS, read_rows
+from teminal.dataset.swaps import write_swaps
 from teminal.sources import load_source
 from teminal.table import file_in, read_table
 

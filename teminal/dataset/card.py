@@ -8,7 +8,6 @@ from datasets import DatasetInfo, SplitDict, SplitInfo
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCardData
 
-from teminal.captions import card_language
 from teminal.dataset.pictures import plot_first_group
 from teminal.dataset.report import REPORT, read_report
 from teminal.dataset.rows import row_features
@@ -104,9 +103,9 @@ def _header(reports: dict[str, dict]) -> DatasetCardData:
     license = strictest(report["license"] for report in reports.values())
     named = {"license_name": "see-card"} if license == "other" else {}
     originals = all(report["source"] in ("synthetic", "folder") for report in reports.values())
-    languages = {card_language(report["source"], report.get("captioned", False)) for report in reports.values()}
+    is_unknown = any(report["source"] == "folder" and report.get("captioned", False) for report in reports.values())
     data = DatasetCardData(
-        language=None if None in languages else sorted(languages),
+        language=None if is_unknown else ["en"],  # people's own captions of a folder
         license=license,
         **named,
         pretty_name="Temporal audio-caption pairs",

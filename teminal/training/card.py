@@ -5,7 +5,6 @@ from pathlib import Path
 
 from huggingface_hub import ModelCard, ModelCardData
 
-from teminal.captions import card_language
 from teminal.evaluation.tables import LABELS, LEGEND, Cell, eval_results, result_rows, to_markdown
 from teminal.licenses import strictest
 from teminal.training.export import ADAPTER
@@ -35,7 +34,7 @@ def model_card(results: dict, hub_model_id: str | None) -> str:
     final = list(results["zste"].values())[-1]
     title = hub_model_id or recipe["output_dir"]
     data = ModelCardData(
-        language=card_language(recipe["source"], results["captioned"]),
+        language=None if recipe["source"] == "folder" and results["captioned"] else "en",
         library_name="transformers",
         license=license,
         license_name="see-card" if license == "other" else None,
