@@ -13,7 +13,7 @@ import soxr
 
 from teminal.clips import read_clip
 from teminal.rendering import SAMPLING_RATE
-from teminal.sources import load_source
+from teminal.sources import load_clips
 
 FORMATS = ((".wav", (16_000, 44_100, 96_000)), (".mp3", (16_000, 44_100, 48_000)), (".flac", (22_050, 48_000, 96_000)))
 
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--n_clips", type=int, default=30, help="of each class")
     parser.add_argument("--metadata", action="store_true", help="one folder with metadata.csv instead of sub-folders")
     args = parser.parse_args()
-    clips = load_source("esc50", esc50_dir=args.esc50_dir)
+    clips = load_clips("esc50", esc50_dir=args.esc50_dir)
     rows = []
     for label in sorted({clip.label for clip in clips})[: args.n_classes]:
         for number, clip in enumerate([clip for clip in clips if clip.label == label][: args.n_clips]):

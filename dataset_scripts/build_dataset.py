@@ -22,8 +22,8 @@ from teminal.scenes import split_pairs
 from teminal.sources import (
     OPTIONS,
     add_source_options,
-    credits_of,
-    load_source,
+    load_clips,
+    source_credits,
     source_module,
     source_names,
 )
@@ -87,7 +87,7 @@ def check(args: argparse.Namespace) -> None:
 
 
 def about(args: argparse.Namespace, classes: list[str], terms: dict[str, str]) -> dict:
-    """What the report says of the source, and under which `terms`, see [`credits_of`]."""
+    """What the report says of the source, and under which `terms`, see [`source_credits`]."""
     from teminal.dataset.report import command_line
 
     return {
@@ -133,7 +133,7 @@ def main() -> None:
             files = files_to_push(args.output_dir, args.config_name, args.hub_dataset_id)
             print(list_files(f"datasets/{args.hub_dataset_id}", files))
             return
-        clips = load_source(args.source, **{name: getattr(args, name) for name in OPTIONS})
+        clips = load_clips(args.source, **{name: getattr(args, name) for name in OPTIONS})
         from teminal.dataset.build import build_config
         from teminal.dataset.card import check_card
         from teminal.dataset.plan import plan_drawn
@@ -148,7 +148,7 @@ def main() -> None:
                 raise ValueError(f"--config_name {ZSTE}: there are no clips for testing")
             clips = [clips[index] for index in splits["test"]]
             splits = {"test": list(range(len(clips)))}
-        terms = credits_of(args.source, clips)
+        terms = source_credits(args.source, clips)
         if args.push_to_hub:
             check_publishable(terms["license"], args.private, "--private")
         check_card(args.output_dir)

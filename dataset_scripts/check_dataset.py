@@ -27,8 +27,8 @@ from teminal.clip_report import describe, look_at, problems
 from teminal.dataset import checks
 from teminal.dataset.report import read_report
 from teminal.files import file_sha256
-from teminal.sources import add_source_options, load_source, source_names
-from teminal.table import check_columns
+from teminal.sources import add_source_options, load_clips, source_names
+from teminal.tables import check_columns
 
 SHOWN = 5  # findings of one check
 MIN_GROUPS = 10
@@ -118,7 +118,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def check_clips(source: str, options: dict) -> bool:
     """Print what a source holds and what is in the way; whether nothing is."""
-    looks = look_at([clip for clip in load_source(source, **options) if clip.audio])
+    looks = look_at([clip for clip in load_clips(source, **options) if clip.audio])
     print("\n".join(describe(looks)))
     found = list(problems(looks))
     print("\n".join([f"problems: {len(found)}", *(f"  {line}" for line in found)]) if found else "fine")

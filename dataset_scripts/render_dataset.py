@@ -14,14 +14,13 @@ if __name__ == "__main__":
 
 import pyarrow.parquet as pq
 
-from teminal.audio import audio_files
+from teminal.audio import audio_by_name, plain_name
 from teminal.clips import Clip, digest
 from teminal.dataset.report import REPORT, command_line, read_report
 from teminal.files import file_sha256
-from teminal.find_audio import plain_name
 from teminal.groups import SPLITS
-from teminal.sources.audiocaps import audio_of_video
-from teminal.table import file_in
+from teminal.sources.audiocaps import find_video_audio
+from teminal.tables import find_file
 
 
 def read_recipes(folder: Path) -> tuple[dict, dict[str, list[dict]]]:
@@ -48,7 +47,7 @@ def read_recipes(folder: Path) -> tuple[dict, dict[str, list[dict]]]:
 
 def clips_of(rows: dict[str, list[dict]], audio_dir: Path) -> list[Clip]:
     """All clips that the rows are made of, with the user's audio where it is there."""
-    audio = audio_files(audio_dir)
+    audio = audio_by_name(audio_dir)
     clips = {}
     for row in (row for split in SPLITS for row in rows.get(split, ())):
         if row["variant"] == 1:
@@ -61,10 +60,10 @@ def clips_of(rows: dict[str, list[dict]], audio_dir: Path) -> list[Clip]:
 
 def _audio_of(name: str, start_s: int, audio_dir: Path, audio: dict[str, Path]) -> Path | None:
     """The file of a clip: at its place in the folder, or if its name tells no place, of that name anywhere in it."""
-    file = file_in(audio_dir, name)
+    file = find_file(audio_dir, name)
     if file.is_file() or "/" in name:
         return file if file.is_file() else None
-    return audio.get(plain_name(name)) or audio.get(plain_name(file.stem)) or audio_of_video(audio, name, start_s)
+    return audio.get(plain_name(name)) or audio.get(plain_name(file.stem)) or find_video_audio(audio, name, start_s)
 
 
 def main() -> None:

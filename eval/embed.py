@@ -12,8 +12,8 @@ from teminal.endings import errors_in_one_line, interrupts_in_one_line
 if __name__ == "__main__":
     interrupts_in_one_line("embed.py", "the same command goes on from here")
 
+from teminal.audio import AUDIO_SUFFIXES, find_audio
 from teminal.evaluation.options import check_model_path, check_output
-from teminal.find_audio import AUDIO_SUFFIXES, find_audio
 
 
 def parse_args() -> argparse.Namespace:

@@ -18,20 +18,20 @@ if __name__ == "__main__":
 
 import numpy as np
 
+from teminal.audio import ALL_SUFFIXES
 from teminal.clips import Clip
 from teminal.evaluation.evaluation import Evaluation, run_evaluation
 from teminal.evaluation.options import evaluation_parser
-from teminal.find_audio import ALL_SUFFIXES
 from teminal.groups import SPLITS
 from teminal.sources import (
     add_source_options,
     labelled_sources,
-    load_source,
+    load_clips,
     require_folder,
     require_labels,
     select_clips,
 )
-from teminal.table import clean_labels, file_in, read_table
+from teminal.tables import clean_labels, find_file, read_table
 
 LEGEND = "In %: accuracy on each fold and its mean, or mean average precision (mAP) over classes; ties lose."
 DATA = ("esc50_dir", "audio_dir", "dataset_name", "recording_from_name")
@@ -68,7 +68,7 @@ def load_fsd50k(labels_file: str | None, audio_dir: str | None) -> list[Clip]:
         if not row.get("mids", "/").startswith("/"):
             raise ValueError(f"--labels_file {labels_file}: row {number}: {row['mids']!r} is no mid; quote its labels")
         file = name if name.lower().endswith(ALL_SUFFIXES) else f"{name}.wav"
-        clips[name] = Clip(name, ",".join(labels), None, "", file_in(folder, file))
+        clips[name] = Clip(name, ",".join(labels), None, "", find_file(folder, file))
     if len(clips) < len(rows):
         raise ValueError(f"--labels_file {labels_file}: {len(rows) - len(clips)} of its rows repeat an fname")
     return list(clips.values())
@@ -83,7 +83,7 @@ def labelled_clips(args: argparse.Namespace) -> list[Clip]:
         return load_fsd50k(args.labels_file, args.audio_dir)
     if args.labels_file:
         raise ValueError(f"--labels_file is for --source fsd50k; {args.source} brings its own labels")
-    clips = load_source(args.source, **{name: getattr(args, name) for name in DATA})
+    clips = load_clips(args.source, **{name: getattr(args, name) for name in DATA})
     require_labels(clips, f"--source {args.source}")
     return select_clips(clips, args.folds, args.split, args.source)
 

@@ -23,7 +23,7 @@ from teminal.clips import Clip
 from teminal.evaluation.evaluation import Evaluation, run_evaluation
 from teminal.evaluation.options import evaluation_parser
 from teminal.sources import require_folder
-from teminal.table import check_rows, file_in, read_table
+from teminal.tables import check_rows, find_file, read_table
 
 LEGEND = (
     "In %: every audio picks its own caption (text), every caption its own audio (audio), or both (group), of pairs "
@@ -59,7 +59,7 @@ def read_rows(csv_file: str) -> tuple[list[Row], list[Row]]:
     """
     if not Path(csv_file).is_file():
         raise FileNotFoundError(f"--csv_file {csv_file}: no such table; {HINT}")
-    table = read_table(Path(csv_file), COLUMNS, twice=COLUMNS[2:])
+    table = read_table(Path(csv_file), COLUMNS)
     files = [f"{member}_file.1" if f"{member}_file.1" in table[0] else f"{member}_file" for member in PAIR]
     check_rows(csv_file, table, tuple(files))
     pairs, triplets = [], []
@@ -109,7 +109,7 @@ def prepare(args: argparse.Namespace) -> Evaluation:
 
         return captions, figures
 
-    return Evaluation([Clip(name, "", None, "", file_in(folder, name)) for name in names], ask, data, LEGEND)
+    return Evaluation([Clip(name, "", None, "", find_file(folder, name)) for name in names], ask, data, LEGEND)
 
 
 def main() -> None:

@@ -25,9 +25,9 @@ from teminal.clips import Clip
 from teminal.evaluation.evaluation import Evaluation, run_evaluation
 from teminal.evaluation.options import evaluation_parser
 from teminal.groups import SPLITS
-from teminal.hub_rows import audio_of, captions_of, load_hub_dataset, with_undecoded_audio
-from teminal.sources import add_source_options, load_source, select_clips
-from teminal.table import check_columns
+from teminal.hub_rows import audio_of_cell, load_hub_dataset, with_undecoded_audio
+from teminal.sources import add_source_options, load_clips, select_clips
+from teminal.tables import check_columns, read_captions
 
 LEGEND = "In %, ranks as they are: R@k is the share of queries with a right item among the first k; ties lose."
 TAKEN = ("captions_dir", "audio_dir", "dataset_name", "recording_from_name")
@@ -48,7 +48,7 @@ def captioned_clips(args: argparse.Namespace) -> list[Clip]:
     if args.source:
         if not args.audio_dir:
             raise ValueError("--audio_dir is missing: the folder with the audio that the captions are of")
-        clips = load_source(args.source, **{name: getattr(args, name) for name in TAKEN})
+        clips = load_clips(args.source, **{name: getattr(args, name) for name in TAKEN})
         if not clips[0].captions:
             raise ValueError(f"--source {args.source}: its clips have classes and no captions to search by")
         if clips[0].fold is None:
@@ -80,7 +80,7 @@ def group_rows(origin: str, rows: Iterable[dict]) -> list[Clip]:
     """
     clips = {}
     for number, row in enumerate(rows, start=1):
-        said, content = captions_of(f"{origin}: row {number}", row["caption"]), audio_of(row["audio"])
+        said, content = read_captions(f"{origin}: row {number}", row["caption"]), audio_of_cell(row["audio"])
         key = hashlib.sha256(content).digest() if isinstance(content, bytes) else content or number
         known = clips.get(key) or Clip(f"row {number}", "", None, "", content)
         clips[key] = replace(known, captions=known.captions + said)

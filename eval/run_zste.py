@@ -20,7 +20,7 @@ from teminal.evaluation.evaluation import made_by, start_processes
 from teminal.evaluation.options import check_arguments, evaluation_parser, file_stems
 from teminal.files import write_json
 from teminal.groups import SPLITS
-from teminal.sources import add_source_options, labelled_sources, load_source, require_labels, select_clips
+from teminal.sources import add_source_options, labelled_sources, load_clips, require_labels, select_clips
 
 DATA = ("esc50_dir", "audio_dir", "dataset_name", "recording_from_name")
 DRAWN_FROM = ("source", *DATA, "folds", "split", "n_scenes")
@@ -48,7 +48,7 @@ def prepare_clips(args: argparse.Namespace) -> list[Clip] | None:
             setattr(args, name, default)
     if args.n_scenes < 1:
         raise ValueError(f"--n_scenes {args.n_scenes}: at least 1 is needed")
-    clips = load_source(args.source, **{name: getattr(args, name) for name in DATA})
+    clips = load_clips(args.source, **{name: getattr(args, name) for name in DATA})
     require_labels(clips, f"--source {args.source}")
     if clips[0].fold is None:
         args.split = args.split or "test"

@@ -1,10 +1,14 @@
-"""Audio files of any rate and channel count -> mono at 48 kHz."""
+"""Find, decode and resample audio: files of any format, rate and channel count to mono at 48 kHz."""
 
-import errno
 import io
 import logging
 import math
-from collections.abc import Iterator
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,12 +16,20 @@ import numpy as np
 import soundfile
 import soxr
 
-from teminal.find_audio import CURE, FFMPEG_SUFFIXES, can_decode, files_by_name, find_audio
 from teminal.rendering import SAMPLING_RATE
 
+AUDIO_SUFFIXES = (  # read by libsndfile
+    *(".wav", ".flac", ".ogg", ".mp3", ".opus", ".oga", ".aiff", ".aif", ".aifc"),
+    *(".wave", ".w64", ".rf64", ".caf", ".au", ".snd", ".voc", ".sph"),
+)
+FFMPEG_SUFFIXES = (  # read by FFmpeg, where PyAV is installed
+    *(".m4a", ".mp4", ".aac", ".webm", ".weba", ".mka", ".wma", ".mp2", ".m4b", ".amr", ".ac3", ".3gp", ".wv", ".ape"),
+)
+ALL_SUFFIXES = AUDIO_SUFFIXES + FFMPEG_SUFFIXES
+INSTALL_PYAV = "install PyAV to read them: pip install av"
 LOUDEST = 1e4  # beyond it a float file holds something else than audio
-BLOCK = 2**20  # bytes, and samples of all channels
-GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+BLOCK = 2**20  # bytes that are read, and samples of all channels that are decoded, at a time
+FRAMES = 500  # of FFmpeg that make a block, of about 1,000 samples each
 
 logger = logging.getLogger("teminal")
 
@@ -29,40 +41,40 @@ def read_audio(audio: Path | bytes, min_duration_s: float = 0.0, max_duration_s:
     Raises:
         ValueError: the audio is missing, unreadable, empty, not finite, no audio at all by its values or shorter than
             `min_duration_s`; the message is the reason alone.
-        OSError: the system refuses to read it, or has no memory for it, which says nothing about the audio.
+        OSError: the system refuses to read it, which says nothing about the audio.
     """
     blocks, n_samples, sampling_rate = [np.zeros(0, np.float32)], 0, SAMPLING_RATE
-    try:
-        for block, sampling_rate in mono_blocks(audio):
-            blocks.append(block)
-            n_samples += len(block)
-            if n_samples >= max_duration_s * sampling_rate:
-                break
-        n_samples = int(min(n_samples, max_duration_s * sampling_rate))
-        waveform = np.concatenate(blocks)[:n_samples]
-        is_empty = round(n_samples * SAMPLING_RATE / sampling_rate) == 0
-        if is_empty or n_samples < min_duration_s * sampling_rate:
-            if isinstance(audio, Path):
-                with open(audio, "rb") as file:
-                    _read_to_end(file)
-            raise ValueError("empty audio" if is_empty else "truncated audio")
-        return waveform if sampling_rate == SAMPLING_RATE else soxr.resample(waveform, sampling_rate, SAMPLING_RATE)
-    except MemoryError as error:
-        name = "audio" if isinstance(audio, bytes) else str(audio)
-        raise OSError(errno.ENOMEM, "not enough memory to decode it", name) from error
+    for block, sampling_rate in stream_audio(audio):
+        blocks.append(block)
+        n_samples += len(block)
+        if n_samples >= max_duration_s * sampling_rate:
+            break
+    n_samples = int(min(n_samples, max_duration_s * sampling_rate))
+    is_empty = round(n_samples * SAMPLING_RATE / sampling_rate) == 0
+    if is_empty or n_samples < min_duration_s * sampling_rate:
+        if isinstance(audio, Path):
+            with open(audio, "rb") as file:
+                _read_to_end(file)
+        raise ValueError("empty audio" if is_empty else "truncated audio")
+    return resample(np.concatenate(blocks)[:n_samples], sampling_rate, SAMPLING_RATE)
 
 
-def mono_blocks(audio: Path | bytes) -> Iterator[tuple[np.ndarray, int]]:
-    """(samples,) fp32 mono, block after block of some seconds, and their sampling rate.
+def resample(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
+    """Convert (samples,) to another sampling rate, fp32."""
+    waveform = np.asarray(waveform, np.float32)
+    return waveform if from_hz == to_hz else soxr.resample(waveform, from_hz, to_hz)
+
+
+def stream_audio(audio: Path | bytes) -> Iterator[tuple[np.ndarray, int]]:
+    """Decode some seconds at a time: (samples,) fp32 mono, and their sampling rate in Hz.
 
     Raises:
-        ValueError, OSError: as [`read_audio`] does.
+        ValueError, OSError: see [`read_audio`].
     """
-    with io.BytesIO(audio) if isinstance(audio, bytes) else _opened(audio) as file:
-        suffix = "" if isinstance(audio, bytes) else audio.suffix.lower()
-        read = ffmpeg_blocks if suffix in FFMPEG_SUFFIXES else _libsndfile_blocks
+    with io.BytesIO(audio) if isinstance(audio, bytes) else _open(audio) as file:
+        is_for_ffmpeg = isinstance(audio, Path) and audio.suffix.lower() in FFMPEG_SUFFIXES
         try:
-            for block, sampling_rate in read(file):
+            for block, sampling_rate in _ffmpeg_blocks(file) if is_for_ffmpeg else _libsndfile_blocks(file):
                 if not np.isfinite(block).all():
                     raise ValueError("samples that are not finite")
                 if np.abs(block).max() > LOUDEST:
@@ -74,28 +86,22 @@ def mono_blocks(audio: Path | bytes) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def _read_to_end(file: BinaryIO) -> None:
-    """Raise an OSError where it is the system that cannot read a file."""
+    """Raise an OSError where not the audio but the disk is at fault."""
     file.seek(0)
     while file.read(BLOCK):
         pass
 
 
-def _opened(path: Path) -> BinaryIO:
-    try:
-        path.stat()
-    except OSError as error:
-        if error.errno not in GONE:
-            raise
-        raise ValueError("missing file") from error
+def _open(path: Path) -> BinaryIO:
     if not path.is_file():
         raise ValueError("missing file")
     if not can_decode(path):
-        raise ValueError(f"{path.suffix.lower()} file; {CURE}")
+        raise ValueError(f"{path.suffix.lower()} file; {INSTALL_PYAV}")
     return open(path, "rb")
 
 
 def _libsndfile_blocks(file: BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
-    """(samples, channels) fp32, and their rate; what a damaged header promises is never allocated."""
+    """Decode (samples, channels) fp32, and their rate; what a damaged header promises is never allocated."""
     try:
         with soundfile.SoundFile(file) as sound:
             size = max(1, BLOCK // sound.channels)
@@ -105,27 +111,8 @@ def _libsndfile_blocks(file: BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
         raise ValueError("unreadable audio") from error
 
 
-def audio_files(folder: Path) -> dict[str, Path]:
-    """[`files_by_name`] of the folder and what is below; a "Y" before a YouTube id may go.
-
-    A warning counts what is left out.
-    """
-    found = find_audio(folder)
-    if found.left_out:
-        logger.warning("%s: left out %s", folder, found.describe_left_out())
-    files = files_by_name(folder, found.files)
-    return {name[1:]: path for name, path in files.items() if len(name) == 12 and name[0] == "Y"} | files
-
-
-FRAMES = 500  # that are put together, of about 1,000 samples each
-
-
-def ffmpeg_blocks(file: BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
-    """(samples, channels) fp32 of the first audio stream, block after block, and their rate.
-
-    Raises:
-        ValueError: it cannot be read; the message is the reason alone.
-    """
+def _ffmpeg_blocks(file: BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
+    """Decode (samples, channels) fp32 of the first audio stream, and their rate."""
     import av
 
     try:
@@ -143,3 +130,85 @@ def ffmpeg_blocks(file: BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
                 yield np.concatenate(parts), stream.rate
     except av.error.FFmpegError as error:
         raise ValueError("unreadable audio") from error
+
+
+def can_decode(path: Path) -> bool:
+    """Tell whether the installed libraries read files of this suffix, or of one that is not known."""
+    return path.suffix.lower() not in FFMPEG_SUFFIXES or find_spec("av") is not None
+
+
+@dataclass(frozen=True)
+class FoundAudio:
+    """Audio files, sorted, how many others there are by suffix or "hidden", and which folders were searched."""
+
+    files: list[Path]
+    left_out: dict[str, int]
+    folders: list[Path]
+
+    def describe_left_out(self) -> str:
+        """Say it as "2 .m4a (install PyAV to read them: pip install av), 1 .txt"."""
+        parts = []
+        for suffix, count in sorted(self.left_out.items()):
+            cure = f" ({INSTALL_PYAV})" if suffix in FFMPEG_SUFFIXES else ""
+            parts.append(f"{count} {suffix or 'without suffix'}{cure}")
+        return ", ".join(parts)
+
+
+def find_audio(folder: Path) -> FoundAudio:
+    """Find all audio files of a folder and below, linked folders too; each folder once, by its own path before a link.
+
+    Hidden files, such as "._x.wav" that a Mac writes beside "x.wav", and hidden folders are left out.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    files, left_out, searched = [], Counter(), {}
+    folders, linked = [folder], []
+    while folders or linked:
+        here = folders.pop() if folders else linked.pop(0)
+        if here.resolve() in searched:
+            continue
+        searched[here.resolve()] = here
+        for path in sorted(here.iterdir()):
+            if path.name.startswith("."):
+                left_out["hidden"] += 1
+            elif path.is_dir():
+                (linked if path.is_symlink() else folders).append(path)
+            elif path.suffix.lower() in ALL_SUFFIXES and can_decode(path):
+                files.append(path)
+            else:
+                left_out[path.suffix.lower()] += 1
+    return FoundAudio(sorted(files), dict(left_out), sorted(searched.values()))
+
+
+def audio_by_name(folder: Path) -> dict[str, Path]:
+    """Map names to the audio files of a folder and below, see [`files_by_name`]; a warning counts what is left out."""
+    found = find_audio(folder)
+    if found.left_out:
+        logger.warning("%s: left out %s", folder, found.describe_left_out())
+    return files_by_name(folder, found.files)
+
+
+def files_by_name(folder: Path, files: Iterable[Path]) -> dict[str, Path]:
+    """Map the [`plain_name`] of each audio file to its path; of several the suffix that comes first in `ALL_SUFFIXES`.
+
+    A warning counts the names that several files of `folder` have. What is hidden or no audio is passed over.
+    """
+    audio = [path for path in files if path.suffix.lower() in ALL_SUFFIXES and not path.name.startswith(".")]
+    named: dict[str, list[Path]] = {}
+    for path in sorted(audio, key=lambda path: (ALL_SUFFIXES.index(path.suffix.lower()), path)):
+        named.setdefault(plain_name(path.stem), []).append(path)
+    if shared := [paths for paths in named.values() if len(paths) > 1]:
+        example = ", ".join(map(str, shared[0]))
+        logger.warning("%s: %d names have several files; of %s the first is taken", folder, len(shared), example)
+    return {name: paths[0] for name, paths in named.items()}
+
+
+def plain_name(stem: str) -> str:
+    """Write a file's name without suffix in one spelling of accents and without spaces around it."""
+    return unicodedata.normalize("NFC", stem).strip()
+
+
+def printable(name: str) -> str:
+    """Write the bytes of a file name that are not UTF-8 as \\xNN, for what holds text alone: Parquet, a card."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,8 +1,8 @@
-"""What a source holds, before anything is trained or built of it, and what would be in the way."""
+"""Report what a source holds, before anything is trained or built of it, and what would be in the way."""
 
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from teminal.dataset.report import skipped_by_reason
 from teminal.files import file_sha256
 from teminal.rendering import SAMPLING_RATE
 
-NAMED = 5  # clips of one kind
+N_NAMED = 5  # clips of one kind
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,20 @@ def _look(clip: Clip) -> Look:
         duration_s = len(read_clip(clip)) / SAMPLING_RATE
     except ValueError as error:
         return Look(str(error))
-    if isinstance(clip.audio, tuple):
+    if not isinstance(clip.audio, Path | bytes):
         return Look("", duration_s, SAMPLING_RATE)
+    sampling_rate = None
     try:
         about = soundfile.info(io.BytesIO(clip.audio) if isinstance(clip.audio, bytes) else clip.audio)
         duration_s, sampling_rate = about.duration, about.samplerate
-    except soundfile.LibsndfileError:  # of another decoder
-        sampling_rate = None
+    except soundfile.LibsndfileError:  # decoded by FFmpeg
+        pass
     return Look("", duration_s, sampling_rate, file_sha256(clip.audio) if isinstance(clip.audio, Path) else "")
 
 
 def describe(looks: dict[Clip, Look]) -> Iterator[str]:
-    """Lines: how much there is of each class in each fold or split, of which length, rate and format; what is skipped.
+    """Give lines: how much there is of each class in each fold or split, of which length, rate and format; what is
+    skipped.
 
     Args:
         looks: of all clips of a source.
@@ -64,23 +66,24 @@ def describe(looks: dict[Clip, Look]) -> Iterator[str]:
     what = f"{len(labels)} classes" if labels else f"{sum(len(clip.captions) for clip in usable)} captions"
     yield f"{len(usable)} of {len(looks)} clips can be used: {what}, {sum(durations_s) / 60:.1f} minutes"
     if usable:
-        yield from _table(usable, labels)
+        yield from _count_table(usable, labels)
         yield f"recordings: {len({clip.recording for clip in usable})}"
         yield f"seconds: {min(durations_s):.1f} to {max(durations_s):.1f}, median {np.median(durations_s):.1f}"
-        yield f"sampling rates: {_counted(look.sampling_rate for look in usable.values() if look.sampling_rate)}"
-        yield f"formats: {_counted(Path(clip.name).suffix.lower() for clip in usable)}"
+        yield f"sampling rates: {_count(look.sampling_rate for look in usable.values() if look.sampling_rate)}"
+        yield f"formats: {_count(Path(clip.name).suffix.lower() for clip in usable)}"
         tested, trained = _sides(list(usable))
         both = {clip.recording for clip in tested} & {clip.recording for clip in trained}
         if both:
             yield f"{len(both)} recordings are on both sides, to train and to test on: training leaves their clips out"
     skipped = skipped_by_reason({clip.name: look.reason for clip, look in looks.items() if look.reason})
     for reason, names in skipped.items():
-        yield f"skipped {len(names)}, {reason}: {', '.join(names[:NAMED])}{' ...' * (len(names) > NAMED)}"
+        yield f"skipped {len(names)}, {reason}: {', '.join(names[:N_NAMED])}{' ...' * (len(names) > N_NAMED)}"
 
 
-def _table(usable: dict[Clip, Look], labels: list[str]) -> Iterator[str]:
-    """A line per class, with its clips, seconds, and clips in each fold or split; and one of all."""
-    places = list(dict.fromkeys(map(_place, sorted(usable, key=lambda clip: (clip.fold or 0, clip.split or "")))))
+def _count_table(usable: dict[Clip, Look], labels: list[str]) -> Iterator[str]:
+    """Give a line per class, with its clips, seconds, and clips in each fold or split; and one of all."""
+    in_order = sorted(usable, key=lambda clip: (clip.fold or 0, clip.split or ""))
+    places = list(dict.fromkeys(map(_place, in_order)))
     rows = [["", "clips", "seconds", *places]]
     for label in [*labels, None]:
         own = [clip for clip in usable if label in (clip.label, None)]
@@ -88,11 +91,12 @@ def _table(usable: dict[Clip, Look], labels: list[str]) -> Iterator[str]:
         counts = Counter(map(_place, own))
         rows.append([label or "all", str(len(own)), f"{seconds:.1f}", *(str(counts[place]) for place in places)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    yield from ("  ".join(map(str.rjust, row, widths)) for row in rows)
+    for row in rows:
+        yield "  ".join(map(str.rjust, row, widths))
 
 
 def problems(looks: dict[Clip, Look]) -> Iterator[str]:
-    """What training and evaluation would refuse, or be misled by."""
+    """Give lines: what training and evaluation would refuse, or be misled by."""
     usable = [clip for clip, look in looks.items() if not look.reason]
     labels = sorted({clip.label for clip in usable if clip.label})
     if not usable:
@@ -100,7 +104,8 @@ def problems(looks: dict[Clip, Look]) -> Iterator[str]:
         return
     if labels and len(labels) < 3:
         yield f"there are usable clips of {' and '.join(labels)} only; ZSTE needs three classes"
-    if not labels and sum(any(map(_is_plain, clip.captions)) for clip in usable) < 2:
+    plain = [clip for clip in usable if any(as_clause(text) and not has_order(text) for text in clip.captions)]
+    if not labels and len(plain) < 2:
         yield "scenes need two clips with a caption without an order of its own"
     tested, trained = _sides(usable)
     for label in labels:
@@ -111,7 +116,7 @@ def problems(looks: dict[Clip, Look]) -> Iterator[str]:
             yield f"there is no clip of class {label!r} to train on"
     if not labels and not trained:
         yield "there is no clip to train on"
-    same = {}
+    same: dict[str, list[Clip]] = {}
     for clip in usable:
         same.setdefault(looks[clip].sha256 or clip.name, []).append(clip)
     for clips in same.values():
@@ -120,18 +125,14 @@ def problems(looks: dict[Clip, Look]) -> Iterator[str]:
             yield f"the same file in several classes, folds or splits: {where}"
 
 
-def _is_plain(caption: str) -> bool:
-    return bool(as_clause(caption)) and not has_order(caption)
-
-
 def _sides(clips: list[Clip]) -> tuple[list[Clip], list[Clip]]:
-    """Clips to test on and to train on: those of the test split, else of the one for validation, and of the training
-    split; or where there are folds, those of the last and all others."""
+    """Give clips to test on and to train on: those of the test split, else of the one for validation, and of the
+    training split; or where there are folds, those of the last and all others."""
     splits = {clip.split for clip in clips if clip.split}
     if splits:
         held = "test" if "test" in splits else "validation"
         return [clip for clip in clips if clip.split == held], [clip for clip in clips if clip.split == "train"]
-    last = max((clip.fold for clip in clips), default=0)
+    last = max((clip.fold or 0 for clip in clips), default=0)
     return [clip for clip in clips if clip.fold == last], [clip for clip in clips if clip.fold != last]
 
 
@@ -139,5 +140,5 @@ def _place(clip: Clip) -> str:
     return clip.split or f"fold {clip.fold}"
 
 
-def _counted(values) -> str:
+def _count(values: Iterable[object]) -> str:
     return ", ".join(f"{value} ({count})" for value, count in sorted(Counter(values).items()))

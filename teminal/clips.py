@@ -1,23 +1,27 @@
-"""A clip: one recording with what is said of it, and how it is decoded."""
+"""Describe a clip, one recording with what is said of it; decode one, or many into a bank."""
 
 import hashlib
 import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from teminal.audio import read_audio
+from teminal.audio import can_decode, read_audio
 from teminal.files import assets_folder, file_sha256, read_json, write_json, write_whole
-from teminal.find_audio import can_decode
 from teminal.rendering import EVENT_SAMPLES, SAMPLING_RATE, SCENE_SAMPLES, event_loop
-from teminal.synthetic import synthesise
 
 MAX_DURATION_S = 60.0  # of a clip that is read: a small file may unpack to hours
+FORMAT = 2  # of a bank's file and of how clips are decoded; another one makes new files
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,22 +32,22 @@ class Clip:
         label: its class, or "" for a captioned clip.
         fold: its official fold, or `None` where the source has an official `split` instead.
         recording: the source recording, which never lies on both sides of a split.
-        audio: a path, the bytes of an audio file, the (class, index) of a synthetic clip, or `None` where the audio
-            is not at hand.
+        audio: a path, the bytes of an audio file, a function that generates (samples,) fp32 at 48 kHz, or `None` where
+            the audio is not at hand.
         min_duration_s: shorter audio counts as truncated.
         captions: what people wrote of it.
         split: "train", "validation" or "test".
         start_s: where in the recording the clip begins.
-        license: its SPDX-like identifier on the Hub.
+        license: its identifier on the Hub.
         attribution: whom to credit for it.
         credit: the same without the recording, where not the source but its clips say so.
     """
 
     name: str
-    label: str
-    fold: int | None
-    recording: str
-    audio: Path | bytes | tuple[str, int] | None = field(repr=False)
+    label: str = ""
+    fold: int | None = None
+    recording: str = ""
+    audio: Path | bytes | Callable[[], np.ndarray] | None = field(default=None, repr=False)
     min_duration_s: float = 0.0
     captions: tuple[str, ...] = ()
     split: str | None = None
@@ -54,8 +58,8 @@ class Clip:
 
     @property
     def is_generated(self) -> bool:
-        """Whether the clip is made by [`synthesise`], and so cannot be faulty."""
-        return isinstance(self.audio, tuple)
+        """Whether the clip is made by a function, and so cannot be faulty."""
+        return callable(self.audio)
 
 
 def read_clip(clip: Clip) -> np.ndarray:
@@ -64,8 +68,8 @@ def read_clip(clip: Clip) -> np.ndarray:
     Raises:
         ValueError: the audio is unreadable, empty, truncated, silent or not finite; the message is the reason alone.
     """
-    if clip.is_generated:
-        return synthesise(*clip.audio, SAMPLING_RATE)
+    if callable(clip.audio):
+        return clip.audio()
     if clip.audio is None:
         raise ValueError("missing file")
     waveform = read_audio(clip.audio, clip.min_duration_s, MAX_DURATION_S)
@@ -75,10 +79,10 @@ def read_clip(clip: Clip) -> np.ndarray:
 
 
 def digest(clips: list[Clip]) -> str:
-    """A hash of all that is known of clips before they are decoded, with size and time of their files."""
+    """Hash all that is known of clips before they are decoded, with size and time of their files."""
     hashed = hashlib.sha256()
     for clip in clips:
-        audio = clip.audio
+        audio: Any = clip.audio
         if isinstance(audio, Path):
             stat = audio.stat() if audio.is_file() and can_decode(audio) else None
             audio = stat and (stat.st_size, stat.st_mtime_ns)
@@ -89,8 +93,49 @@ def digest(clips: list[Clip]) -> str:
     return hashed.hexdigest()
 
 
-logger = logging.getLogger(__name__)
-FORMAT = 2  # of the file and of how clips are decoded; another one makes new files
+def decode_clips(
+    clips: list[Clip], which: Iterable[int], file: Path, pool: Executor, n_raw: int = 0
+) -> dict[int, str]:
+    """Decode some clips into a file of (clips, n_raw + EVENT_SAMPLES) fp16: each as recorded, and its event loop.
+
+    Rows of other and of faulty clips stay empty.
+
+    Args:
+        which: indices of the clips to decode.
+        pool: threads or processes; each writes its own rows, so that memory stays flat.
+        n_raw: samples that are kept as recorded, cut or zero-padded; 0 keeps the loops alone.
+
+    Returns:
+        Index -> the reason why a clip cannot be used.
+    """
+    which = list(which)
+    with open(file, "wb") as out:
+        out.truncate(len(clips) * 2 * (n_raw + EVENT_SAMPLES))
+    decode = partial(_decode_clip, file, n_raw)
+    with closing(pool.map(decode, which, [clips[index] for index in which])) as reasons:  # Ctrl-C cancels the rest
+        bar = tqdm(reasons, total=len(which), desc="decode", unit="clip")
+        return {index: reason for index, reason in zip(which, bar, strict=True) if reason}
+
+
+def _decode_clip(file: Path, n_raw: int, index: int, clip: Clip) -> str | None:
+    try:
+        sounds = _raw_and_loop(clip, n_raw)
+    except ValueError as error:
+        return str(error)
+    with open(file, "r+b") as out:
+        out.seek(index * sounds.nbytes)
+        out.write(sounds.tobytes())
+    return None
+
+
+def _raw_and_loop(clip: Clip, n_raw: int) -> np.ndarray:
+    """Decode (n_raw + EVENT_SAMPLES,) fp16: the clip and its loop, one after the other."""
+    waveform = read_clip(clip)
+    raw = np.zeros(n_raw, np.float16)
+    raw[: len(waveform)] = waveform[:n_raw]
+    if n_raw and not raw.any():
+        raise ValueError(f"silent in its first {n_raw / SAMPLING_RATE:g} s")
+    return np.concatenate([raw, event_loop(waveform).astype(np.float16)])
 
 
 @dataclass
@@ -109,14 +154,14 @@ class ClipBank:
     skipped: dict[str, str]
     sha256: str
 
-    def __reduce__(self):
-        """Other processes map the file again: what is mapped would be pickled whole."""
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Let other processes map the file again: what is mapped would be pickled whole."""
         file = getattr(self.raw, "filename", None)
         if file is None:
             return super().__reduce__()
-        return _open, (file, self.clips, self.skipped, self.sha256)
+        return _open_bank, (file, self.clips, self.skipped, self.sha256)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.labels = [clip.label for clip in self.clips]
         self.classes = sorted({label for label in self.labels if label})
         self.by_class = {label: np.flatnonzero(np.array(self.labels) == label) for label in self.classes}
@@ -129,20 +174,20 @@ def build_bank(clips: list[Clip], drawn: Callable[[ClipBank], set[int]] | None =
     is checked by its own hash: a damaged one is made again.
 
     Args:
-        drawn: which clips of a bank are going to be used. Generated clips cannot be faulty, so that this can be said
-            before they are made; if it is less than half of them, the others are not.
+        drawn: tells which clips of a bank are going to be used. Generated clips cannot be faulty, so that this can be
+            asked before they are made; if it is less than half of them, the others are not.
 
     Raises:
         ValueError: there are not two usable clips (of different classes, where they have classes).
         OSError: the disk is full, or the system refuses to read a clip.
     """
     if drawn and all(clip.is_generated for clip in clips):
-        few = drawn(ClipBank(clips, {}, {}, {}, ""))
+        few = sorted(drawn(ClipBank(clips, {}, {}, {}, "")))
         if 2 * len(few) < len(clips):
-            return _bank_of_few(clips, sorted(few))
+            return _bank_in_memory(clips, few)
     file = assets_folder("banks") / f"{digest(clips)[:32]}-{FORMAT}.f16"
-    about = _read(file, clips) or _decode(clips, file)
-    skipped = about["skipped"]
+    known = _read_known(file, clips) or _decode_bank(clips, file)
+    skipped = known["skipped"]
     for name, reason in skipped.items():
         logger.warning("skipped %s: %s", name, reason)
     if skipped:
@@ -150,74 +195,62 @@ def build_bank(clips: list[Clip], drawn: Callable[[ClipBank], set[int]] | None =
     kept = [clip for clip in clips if clip.name not in skipped]
     if len({clip.label or clip.name for clip in kept}) < 2:
         raise ValueError(f"{len(kept)} of {len(clips)} clips are usable; scenes need at least two classes")
-    content = [(clip.name, clip.label, clip.captions) for clip in kept], about["sha256"]
-    sha256 = hashlib.sha256(repr(content).encode()).hexdigest()
-    return _open(file, kept, skipped, sha256)
+    content = [(clip.name, clip.label, clip.captions) for clip in kept], known["sha256"]
+    return _open_bank(file, kept, skipped, hashlib.sha256(repr(content).encode()).hexdigest())
 
 
-def _open(file: Path, clips: list[Clip], skipped: dict[str, str], sha256: str) -> ClipBank:
-    sounds = np.memmap(file, np.float16, "r").reshape(len(clips), -1)
-    return ClipBank(clips, sounds[:, :-EVENT_SAMPLES], sounds[:, -EVENT_SAMPLES:], skipped, sha256)
-
-
-def _bank_of_few(clips: list[Clip], few: list[int]) -> ClipBank:
-    """A bank in memory with the sounds of some of its generated clips."""
+def _bank_in_memory(clips: list[Clip], few: list[int]) -> ClipBank:
+    """Make a bank with the sounds of a few of its generated clips."""
     with ThreadPoolExecutor() as pool:
-        made = tqdm(pool.map(_sounds, [clips[index] for index in few]), total=len(few), desc="decode", unit="clip")
-        sounds = dict(zip(few, made, strict=True))
-    sha256 = hashlib.sha256(repr([(clips[index].name, sounds[index].tobytes()) for index in few]).encode()).hexdigest()
+        made = pool.map(_raw_and_loop, [clips[index] for index in few], [_n_raw(clips)] * len(few))
+        sounds = dict(zip(few, tqdm(made, total=len(few), desc="decode", unit="clip"), strict=True))
+    content = [(clips[index].name, sound.tobytes()) for index, sound in sounds.items()]
     raw = {index: sound[:-EVENT_SAMPLES] for index, sound in sounds.items()}
     loops = {index: sound[-EVENT_SAMPLES:] for index, sound in sounds.items()}
-    return ClipBank(clips, raw, loops, {}, sha256)
+    return ClipBank(clips, raw, loops, {}, hashlib.sha256(repr(content).encode()).hexdigest())
 
 
-def _read(file: Path, clips: list[Clip]) -> dict | None:
-    """What is known of a whole file: `skipped` and `sha256`."""
-    about = file.with_suffix(".json")
-    if not (file.is_file() and about.is_file()):
+def _n_raw(clips: list[Clip]) -> int:
+    return EVENT_SAMPLES if clips[0].label else SCENE_SAMPLES
+
+
+def _read_known(file: Path, clips: list[Clip]) -> dict[str, Any] | None:
+    """Read `skipped` and `sha256` of a bank's file, or nothing where it is missing or damaged."""
+    if not (file.is_file() and file.with_suffix(".json").is_file()):
         return None
-    known = read_json(about) or {}
+    known = read_json(file.with_suffix(".json")) or {}
     skipped = known.get("skipped")
     n_kept = len(clips) - len(skipped) if isinstance(skipped, dict) else 0
-    one = 2 * (EVENT_SAMPLES + _raw_samples(clips[0]))
-    if file.stat().st_size == n_kept * one and file_sha256(file) == known.get("sha256"):
+    n_bytes = n_kept * 2 * (_n_raw(clips) + EVENT_SAMPLES)
+    if file.stat().st_size == n_bytes and file_sha256(file) == known.get("sha256"):
         return known
     logger.warning("%s or its .json is damaged: decoded again", file)
     return None
 
 
-def _raw_samples(clip: Clip) -> int:
-    return EVENT_SAMPLES if clip.label else SCENE_SAMPLES
-
-
-def _decode(clips: list[Clip], file: Path) -> dict:
-    skipped, hashed = {}, hashlib.sha256()
+def _decode_bank(clips: list[Clip], file: Path) -> dict[str, Any]:
+    """Write a bank's file, without rows of faulty clips, and what [`_read_known`] reads."""
+    known: dict[str, Any] = {}
 
     def write(beside: Path) -> None:
-        with ThreadPoolExecutor() as pool, open(beside, "wb") as out, closing(pool.map(_sounds, clips)) as decoded:
-            bar = tqdm(decoded, total=len(clips), desc="decode", unit="clip")
-            for clip, sounds in zip(clips, bar, strict=True):
-                if isinstance(sounds, str):
-                    skipped[clip.name] = sounds
-                    continue
-                content = sounds.tobytes()
-                hashed.update(content)
-                out.write(content)
+        with ThreadPoolExecutor() as pool:
+            reasons = decode_clips(clips, range(len(clips)), beside, pool, _n_raw(clips))
+        kept = [index for index in range(len(clips)) if index not in reasons]
+        n_samples = _n_raw(clips) + EVENT_SAMPLES
+        if reasons:
+            rows = np.memmap(beside, np.float16, "r+", shape=(len(clips), n_samples))
+            for row, index in enumerate(kept):
+                rows[row] = rows[index]
+            del rows  # closes the file
+            os.truncate(beside, len(kept) * 2 * n_samples)
+        known["skipped"] = {clips[index].name: reason for index, reason in reasons.items()}
+        known["sha256"] = file_sha256(beside)
 
     write_whole(file, write)
-    known = {"skipped": skipped, "sha256": hashed.hexdigest()}
     write_json(file.with_suffix(".json"), known)
     return known
 
 
-def _sounds(clip: Clip) -> np.ndarray | str:
-    """(samples,) fp16, the clip and its loop one after the other, or the reason why it cannot be used."""
-    try:
-        waveform = read_clip(clip)
-    except ValueError as error:
-        return str(error)
-    raw = np.zeros(_raw_samples(clip), np.float16)
-    raw[: len(waveform)] = waveform[: len(raw)]
-    if not raw.any():
-        return f"silent in its first {len(raw) / SAMPLING_RATE:g} s"
-    return np.concatenate([raw, event_loop(waveform).astype(np.float16)])
+def _open_bank(file: Path, clips: list[Clip], skipped: dict[str, str], sha256: str) -> ClipBank:
+    sounds = np.memmap(file, np.float16, "r").reshape(len(clips), -1)
+    return ClipBank(clips, sounds[:, :-EVENT_SAMPLES], sounds[:, -EVENT_SAMPLES:], skipped, sha256)

@@ -1,4 +1,4 @@
-"""Under which terms sounds may be passed on, by the names that the Hub knows."""
+"""Know licences by the names that the Hub has for them, and how much they forbid."""
 
 from collections.abc import Iterable
 
@@ -13,22 +13,18 @@ LICENSES = (  # the more they forbid, the later
 
 
 def strictest(licenses: Iterable[str]) -> str:
-    """The licence that a mix has: the last of `LICENSES`; "other" counts for one that is not among them."""
+    """Find the licence of a mix: the last of `LICENSES`; "other" counts for one that is not among them."""
     return max((name if name in LICENSES else "other" for name in licenses), key=LICENSES.index)
 
 
 def joint_license(licenses: Iterable[str]) -> str:
-    """The licence that all share, in the user's own words where those are others; else the strictest."""
+    """Find the licence that all share, in the user's own words where those are others; else the strictest."""
     distinct = set(licenses)
     return distinct.pop() if len(distinct) == 1 else strictest(distinct)
 
 
 def check_publishable(license: str, is_private: bool, private_flag: str) -> None:
-    """Whether sounds under `license` may be published.
-
-    Raises:
-        ValueError: nobody says under which terms, and the repository would be public.
-    """
+    """Raise a ValueError if nobody says under which terms sounds may be passed on, and the repository is public."""
     if license == UNKNOWN and not is_private:
         raise ValueError(
             "--push_to_hub: nothing says under which licence these sounds may be passed on; add --license (such as "

@@ -1,4 +1,4 @@
-"""Which clips are for training, validation and test."""
+"""Decide which clips are for training, validation and test: by official split or fold, or by folds made here."""
 
 import hashlib
 import logging
@@ -8,16 +8,19 @@ from dataclasses import replace
 from teminal.clips import Clip
 from teminal.groups import SPLITS
 
+N_FOLDS = 5  # as many as ESC-50 has; the last is the one that is tested on by default
 logger = logging.getLogger(__name__)
 
 
 def split_clips(
     clips: list[Clip], validation_folds: list[int] | None = None, test_folds: list[int] | None = None
 ) -> tuple[list[Clip], dict[str, list[int]]]:
-    """(clips, split -> their indices): by official split, or by fold, of which the last is for test, the one before
-    for validation.
+    """Split clips by official split, or by fold, of which the last is for test, the one before for validation.
 
     Of a recording that is in two splits, such as two of ESC-50, training and then validation lose its clips.
+
+    Returns:
+        The clips that are left, and split -> their indices.
 
     Raises:
         ValueError: folds that do not exist or overlap.
@@ -39,7 +42,7 @@ def split_clips(
 
 
 def drop_recordings_of(held_out: list[Clip], clips: list[Clip]) -> list[Clip]:
-    """`clips` but those that come from a recording of `held_out`; they are named."""
+    """Drop those of `clips` that come from a recording of `held_out`, and name them."""
     recordings = {clip.recording for clip in held_out}
     for clip in clips:
         if clip.recording in recordings:
@@ -47,7 +50,7 @@ def drop_recordings_of(held_out: list[Clip], clips: list[Clip]) -> list[Clip]:
     return [clip for clip in clips if clip.recording not in recordings]
 
 
-def _split_folds(folds: list[int], validation: list[int] | None, test: list[int] | None) -> dict[int, str]:
+def _split_folds(folds: list[int], validation: list[int] | None, test: list[int] | None) -> dict[int | None, str]:
     test = folds[1:][-1:] if test is None else test
     rest = [fold for fold in folds if fold not in test]
     validation = rest[1:][-1:] if validation is None else validation
@@ -55,17 +58,13 @@ def _split_folds(folds: list[int], validation: list[int] | None, test: list[int]
         for fold in chosen:
             if fold not in folds:
                 raise ValueError(f"{flag}: fold {fold} does not exist in the data: it has {folds}")
-    for fold in test:
-        if fold in validation:
-            raise ValueError(f"--test_folds and --validation_folds both have fold {fold}")
+    if both := set(test) & set(validation):
+        raise ValueError(f"--test_folds and --validation_folds both have fold {min(both)}")
     return dict.fromkeys(folds, "train") | dict.fromkeys(validation, "validation") | dict.fromkeys(test, "test")
 
 
-N_FOLDS = 5  # as many as ESC-50 has; the last is the one that is tested on by default
-
-
 def make_folds(clips: list[Clip]) -> list[Clip]:
-    """The clips with `fold` 1 to `N_FOLDS`, all clips of a recording in the same.
+    """Give clips a `fold` of 1 to `N_FOLDS`, all clips of a recording the same.
 
     Every class is in the last fold and in another one, and in as many more as its recordings allow; folds are about
     equally large. Names, classes and recordings decide, in whatever order they come.
@@ -74,49 +73,11 @@ def make_folds(clips: list[Clip]) -> list[Clip]:
         ValueError: a class has one recording only, which cannot be trained and tested on, or shares its recordings
             with other classes so that none is left for the last fold.
     """
-    in_recording: dict[str, Counter] = {}
+    in_recording: dict[str, Counter[str]] = {}
     for clip in sorted(clips, key=lambda clip: clip.name):
         in_recording.setdefault(clip.recording, Counter())[clip.label] += 1
     n_clips = Counter(clip.label for clip in clips)
     n_recordings = Counter(label for counts in in_recording.values() for label in counts)
-    _check_recordings(n_clips, n_recordings)
-
-    def rarest_first(recording: str) -> tuple[int, int, int, str]:
-        counts = in_recording[recording]
-        key = hashlib.sha256(recording.encode(errors="surrogateescape")).hexdigest()
-        return min(n_recordings[label] for label in counts), -len(counts), -counts.total(), key
-
-    last, others = N_FOLDS, range(1, N_FOLDS)
-    in_fold = {fold: Counter() for fold in range(1, N_FOLDS + 1)}
-    n_tested = Counter()  # recordings of each class in the last fold
-    fold_of = {}
-    for recording in sorted(in_recording, key=rarest_first):
-        counts = in_recording[recording]
-
-        def how_full(fold: int, counts=counts) -> tuple[float, int, int]:
-            share = sum(in_fold[fold][label] / n_clips[label] for label in counts)
-            return share, in_fold[fold].total(), fold
-
-        if any(n_recordings[label] - n_tested[label] < 2 for label in counts):  # the only one left to train on
-            fold = min(others, key=how_full)
-        elif not all(n_tested[label] for label in counts):
-            fold = last
-        else:
-            fold = min(in_fold, key=how_full)
-        fold_of[recording] = fold
-        in_fold[fold].update(counts)
-        if fold == last:
-            n_tested.update(counts.keys())
-    for label in sorted(n_recordings):
-        if not n_tested[label]:
-            raise ValueError(
-                f"class {label!r} shares its recordings with other classes so that none is left to test on; add some "
-                "of it alone, or say `fold` or `split` of each clip in metadata.csv"
-            )
-    return [replace(clip, fold=fold_of[clip.recording]) for clip in clips]
-
-
-def _check_recordings(n_clips: Counter, n_recordings: Counter) -> None:
     for label in sorted(n_recordings):
         if n_recordings[label] < 2:
             what = f"class {label!r} has" if label else "there is"
@@ -125,3 +86,35 @@ def _check_recordings(n_clips: Counter, n_recordings: Counter) -> None:
                 f"{what} one recording only{joined}: folds for training and testing need two of each class; add some, "
                 "leave the class out, or say `fold` or `split` of each clip in metadata.csv"
             )
+
+    def rarest_first(recording: str) -> tuple[int, int, int, str]:
+        counts = in_recording[recording]
+        key = hashlib.sha256(recording.encode(errors="surrogateescape")).hexdigest()
+        return min(n_recordings[label] for label in counts), -len(counts), -counts.total(), key
+
+    def how_full(fold: int, labels: list[str]) -> tuple[float, int, int]:
+        share = sum(in_fold[fold][label] / n_clips[label] for label in labels)
+        return share, in_fold[fold].total(), fold
+
+    folds = range(1, N_FOLDS + 1)
+    in_fold: dict[int, Counter[str]] = {fold: Counter() for fold in folds}
+    n_tested: Counter[str] = Counter()  # recordings of each class in the last fold
+    fold_of = {}
+    for recording in sorted(in_recording, key=rarest_first):
+        labels = list(in_recording[recording])
+        if any(n_recordings[label] - n_tested[label] < 2 for label in labels):  # the only one left to train on
+            fold = min(folds[:-1], key=lambda fold: how_full(fold, labels))
+        elif not all(n_tested[label] for label in labels):
+            fold = N_FOLDS
+        else:
+            fold = min(folds, key=lambda fold: how_full(fold, labels))
+        fold_of[recording] = fold
+        in_fold[fold].update(in_recording[recording])
+        if fold == N_FOLDS:
+            n_tested.update(labels)
+    if untested := [label for label in sorted(n_recordings) if not n_tested[label]]:
+        raise ValueError(
+            f"class {untested[0]!r} shares its recordings with other classes so that none is left to test on; add "
+            "some of it alone, or say `fold` or `split` of each clip in metadata.csv"
+        )
+    return [replace(clip, fold=fold_of[clip.recording]) for clip in clips]

@@ -19,7 +19,7 @@ from huggingface_hub import constants
 
 from teminal.clips import ClipBank, build_bank
 from teminal.sources import load_clips
-from teminal.synthetic import synthesise
+from teminal.sources.synthetic import synthesise
 from teminal.training.scratch import build_scratch_clap
 
 from .here import ROOT, run_here

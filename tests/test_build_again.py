@@ -159,7 +159,7 @@ def test_damaged_notes_of_decoding_are_not_taken(tmp_path, content):
 
 
 def test_a_worker_that_dies_is_one_line(clips, tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "store_loops", lambda *_: (_ for _ in ()).throw(build.BrokenProcessPool("died")))
+    monkeypatch.setattr(build, "decode_clips", lambda *_: (_ for _ in ()).throw(build.BrokenProcessPool("died")))
     with pytest.raises(OSError, match="too little memory for 1 workers: give a smaller --num_proc"):
         make(tmp_path / "synthetic", clips)
 

@@ -14,11 +14,10 @@ from teminal import audio as decode
 from teminal import clips as bank
 from teminal import files as atomic
 from teminal.clips import Clip, build_bank
-from teminal.dataset import shards
 from teminal.evaluation import sounds
 from teminal.evaluation.sounds import check_sounds as check
 from teminal.files import read_json, to_disk, write_json, write_whole
-from teminal.synthetic import synthesise
+from teminal.sources.synthetic import synthesise
 
 
 @pytest.fixture
@@ -71,9 +70,9 @@ def test_what_the_system_refuses_is_no_fault_of_the_clip(clips, banks, monkeypat
         with pytest.raises(OSError, match=os.strerror(code)):
             decode.read_audio(clips[0].audio)
     with monkeypatch.context() as patch:
-        for module in (bank, shards, sounds):
+        for module in (bank, sounds):
             patch.setattr(module, "read_clip", refuse)
-        for work in (lambda: build_bank(clips), lambda: shards._store_loop(banks, 0, clips[0]), lambda: check(clips)):
+        for work in (lambda: build_bank(clips), lambda: check(clips)):
             with pytest.raises(OSError, match=os.strerror(code)):
                 work()
     assert not list(banks.iterdir())
@@ -95,15 +94,6 @@ def test_a_file_that_breaks_off_because_of_the_disk_is_no_fault_of_the_clip(clip
     monkeypatch.setattr("builtins.open", lambda path, _: Failing(path))
     with pytest.raises(OSError, match="Input/output error"):
         decode.read_audio(clips[0].audio, min_duration_s=1)
-
-
-def test_too_little_memory_is_no_fault_of_the_clip(clips, monkeypatch):
-    def refuse(_):
-        raise MemoryError
-
-    monkeypatch.setattr(decode, "_libsndfile_blocks", refuse)
-    with pytest.raises(OSError, match=r"not enough memory to decode it: .*0\.wav"):
-        decode.read_audio(clips[0].audio)
 
 
 def test_a_header_that_promises_too_much_is_not_believed(tmp_path):

@@ -12,7 +12,7 @@ from teminal.evaluation import sounds
 from teminal.evaluation.score import distinct_audios
 from teminal.evaluation.zste_audio import BankAudio
 from teminal.evaluation.zste_scenes import build_examples, drawn_clips
-from teminal.sources import load_source
+from teminal.sources import load_clips
 
 
 def test_few_scenes_decode_few_clips_and_sound_the_same(bank):
@@ -33,13 +33,13 @@ def test_many_scenes_take_the_file(bank):
 
 
 def test_files_may_be_faulty_and_are_decoded_before_any_are_drawn(esc50_dir):
-    clips = load_source("esc50", esc50_dir=str(esc50_dir))
+    clips = load_clips("esc50", esc50_dir=str(esc50_dir))
     assert len(build_bank(clips, lambda _: pytest.fail("drawn too early")).raw) == len(clips)
 
 
 def test_generated_clips_are_not_checked(monkeypatch):
     monkeypatch.setattr(sounds, "read_clip", lambda _: pytest.fail("decoded"))
-    clips = load_source("synthetic")
+    clips = load_clips("synthetic")
     assert sounds.check_sounds(clips).clips == clips
 
 

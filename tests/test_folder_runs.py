@@ -15,7 +15,7 @@ from eval import run_classification, run_retrieval, run_zste
 from teminal.clip_report import Look, problems
 from teminal.clips import Clip
 from teminal.evaluation.clap import embed_text, embed_waveforms
-from teminal.sources import load_source
+from teminal.sources import load_clips
 from teminal.training.config import TrainingConfig
 from teminal.training.data import asked_clips, find_clips
 from teminal.training.scoring import KeptSounds
@@ -128,7 +128,7 @@ def test_every_run_decodes_the_kept_source_into_one_file(sounds, esc50_dir, monk
     ]
     banks = [find_clips(recipe).banks(recipe)[3] for recipe in recipes]
     assert banks[0].raw.filename == banks[1].raw.filename
-    monkeypatch.setattr("teminal.clips._sounds", lambda clip: pytest.fail("decoded again"))
+    monkeypatch.setattr("teminal.clips.read_clip", lambda clip: pytest.fail("decoded again"))
     assert len(find_clips(recipes[0]).banks(recipes[0])[3].clips) == 12
 
 
@@ -181,7 +181,7 @@ def test_classification_and_zste_take_a_folder(tone_classes, tmp_path, monkeypat
     report = evaluate(monkeypatch, run_classification.main, tmp_path, *of_folder)
     assert report["n_clips"] == 7
     assert report["data"]["classes"] == ["tone_1", "tone_2", "tone_3"]
-    folds = {clip.name: clip.fold for clip in load_source("folder", audio_dir=str(tone_classes))}
+    folds = {clip.name: clip.fold for clip in load_clips("folder", audio_dir=str(tone_classes))}
     wrong = folds["tone_1/3-1.wav"]
     in_fold = list(folds.values()).count(wrong)
     assert report["results"]["tones"][f"fold {wrong}"] == pytest.approx(1 - 1 / in_fold)

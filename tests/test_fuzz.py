@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from dataset_scripts.build_dataset import main
-from teminal.synthetic import synthesise
+from teminal.sources.synthetic import synthesise
 
 N_AUDIO, N_TABLES = 60, 100  # per seed
 HEADER = "filename,fold,target,category,esc10,src_file,take\n"

@@ -8,8 +8,8 @@ from huggingface_hub.errors import HTTPError
 
 from eval.run_retrieval import _from_hub
 from teminal.evaluation.zste_dataset import load_scenes
-from teminal.hub_rows import audio_of, text_rows, with_undecoded_audio
-from teminal.sources import load_source
+from teminal.hub_rows import audio_of_cell, text_rows, with_undecoded_audio
+from teminal.sources import load_clips
 
 from .built import make_rows
 
@@ -51,12 +51,12 @@ def hub(tmp_path, monkeypatch):
 def test_esc50(hub, column, value, message):
     folder = hub([{**ESC50, column: value}])
     with pytest.raises(ValueError, match=f"--dataset_name .*{message}"):
-        load_source("esc50", dataset_name=folder)
+        load_clips("esc50", dataset_name=folder)
 
 
 def test_esc50_without_its_audio_is_a_clip_that_misses_its_file(hub):
     folder = hub([ESC50, {**ESC50, "filename": "b.wav", "audio": None}])
-    first, second = load_source("esc50", dataset_name=folder)
+    first, second = load_clips("esc50", dataset_name=folder)
     assert (first.audio, second.audio) == (b"RIFF", None)
     assert (first.recording, first.fold) == ("7", 1)
 
@@ -81,13 +81,13 @@ def test_class_numbers_become_names():
 def test_audiocaps(hub, column, value, message):
     folder = hub([{**AUDIOCAPS, column: value}])
     with pytest.raises(ValueError, match=f"--dataset_name .*, train: row 1 is damaged: {message}"):
-        load_source("audiocaps", dataset_name=folder)
+        load_clips("audiocaps", dataset_name=folder)
 
 
 def test_audiocaps_without_its_splits_is_named(hub):
     folder = hub([AUDIOCAPS], split="unlabelled")
     with pytest.raises(ValueError, match=r"it has .*, expected are splits of train, validation, test"):
-        load_source("audiocaps", dataset_name=folder)
+        load_clips("audiocaps", dataset_name=folder)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_audio_for_retrieval(hub):
 
 def test_paths_are_audio():
     dataset = with_undecoded_audio("X", Dataset.from_dict({"audio": ["a.wav"]}))
-    assert str(audio_of(dataset[0]["audio"])) == "a.wav"
+    assert str(audio_of_cell(dataset[0]["audio"])) == "a.wav"
 
 
 @pytest.fixture

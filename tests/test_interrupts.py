@@ -58,15 +58,15 @@ def test_work_that_leaves_nothing_to_save_is_cut_short_by_a_signal():
 def test_ctrl_c_while_clips_are_decoded_does_not_wait_for_the_rest(tmp_path, monkeypatch):
     clips, begun = load_clips("synthetic", [1]), []
 
-    def sounds(clip):
+    def read(clip):
         begun.append(clip)
         if len(begun) == 3:
             os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.05)
-        return np.ones(4, np.float16)
+        return np.ones(48_000, np.float32)
 
-    monkeypatch.setattr(bank, "_sounds", sounds)
+    monkeypatch.setattr(bank, "read_clip", read)
     with pytest.raises(KeyboardInterrupt):
-        bank._decode(clips, tmp_path / "bank.f16")
+        bank._decode_bank(clips, tmp_path / "bank.f16")
     assert len(begun) < len(clips) / 4
     assert list(tmp_path.iterdir()) == []

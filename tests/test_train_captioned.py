@@ -10,8 +10,8 @@ import torch
 
 from teminal.clips import build_bank
 from teminal.rendering import EVENT_SAMPLES, SCENE_SAMPLES
-from teminal.sources import load_source
-from teminal.synthetic import SYNTHETIC_CLASSES, synthesise
+from teminal.sources import load_clips
+from teminal.sources.synthetic import SYNTHETIC_CLASSES, synthesise
 from teminal.training.batches import BatchComposer, Truth, on_device
 from teminal.training.config import StageConfig
 from teminal.training.draw import Drawer
@@ -52,7 +52,7 @@ def audiocaps(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def captioned_bank(audiocaps):
-    clips = load_source("audiocaps", **{name: str(folder) for name, folder in audiocaps.items()})
+    clips = load_clips("audiocaps", **{name: str(folder) for name, folder in audiocaps.items()})
     return build_bank([clip for clip in clips if clip.audio])
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from teminal.clips import Clip
+from teminal.clips import Clip, decode_clips
 from teminal.dataset.card import write_card
 from teminal.dataset.claim import claimed
 from teminal.dataset.plan import Plan
@@ -21,7 +21,6 @@ from teminal.dataset.shards import (
     hash_file,
     remove_damaged,
     start_pool,
-    store_loops,
     write_shards,
 )
 from teminal.files import file_sha256, read_json, to_disk, write_json
@@ -134,7 +133,7 @@ def _decode(clips: list[Clip], plan_groups, skipped_file: Path, loops_file: Path
     if loops_file:
         which = _clips_to_decode(clips, plan_groups)
         _require_disk(loops_file.parent, len(which) * LOOP_BYTES)
-        skipped = store_loops(clips, which, loops_file, pool)
+        skipped = decode_clips(clips, which, loops_file, pool)
         to_disk(loops_file)
     else:  # recipes of clips that only others have are fine, unless some are at hand
         skipped = {index: "missing file" for index, clip in enumerate(clips) if clip.audio is None}

@@ -8,11 +8,11 @@ from datasets import DatasetInfo, SplitDict, SplitInfo
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCardData
 
+from teminal.audio import printable
 from teminal.dataset.pictures import plot_first_group
 from teminal.dataset.report import REPORT, read_report
 from teminal.dataset.rows import row_features
 from teminal.files import write_whole
-from teminal.find_audio import printable
 from teminal.licenses import UNKNOWN, strictest
 
 PICTURE = "group.png"

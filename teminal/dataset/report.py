@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import soundfile
 
+from teminal.audio import printable
 from teminal.files import file_sha256, option_value, read_json, write_json
-from teminal.find_audio import printable
 from teminal.rendering import SCENE_S
 
 logger = logging.getLogger("teminal")

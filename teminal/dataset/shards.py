@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, ProcessPoolExecutor, wait
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from teminal.clips import Clip, read_clip
 from teminal.dataset.rows import encode_flac, row_features
 from teminal.files import file_sha256, write_whole
 from teminal.groups import Group
 from teminal.processes import keep_freed_memory
-from teminal.rendering import EVENT_SAMPLES, event_loop, render_group
+from teminal.rendering import EVENT_SAMPLES, render_group
 from teminal.scenes import VARIANTS
 
 GROUPS_PER_ROW_GROUP = 8
@@ -45,27 +43,6 @@ def _start_worker():
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
-def store_loops(clips: list[Clip], which: list[int], file: Path, pool: ProcessPoolExecutor) -> dict[int, str]:
-    """Decode some clips into a file of (clips, EVENT_SAMPLES) fp16 loops, of which the others stay empty: index ->
-    reason of those that cannot be used."""
-    with open(file, "wb") as out:
-        out.truncate(len(clips) * LOOP_BYTES)
-    reasons = pool.map(partial(_store_loop, file), which, [clips[index] for index in which], chunksize=8)
-    bar = tqdm(reasons, total=len(which), desc="decode", unit="clip")
-    return {index: reason for index, reason in zip(which, bar, strict=True) if reason}
-
-
-def _store_loop(file: Path, index: int, clip: Clip) -> str | None:
-    try:
-        loop = event_loop(read_clip(clip)).astype(np.float16)
-    except ValueError as error:
-        return str(error)
-    with open(file, "r+b") as out:
-        out.seek(index * LOOP_BYTES)
-        out.write(loop.tobytes())
-    return None
-
-
 def write_shards(
     shards: Iterable[tuple[Path, list[tuple[Group, list[dict]]]]],
     loops_file: Path | None,
@@ -77,7 +54,7 @@ def write_shards(
 
     Args:
         shards: (file, each group with its rows), drawn as they are needed.
-        loops_file: of [`store_loops`], or `None` for recipes.
+        loops_file: of [`decode_clips`], or `None` for recipes.
         n_pending: shards that are drawn ahead and wait in memory.
         bar: counts rows.
     """

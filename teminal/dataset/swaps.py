@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from teminal.cli import option
 from teminal.files import write_whole
-from teminal.table import read_table
+from teminal.tables import read_table
 
 COLUMNS = ("audiocap_id", "youtube_id", "start_time", "caption")
 MARKED = ("audiocap_id", "caption", "swapped_caption", "verdict", "note")

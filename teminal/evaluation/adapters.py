@@ -3,15 +3,15 @@
 import hashlib
 import importlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import soxr
 import torch
 
 from modeling_teminal.windows_teminal import window_spans
+from teminal.audio import resample
 from teminal.evaluation.weights import finite, require_finite
 from teminal.evaluation.windows import in_batches
 from teminal.hub import use_cache_if_hub_is_away
@@ -44,13 +44,6 @@ def fingerprint(state: Mapping[str, torch.Tensor], *config: str) -> str:
     for name, value in sorted(state.items()):
         hashed.update(name.encode() + value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return hashed.hexdigest()
-
-
-def resample(waveforms: Sequence[np.ndarray], sampling_rate: int, wanted: int) -> Iterator[np.ndarray]:
-    """Clips (samples,) -> fp32 at the rate wanted, Hz; one at a time."""
-    for waveform in waveforms:
-        clip = np.asarray(waveform, np.float32)
-        yield clip if sampling_rate == wanted else soxr.resample(clip, sampling_rate, wanted)
 
 
 def embed_windows(
@@ -99,7 +92,7 @@ class LaionClap:
         self.fingerprint = fingerprint(self.model.state_dict(), json.dumps(self.model.model_cfg, default=str))
 
     def embed_audio(self, waveforms: Sequence[np.ndarray], sampling_rate: int) -> np.ndarray:
-        clips = resample(waveforms, sampling_rate, 48_000)
+        clips = (resample(waveform, sampling_rate, 48_000) for waveform in waveforms)
         with torch.inference_mode():
             return embed_windows(clips, 480_000, self.batch_size, self.model.get_audio_embedding_from_data)
 
@@ -122,7 +115,7 @@ class MsClap:
 
     def embed_audio(self, waveforms: Sequence[np.ndarray], sampling_rate: int) -> np.ndarray:
         config = self.wrapper.args
-        clips = resample(waveforms, sampling_rate, config.sampling_rate)
+        clips = (resample(waveform, sampling_rate, config.sampling_rate) for waveform in waveforms)
         longest = config.duration * config.sampling_rate
 
         def embed(windows):
@@ -164,7 +157,7 @@ class SentenceEncoder:
 
     def embed_audio(self, waveforms: Sequence[np.ndarray], sampling_rate: int) -> np.ndarray:
         wanted = self.extractor.sampling_rate
-        clips = list(resample(waveforms, sampling_rate, wanted))
+        clips = [resample(waveform, sampling_rate, wanted) for waveform in waveforms]
         longest = getattr(self.extractor, "nb_max_samples", max(map(len, clips)))
 
         def embed(windows):

@@ -16,13 +16,13 @@ from tqdm import tqdm
 from transformers import ClapProcessor
 
 from modeling_teminal import TeminalModel
+from teminal.audio import printable
 from teminal.evaluation.adapters import fingerprint
 from teminal.evaluation.clap import best_device, embed_waveforms, load_clap
 from teminal.evaluation.embeddings import write_arrays
 from teminal.evaluation.evaluation import start_processes
 from teminal.evaluation.windows import LongSound, in_batches, read_sound
 from teminal.files import write_whole
-from teminal.find_audio import printable
 from teminal.rendering import SAMPLING_RATE
 
 PART_SIZE = 64  # files per part: what an interruption costs at most

@@ -12,7 +12,7 @@ import torch
 from modeling_teminal import TeminalFeatureExtractor
 from modeling_teminal.waveform_teminal import as_clips, resample
 from modeling_teminal.windows_teminal import longest_window, window_spans
-from teminal.audio import mono_blocks, read_audio
+from teminal.audio import read_audio, stream_audio
 from teminal.rendering import SAMPLING_RATE
 
 BLOCK_S = 30  # of what is decoded, or resampled, at a time
@@ -55,7 +55,7 @@ def decode_blocks(path: Path, sampling_rate: int) -> Iterator[np.ndarray]:
         ValueError, OSError: as from [`read_audio`].
     """
     stream = None
-    for block, own_rate in mono_blocks(path):
+    for block, own_rate in stream_audio(path):
         if own_rate == sampling_rate:
             yield block
             continue

@@ -1,9 +1,9 @@
-"""Where clips come from: one file per source, whose name is what `--source` takes.
+"""Load clips from where they come from: one file per source, whose name is what `--source` takes.
 
-A source is a file with a function `load(...) -> list[Clip]`. Its arguments are those of `OPTIONS` that it needs; it
-raises MissingOptionError, or ValueError or OSError naming the option at fault. `LICENSE`, `ATTRIBUTION` and `CITATION`
-go into the cards, the first two from the clips where they are `None`; `REDISTRIBUTABLE = False` keeps the audio out of
-what is published.
+A source is a file with a function `load(...) -> list[Clip]`. Its arguments are those of [`CreditedSourceOptions`] that
+it needs; it raises MissingOptionError, or ValueError or OSError naming the option at fault. `LICENSE`, `ATTRIBUTION`
+and `CITATION` go into the cards, the first two from the clips where they are `None`; `REDISTRIBUTABLE = False` keeps
+the audio out of what is published.
 """
 
 import argparse
@@ -14,30 +14,19 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from teminal.audio import printable
 from teminal.cli import option
 from teminal.clips import Clip
-from teminal.find_audio import printable
 from teminal.licenses import joint_license
-
-CREDITS = ("LICENSE", "ATTRIBUTION", "CITATION", "REDISTRIBUTABLE")
-HELP = {
-    "esc50_dir": "official ESC-50 folder",
-    "audio_dir": "folder of audio: your own (folder), or that of audiocaps, clotho, urbansound8k, fsd50k",
-    "captions_dir": "folder of official caption tables (audiocaps, clotho)",
-    "dataset_name": "Hub dataset id with the source's columns, instead of a folder",
-    "recording_from_name": "of --source folder: files named alike up to their last separator are of one recording",
-    "license": "of --source folder: what cards say, such as cc-by-4.0; default: unknown",
-    "attribution": "of --source folder: whom cards credit",
-}
-OPTIONS = tuple(HELP)
-
-
-def source_names() -> list[str]:
-    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
 
 
 class MissingOptionError(ValueError):
     """What a source needs and was not given, such as "--esc50_dir (official folder)"."""
+
+
+def source_names() -> list[str]:
+    """Name all sources: the files of this folder."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
 
 
 @dataclass
@@ -56,12 +45,12 @@ class SourceOptions:
     )
 
     def given(self) -> dict[str, str | bool]:
-        """The options beside `source` that are given, by name."""
+        """Give the options beside `source` that are set, by name."""
         return {name: getattr(self, name) for name in option_names() if getattr(self, name, None)}
 
     def load(self) -> list[Clip]:
-        """Load all clips of the source, not yet decoded, sorted by name; see [`load_source`]."""
-        return load_source(self.source, **self.given())
+        """Load all clips of the source, not yet decoded, sorted by name; see [`load_clips`]."""
+        return load_clips(self.source, **self.given())
 
 
 @dataclass
@@ -77,36 +66,25 @@ def option_names() -> list[str]:
     return [field.name for field in fields(CreditedSourceOptions) if field.name != "source"]
 
 
-def add_source_options(parser: argparse.ArgumentParser, names: tuple[str, ...] = OPTIONS) -> None:
-    """Add those of `OPTIONS` that a command takes; what is not given is `None`."""
-    for name in names:
-        kind = {"action": "store_true", "default": None} if name == "recording_from_name" else {}
-        parser.add_argument(f"--{name}", help=HELP[name], **kind)
-
-
 def source_module(source: str | None, flag: str = "--source") -> ModuleType:
-    """The file of a source; `flag` is where its name comes from, for the error."""
+    """Import the file of a source; `flag` is where its name comes from, for the error."""
     if source not in source_names():
         raise ValueError(f"{flag} {source or 'is missing'}: choose of {', '.join(source_names())}")
-    module = import_module(f"teminal.sources.{source}")
-    missing = [name for name in CREDITS if name not in vars(module)]
-    if missing:
-        raise ValueError(f"{module.__file__}: does not define {', '.join(missing)}")
-    return module
+    return import_module(f"teminal.sources.{source}")
 
 
 def taken_options(source: str | None, flag: str = "--source") -> list[str]:
-    """Those of `OPTIONS` that a source takes."""
-    return [name for name in OPTIONS if name in inspect.signature(source_module(source, flag).load).parameters]
+    """Name the options that a source takes."""
+    return list(inspect.signature(source_module(source, flag).load).parameters)
 
 
 def labelled_sources() -> list[str]:
-    """Those whose clips have classes, or may have them."""
+    """Name the sources whose clips have classes, or may have them."""
     return [name for name in source_names() if "captions_dir" not in taken_options(name)]
 
 
-def credits_of(source: str, clips: list[Clip]) -> dict[str, str]:
-    """`license`, `attribution` and `citation` for a card: those of the source, or where it has none of its clips."""
+def source_credits(source: str, clips: list[Clip]) -> dict[str, str]:
+    """Give `license`, `attribution` and `citation` for a card, of the source or else of its clips."""
     module = source_module(source)
     credited = dict.fromkeys(clip.credit for clip in clips if clip.credit)
     return {
@@ -116,50 +94,46 @@ def credits_of(source: str, clips: list[Clip]) -> dict[str, str]:
     }
 
 
-def load_source(source: str | None, *, flag: str = "--source", **options: str | bool | None) -> list[Clip]:
-    """All clips of a source, not yet decoded, sorted by name.
+def load_clips(
+    source: str | None, folds: list[int] | None = None, *, flag: str = "--source", **options: str | bool | None
+) -> list[Clip]:
+    """Load the clips of a source, all or those of some folds, not yet decoded, sorted by name.
 
     Args:
         source: `"esc50"`, `"synthetic"` or the name of another file of this folder.
         flag: where its name comes from, for errors.
-        options: of `OPTIONS`; `None` and `False` count as not given.
+        options: those of [`CreditedSourceOptions`]; `None` and `False` count as not given.
 
     Raises:
         ValueError, OSError: naming the option at fault and what to do.
     """
-    load, taken = source_module(source, flag).load, taken_options(source)
+    taken = taken_options(source, flag)
     given = {name: value for name, value in options.items() if value is not None and value is not False}
-    for name in given:
-        if name not in taken:
-            flags = " and ".join(f"--{option}" for option in taken) or "no folder"
-            raise ValueError(f"{flag} {source} takes {flags}, not --{name}")
+    if refused := [name for name in given if name not in taken]:
+        flags = " and ".join(f"--{option}" for option in taken) or "no folder"
+        raise ValueError(f"{flag} {source} takes {flags}, not --{refused[0]}")
     try:
-        clips = load(**given)
+        clips = source_module(source, flag).load(**given)
     except MissingOptionError as error:
         raise ValueError(f"{flag} {source} needs {error}") from error
+    data = ", ".join(str(value) for value in given.values() if value is not True) or str(source)
     if not clips:
-        raise ValueError(f"{flag} {source}: there are no clips in {', '.join(map(str, given.values()))}")
+        raise ValueError(f"{flag} {source}: there are no clips in {data}")
     clips = sorted(map(_printable, clips), key=lambda clip: clip.name)
     for clip, following in itertools.pairwise(clips):
         if clip.name == following.name:
             raise ValueError(f"{flag} {source}: clip {clip.name} is listed twice")
-    return clips
+    return clips if folds is None else select_folds(clips, folds, "--folds", data)
 
 
 def _printable(clip: Clip) -> Clip:
-    """The clip with text alone in what is said of it, where that comes from file names that are not UTF-8."""
+    """Keep text alone in what is said of a clip, where that comes from file names that are not UTF-8."""
     said = {name: getattr(clip, name) for name in ("name", "label", "recording", "attribution")}
     return replace(clip, **{name: printable(text) for name, text in said.items()})
 
 
-def load_clips(source: str, folds: list[int], *, folds_flag: str = "--folds", **options: str | None) -> list[Clip]:
-    """The clips of some folds; `folds_flag` is where `folds` come from, for the error."""
-    data = ", ".join(value for value in options.values() if value) or source
-    return select_folds(load_source(source, **options), folds, folds_flag, data)
-
-
 def select_folds(clips: list[Clip], folds: list[int], folds_flag: str, data: str) -> list[Clip]:
-    """The clips of some folds; `folds_flag` and `data` say in errors where folds and clips come from."""
+    """Select the clips of some folds; `folds_flag` and `data` say in errors where folds and clips come from."""
     present = sorted({clip.fold for clip in clips if clip.fold is not None})
     for fold in folds:
         if fold not in present:
@@ -168,7 +142,7 @@ def select_folds(clips: list[Clip], folds: list[int], folds_flag: str, data: str
 
 
 def select_clips(clips: list[Clip], folds: list[int] | None, split: str | None, data: str) -> list[Clip]:
-    """The clips of `--folds`, or of `--split` where the source has splits and no folds; all if neither is given.
+    """Select the clips of `--folds`, or of `--split` where the source has splits; all if neither is given.
 
     Raises:
         ValueError: naming the flag that `data` does not have, or not with this value.
@@ -182,7 +156,8 @@ def select_clips(clips: list[Clip], folds: list[int] | None, split: str | None, 
         return select_folds(clips, folds, "--folds", data)
     chosen = [clip for clip in clips if split in (None, clip.split)]
     if not chosen:
-        raise ValueError(f"--split {split}: {data} has {', '.join(sorted({clip.split for clip in clips}))} only")
+        present = sorted({clip.split for clip in clips if clip.split})
+        raise ValueError(f"--split {split}: {data} has {', '.join(present)} only")
     return chosen
 
 
@@ -193,7 +168,7 @@ def require_labels(clips: list[Clip], flag: str) -> None:
 
 
 def require_folder(flag: str, folder: str | None, hint: str) -> Path:
-    """`folder` as a path, if it is one.
+    """Give `folder` as a path, if it is one.
 
     Raises:
         ValueError, FileNotFoundError: naming the flag, with the hint.
@@ -203,3 +178,14 @@ def require_folder(flag: str, folder: str | None, hint: str) -> Path:
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"{flag} {folder}: no such folder; {hint}")
     return Path(folder)
+
+
+OPTIONS = tuple(option_names())
+
+
+def add_source_options(parser: argparse.ArgumentParser, names: tuple[str, ...] = OPTIONS) -> None:
+    """Add options of sources to a parser; what is not given is `None`."""
+    for field in fields(CreditedSourceOptions):
+        if field.name in names:
+            kind = {"action": "store_true", "default": None} if field.name == "recording_from_name" else {}
+            parser.add_argument(f"--{field.name}", help=field.metadata["help"], **kind)

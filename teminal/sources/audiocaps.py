@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from teminal.audio import audio_files
+from teminal.audio import audio_by_name
 from teminal.clips import Clip
 from teminal.hub_rows import load_hub_dataset, text_rows
 from teminal.sources import MissingOptionError, require_folder
-from teminal.table import check_rows, read_table
+from teminal.tables import Row, check_rows, read_table
 
 LICENSE = "mit"
 ATTRIBUTION = "Captions of AudioCaps (C. D. Kim, B. Kim, H. Lee, G. Kim, 2019), MIT; the audio is that of YouTube."
@@ -28,37 +28,36 @@ YOUTUBE_ID = re.compile(r"[\w-]{11}")
 
 
 def load(captions_dir: str | None = None, audio_dir: str | None = None, dataset_name: str | None = None) -> list[Clip]:
-    """The clips of the official caption tables, or of a Hub dataset with their columns.
+    """Load the clips of the official caption tables, or of a Hub dataset with their columns.
 
     Args:
         captions_dir: folder with `train.csv`, `val.csv` and `test.csv`, or some of them.
-        audio_dir: folder with the audio, each file named by its `youtube_id`, with or without a leading "Y", or as
-            [`audio_of_video`] says.
+        audio_dir: folder with the audio, named as [`find_video_audio`] says.
         dataset_name: Hub dataset id with the columns `youtube_id`, `start_time` and `caption`, instead of tables.
     """
     if bool(captions_dir) == bool(dataset_name):
         raise MissingOptionError("--captions_dir (official tables) or --dataset_name (Hub id)")
-    tables = _from_hub(dataset_name) if dataset_name else _from_folder(captions_dir)
-    audio = audio_files(require_folder("--audio_dir", audio_dir, "audio named by youtube_id")) if audio_dir else {}
-    clips = {}
+    tables = _read_hub(dataset_name) if dataset_name else _read_folder(captions_dir)
+    audio = audio_by_name(require_folder("--audio_dir", audio_dir, "audio named by youtube_id")) if audio_dir else {}
+    if audio_dir and not audio:
+        raise ValueError(f"--audio_dir {audio_dir}: there is no audio in it")
+    clips: dict[str, Clip] = {}
     for split, (origin, rows) in tables.items():
-        captions, ids = {}, {}
+        rows_of_video: dict[str, list[Row]] = {}
         for row in rows:
-            if not YOUTUBE_ID.fullmatch(row["youtube_id"]):
-                raise ValueError(f"{origin}: {row['youtube_id']!r} is no YouTube id")
-            clip = row["youtube_id"], int(row["start_time"])
-            captions.setdefault(clip, []).append(row["caption"])
-            ids.setdefault(clip, []).append(str(row.get("audiocap_id", "")))
-        for (youtube_id, start_s), said in captions.items():
-            if youtube_id in clips:
+            rows_of_video.setdefault(row["youtube_id"], []).append(row)
+        for youtube_id, said in rows_of_video.items():
+            start_s = int(said[0]["start_time"])
+            if not YOUTUBE_ID.fullmatch(youtube_id):
+                raise ValueError(f"{origin}: {youtube_id!r} is no YouTube id")
+            if youtube_id in clips or any(int(row["start_time"]) != start_s for row in said):
                 raise ValueError(f"{origin}: {youtube_id} occurs with two start times or in two splits")
+            audiocap_ids = [str(row.get("audiocap_id", "")) for row in said]
             clips[youtube_id] = Clip(
-                youtube_id,
-                "",
-                None,
-                youtube_id,
-                audio_of_video(audio, youtube_id, start_s, ids[youtube_id, start_s]),
-                captions=tuple(said),
+                name=youtube_id,
+                recording=youtube_id,
+                audio=find_video_audio(audio, youtube_id, start_s, audiocap_ids),
+                captions=tuple(row["caption"] for row in said),
                 split=split,
                 start_s=start_s,
                 license=LICENSE,
@@ -70,28 +69,26 @@ def load(captions_dir: str | None = None, audio_dir: str | None = None, dataset_
             f"--audio_dir {audio_dir}: no file is named by a youtube_id of the tables, nor as ID_START, ID_START_END "
             f"or by an audiocap_id; rename them, such as {example} to {next(iter(clips))}.wav"
         )
-    if audio_dir and not audio:
-        raise ValueError(f"--audio_dir {audio_dir}: there is no audio in it")
     return list(clips.values())
 
 
-def audio_of_video(
+def find_video_audio(
     audio: dict[str, Path], youtube_id: str, start_s: int, audiocap_ids: Iterable[str] = ()
 ) -> Path | None:
-    """The file of a clip under the names that download scripts give: the id of the video, with or without the start
-    and end of the clip in seconds or milliseconds, or an `audiocap_id`.
+    """Find the file of a clip under the names that download scripts give: the id of the video, with or without a
+    leading "Y", or with the start and end of the clip in seconds or milliseconds, or an `audiocap_id`.
 
     Args:
-        audio: [`audio_files`] of a folder.
+        audio: [`audio_by_name`] of a folder.
     """
-    names = [youtube_id]
+    names = [youtube_id, f"Y{youtube_id}"]
     for scale, digits in ((1, ""), (1, ".0"), (1, ".000"), (1000, "")):
         start, end = f"{start_s * scale}{digits}", f"{(start_s + DURATION_S) * scale}{digits}"
         names += [f"{youtube_id}_{start}", f"{youtube_id}_{start}_{end}", f"Y{youtube_id}_{start}_{end}"]
     return next((audio[name] for name in [*names, *audiocap_ids] if name in audio), None)
 
 
-def _from_folder(captions_dir: str) -> dict:
+def _read_folder(captions_dir: str | None) -> dict[str, tuple[object, list[Row]]]:
     root = require_folder("--captions_dir", captions_dir, "get the tables from github.com/cdjkim/audiocaps")
     present = {split: root / name for split, name in TABLES.items() if (root / name).is_file()}
     if not present:
@@ -99,9 +96,10 @@ def _from_folder(captions_dir: str) -> dict:
     return {split: (path, read_table(path, COLUMNS, whole=("start_time",))) for split, path in present.items()}
 
 
-def _from_hub(dataset_name: str) -> dict:
+def _read_hub(dataset_name: str) -> dict[str, tuple[object, list[Row]]]:
     origin = f"--dataset_name {dataset_name}"
-    dataset, tables = load_hub_dataset(origin, dataset_name), {}
+    dataset = load_hub_dataset(origin, dataset_name)
+    tables: dict[str, tuple[object, list[Row]]] = {}
     for split in TABLES:
         if split in dataset:
             rows = text_rows(origin, dataset[split], COLUMNS, optional=("audiocap_id",))

@@ -1,10 +1,8 @@
 """Clotho: five captions for each of its recordings (Drossos et al., ICASSP 2020)."""
 
-from pathlib import Path
-
 from teminal.clips import Clip
 from teminal.sources import require_folder
-from teminal.table import file_in, read_table
+from teminal.tables import find_file, read_table
 
 LICENSE = "other"
 ATTRIBUTION = (
@@ -24,7 +22,7 @@ SPLITS = {"train": "development", "validation": "validation", "test": "evaluatio
 
 
 def load(captions_dir: str | None = None, audio_dir: str | None = None) -> list[Clip]:
-    """The clips of the official caption tables.
+    """Load the clips of the official caption tables.
 
     Args:
         captions_dir: folder with `clotho_captions_{development,validation,evaluation}.csv`, or some of them.
@@ -34,27 +32,21 @@ def load(captions_dir: str | None = None, audio_dir: str | None = None) -> list[
     tables = require_folder("--captions_dir", captions_dir, hint)
     recordings = require_folder("--audio_dir", audio_dir, hint)
     clips = []
-    for split, name in SPLITS.items():
-        path = tables / f"clotho_captions_{name}.csv"
-        if path.is_file():
-            folder = recordings / name if (recordings / name).is_dir() else recordings
-            clips += [_clip(row, split, folder) for row in read_table(path, ("file_name", *CAPTIONS))]
+    for split, part in SPLITS.items():
+        path = tables / f"clotho_captions_{part}.csv"
+        folder = recordings / part if (recordings / part).is_dir() else recordings
+        for row in read_table(path, ("file_name", *CAPTIONS)) if path.is_file() else ():
+            name = row["file_name"]
+            clip = Clip(
+                name=name,
+                recording=name,
+                audio=find_file(folder, name),
+                captions=tuple(row[column] for column in CAPTIONS),
+                split=split,
+                license=LICENSE,
+                attribution=f"{name}, Clotho (Drossos et al., 2020), from freesound.org",
+            )
+            clips.append(clip)
     if not clips:
         raise FileNotFoundError(f"--captions_dir {tables}: no clotho_captions_*.csv is there; {hint}")
     return clips
-
-
-def _clip(row: dict[str, str], split: str, folder: Path) -> Clip:
-    name = row["file_name"]
-    captions = tuple(row[column] for column in CAPTIONS)
-    return Clip(
-        name,
-        "",
-        None,
-        name,
-        file_in(folder, name),
-        captions=captions,
-        split=split,
-        license=LICENSE,
-        attribution=f"{name}, Clotho (Drossos et al., 2020), from freesound.org",
-    )

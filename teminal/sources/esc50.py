@@ -1,9 +1,11 @@
 """ESC-50 in its official folder layout, or a Hub dataset with the same columns (K. J. Piczak, ACM MM 2015)."""
 
+from pathlib import Path
+
 from teminal.clips import Clip
-from teminal.hub_rows import audio_of, load_hub_dataset, text_rows, with_undecoded_audio
+from teminal.hub_rows import audio_of_cell, load_hub_dataset, text_rows, with_undecoded_audio
 from teminal.sources import MissingOptionError, require_folder
-from teminal.table import check_rows, clean_labels, file_in, read_table
+from teminal.tables import Row, check_rows, clean_labels, find_file, read_table
 
 LICENSE = "cc-by-nc-3.0"
 ATTRIBUTION = (
@@ -24,11 +26,11 @@ COLUMNS = ("filename", "fold", "category", "src_file")
 
 
 def load(esc50_dir: str | None = None, dataset_name: str | None = None) -> list[Clip]:
-    """The clips of the official folder with `meta/esc50.csv` and `audio/`, WAV or Ogg, or of a Hub dataset id."""
+    """Load the clips of the official folder with `meta/esc50.csv` and `audio/`, WAV or Ogg, or of a Hub dataset id."""
     if esc50_dir and dataset_name:
         raise ValueError("--esc50_dir and --dataset_name: give one of them")
     if dataset_name:
-        return _from_hub(dataset_name)
+        return _load_hub(dataset_name)
     if not esc50_dir:
         raise MissingOptionError("--esc50_dir (official folder) or --dataset_name (Hub dataset id)")
     root = require_folder("--esc50_dir", esc50_dir, "get ESC-50 from github.com/karolpiczak/ESC-50")
@@ -38,28 +40,28 @@ def load(esc50_dir: str | None = None, dataset_name: str | None = None) -> list[
     rows = read_table(table, COLUMNS, whole=("fold",))
     if not (root / "audio").is_dir():
         raise FileNotFoundError(f"--esc50_dir {root}: audio/ is missing; point at the official ESC-50 folder")
-    return _clips(table, rows, [file_in(root / "audio", row["filename"]) for row in rows])
+    return _make_clips(table, rows, [find_file(root / "audio", row["filename"]) for row in rows])
 
 
-def _from_hub(dataset_name: str) -> list[Clip]:
+def _load_hub(dataset_name: str) -> list[Clip]:
     origin = f"--dataset_name {dataset_name}"
     dataset = load_hub_dataset(origin, dataset_name, "train")
     rows = text_rows(origin, dataset, COLUMNS, optional=("esc10",))
     check_rows(origin, rows, COLUMNS, whole=("fold",), ids=("src_file",))
     audio = with_undecoded_audio(origin, dataset).select_columns("audio")
-    return _clips(origin, rows, [audio_of(row["audio"]) for row in audio])
+    return _make_clips(origin, rows, [audio_of_cell(row["audio"]) for row in audio])
 
 
-def _clips(origin, rows: list[dict], audio: list) -> list[Clip]:
+def _make_clips(origin: object, rows: list[Row], audio: list[Path | bytes | None]) -> list[Clip]:
     labels = clean_labels(origin, [row["category"] for row in rows])
     return [
         Clip(
-            row["filename"],
-            label,
-            int(row["fold"]),
-            str(row["src_file"]).strip(),
-            content,
-            DURATION_S - 0.1,
+            name=row["filename"],
+            label=label,
+            fold=int(row["fold"]),
+            recording=str(row["src_file"]).strip(),
+            audio=content,
+            min_duration_s=DURATION_S - 0.1,
             license="cc-by-3.0" if str(row.get("esc10")) == "True" else LICENSE,
             attribution=f"freesound.org recording {row['src_file']}, in ESC-50 (K. J. Piczak, 2015)",
         )

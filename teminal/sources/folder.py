@@ -4,16 +4,16 @@ import logging
 import re
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from teminal.audio import find_audio
 from teminal.clips import Clip
-from teminal.find_audio import find_audio
 from teminal.licenses import UNKNOWN
-from teminal.metadata import METADATA, SPLIT_OF, read_metadata
 from teminal.sources import require_folder
+from teminal.sources._metadata import METADATA, SPLIT_OF, read_metadata
 from teminal.splits import make_folds
-from teminal.table import clean_labels, file_in
+from teminal.tables import Row, clean_labels, find_file
 
 LICENSE = ATTRIBUTION = None  # those of the clips
 CITATION = ""
@@ -22,56 +22,13 @@ HINT = "one sub-folder per class, or metadata.csv with file_name and label or ca
 logger = logging.getLogger("teminal")
 
 
-@dataclass(frozen=True)
-class Folder:
-    """Makes clips of the files of `root`; `has_splits` is whether its sub-folders are splits."""
-
-    root: Path
-    has_splits: bool
-    recording_from_name: bool
-    license: str | None
-    attribution: str | None
-
-    def clip(self, path: Path, row: dict) -> Clip:
-        """The clip of a file, with what its row of the metadata says of it, if there is one."""
-        inside = path.relative_to(self.root)
-        name = unicodedata.normalize("NFC", inside.as_posix())
-        captions = tuple(row["captions"]) if "captions" in row else (row["caption"],) if "caption" in row else ()
-        recording = str(row.get("recording", name)).strip()
-        if self.recording_from_name:
-            if "recording" in row:
-                raise ValueError("--recording_from_name: the metadata have a column recording; drop one of the two")
-            recording = re.sub(r"[-_. ]+[^-_. ]*$", "", Path(name).stem) or name
-        split = row.get("split", inside.parts[0].lower() if self.has_splits else None)
-        credit = (row.get("attribution") or self.attribution or "").strip()
-        return Clip(
-            name,
-            "" if captions else row.get("label") or self._class_of(inside),
-            int(row["fold"]) if "fold" in row else None,
-            recording,
-            path,
-            captions=captions,
-            split=split and SPLIT_OF[split.strip()],
-            license=(row.get("license") or self.license or UNKNOWN).strip(),
-            attribution=", ".join(filter(None, (recording, credit))).replace(";", ","),
-            credit=credit,
-        )
-
-    def _class_of(self, inside: Path) -> str:
-        *folders, _ = inside.parts[1:] if self.has_splits else inside.parts
-        if len(folders) != 1:
-            where = "deeper than in a sub-folder for its class" if folders else "in no sub-folder for its class"
-            raise ValueError(f"--audio_dir {self.root}: {inside.as_posix()} lies {where}; it needs {HINT}")
-        return folders[0]
-
-
 def load(
     audio_dir: str | None = None,
     recording_from_name: bool = False,
     license: str | None = None,
     attribution: str | None = None,
 ) -> list[Clip]:
-    """The clips of a folder: labelled by sub-folder, or labelled or captioned by metadata files.
+    """Load the clips of a folder: labelled by sub-folder, or labelled or captioned by metadata files.
 
     Metadata files may lie in any of its folders, and name files from there on. Sub-folders that are all named as
     splits (train, validation, test and the like) are splits, and the same holds inside. Where neither folds nor
@@ -85,61 +42,84 @@ def load(
     """
     root = require_folder("--audio_dir", audio_dir, HINT)
     found = find_audio(root)
-    audio = found.files
     tables = [folder / name for folder in found.folders for name in METADATA if (folder / name).is_file()]
-    others = replace(found, left_out=Counter(found.left_out) - Counter(table.suffix for table in tables))
-    if others.left_out:
-        logger.warning("--audio_dir %s: left out %s", root, others.describe_left_out())
-    if not audio:
+    if left_out := Counter(found.left_out) - Counter(table.suffix for table in tables):
+        logger.warning("--audio_dir %s: left out %s", root, replace(found, left_out=left_out).describe_left_out())
+    if not found.files:
         raise FileNotFoundError(f"--audio_dir {root}: there is no audio in it; it needs {HINT}")
-
-    tops = {path.relative_to(root).parts[:-1][:1] for path in audio}
-    has_splits = all(top and top[0].lower() in SPLIT_OF for top in tops)
-    folder = Folder(root, has_splits, recording_from_name, license, attribution)
-    rows = _rows(tables) if tables else {path: {} for path in audio}
-    if unnamed := sorted(set(audio) - set(rows)):
+    rows = _read_rows(tables) if tables else {path: {} for path in found.files}
+    if unnamed := sorted(set(found.files) - set(rows)):
         logger.warning("left out %d files that no metadata name, such as %s", len(unnamed), unnamed[0])
-    clips = [folder.clip(path, row) for path, row in rows.items()]
+    if recording_from_name and any("recording" in row for row in rows.values()):
+        raise ValueError("--recording_from_name: the metadata have a column recording; drop one of the two")
+
+    has_splits = {path.relative_to(root).parts[0].lower() for path in found.files} <= SPLIT_OF.keys()
+    clips = []
+    for path, row in rows.items():
+        inside = path.relative_to(root)
+        name = unicodedata.normalize("NFC", inside.as_posix())
+        recording = str(row.get("recording", name)).strip()
+        if recording_from_name:
+            recording = re.sub(r"[-_. ]+[^-_. ]*$", "", Path(name).stem) or name
+        label = "" if "captions" in row else row.get("label") or _class_of_folder(root, inside, has_splits)
+        split = SPLIT_OF[inside.parts[0].lower()] if has_splits else None
+        credit = (row.get("attribution") or attribution or "").strip()
+        clip = Clip(
+            name=name,
+            label=label,
+            fold=int(row["fold"]) if "fold" in row else None,
+            recording=recording,
+            audio=path,
+            captions=row.get("captions", ()),
+            split=row.get("split", split),
+            license=(row.get("license") or license or UNKNOWN).strip(),
+            attribution=", ".join(filter(None, (recording, credit))).replace(";", ","),
+            credit=credit,
+        )
+        clips.append(clip)
     labels = clean_labels(f"--audio_dir {root}", [clip.label for clip in clips])
-    clips = [replace(clip, label=label) for clip, label in zip(clips, labels, strict=True)]
     try:
-        _check_classes(clips)
-        return _with_folds(clips)
+        return _with_folds([replace(clip, label=label) for clip, label in zip(clips, labels, strict=True)])
     except ValueError as error:
         raise ValueError(f"--audio_dir {root}: {error}") from error
 
 
-def _rows(tables: list[Path]) -> dict[Path, dict]:
-    """File -> its row, of all metadata files."""
-    named, seen = {}, set()
+def _class_of_folder(root: Path, inside: Path, has_splits: bool) -> str:
+    folders = inside.parts[1:-1] if has_splits else inside.parts[:-1]
+    if len(folders) != 1:
+        where = "deeper than in a sub-folder for its class" if folders else "in no sub-folder for its class"
+        raise ValueError(f"--audio_dir {root}: {inside.as_posix()} lies {where}; it needs {HINT}")
+    return folders[0]
+
+
+def _read_rows(tables: list[Path]) -> dict[Path, Row]:
+    """Map each file to its row of the metadata files."""
+    rows: dict[Path, Row] = {}
+    folders = [table.parent for table in tables]
     for table in tables:
-        if table.parent in seen:
+        if folders.count(table.parent) > 1:
             raise ValueError(f"{table.parent} holds several metadata files: keep one of {', '.join(METADATA)}")
-        seen.add(table.parent)
         for number, row in enumerate(read_metadata(table), start=1):
             where, name = f"{table}: row {number}", row["file_name"]
             try:
-                path = file_in(table.parent, name)
+                path = find_file(table.parent, name)
             except ValueError as error:
                 raise ValueError(f"{where}: {error}") from error
             if not path.is_file():
                 raise FileNotFoundError(f"{where}: there is no file {name!r} in {table.parent}")
-            if path in named:
+            if path in rows:
                 raise ValueError(f"{where}: {name!r} is named twice; for several captions there is a column captions")
-            named[path] = row
-    return named
-
-
-def _check_classes(clips: list[Clip]) -> None:
-    captioned = [clip for clip in clips if clip.captions]
-    if captioned and len(captioned) < len(clips):
-        raise ValueError(f"{len(captioned)} of {len(clips)} clips have captions and the others classes: keep one kind")
-    classes = sorted({clip.label for clip in clips})
-    if not captioned and len(classes) < 2:
-        raise ValueError(f"{classes[0]!r} is its only class, so there is nothing to tell apart; it needs {HINT}")
+            rows[path] = row
+    return rows
 
 
 def _with_folds(clips: list[Clip]) -> list[Clip]:
+    """Check that clips are of one kind, and make folds where they have neither folds nor splits."""
+    n_captioned = sum(bool(clip.captions) for clip in clips)
+    if 0 < n_captioned < len(clips):
+        raise ValueError(f"{n_captioned} of {len(clips)} clips have captions and the others classes: keep one kind")
+    if not n_captioned and len({clip.label for clip in clips}) < 2:
+        raise ValueError(f"{clips[0].label!r} is its only class, so there is nothing to tell apart; it needs {HINT}")
     for name in ("fold", "split"):
         without = [clip.name for clip in clips if getattr(clip, name) is None]
         if 0 < len(without) < len(clips):

@@ -2,7 +2,7 @@
 
 from teminal.clips import Clip
 from teminal.sources import require_folder
-from teminal.table import clean_labels, file_in, read_table
+from teminal.tables import clean_labels, find_file, read_table
 
 LICENSE = "cc-by-nc-3.0"
 ATTRIBUTION = "UrbanSound8K (J. Salamon, C. Jacoby, J. P. Bello, 2014), recordings of freesound.org, CC BY-NC 3.0."
@@ -11,8 +11,8 @@ REDISTRIBUTABLE = True
 
 
 def load(audio_dir: str | None = None) -> list[Clip]:
-    """The clips of the folder with `metadata/UrbanSound8K.csv` and `audio/fold1` to `audio/fold10`, or of Kaggle's,
-    which has the table and the folds side by side."""
+    """Load the clips of the folder with `metadata/UrbanSound8K.csv` and `audio/fold1` to `audio/fold10`, or of the one
+    at Kaggle, which has the table and the folds side by side."""
     root = require_folder("--audio_dir", audio_dir, "get UrbanSound8K from urbansounddataset.weebly.com")
     table = root / "metadata" / "UrbanSound8K.csv"
     if not table.is_file() and (root / table.name).is_file():
@@ -22,7 +22,14 @@ def load(audio_dir: str | None = None) -> list[Clip]:
     clips = []
     for row, label in zip(rows, clean_labels(table, [row["class"] for row in rows]), strict=True):
         name, recording, fold = row["slice_file_name"], row["fsID"].strip(), int(row["fold"])
-        audio = file_in(folds / f"fold{fold}", name)
-        credit = f"freesound.org recording {recording}, in UrbanSound8K"
-        clips.append(Clip(name, label, fold, recording, audio, license=LICENSE, attribution=credit))
+        clip = Clip(
+            name=name,
+            label=label,
+            fold=fold,
+            recording=recording,
+            audio=find_file(folds / f"fold{fold}", name),
+            license=LICENSE,
+            attribution=f"freesound.org recording {recording}, in UrbanSound8K",
+        )
+        clips.append(clip)
     return clips

@@ -8,7 +8,7 @@ import numpy as np
 
 from teminal.clips import Clip, ClipBank, build_bank
 from teminal.licenses import check_publishable
-from teminal.sources import credits_of, select_folds
+from teminal.sources import select_folds, source_credits
 from teminal.splits import drop_recordings_of
 from teminal.training.config import TrainingConfig
 from teminal.training.sources import load_sources
@@ -74,7 +74,7 @@ def find_clips(recipe: TrainingConfig) -> Clips:
     validation = _validation(recipe, evaluated, test, eval_source)
     train = drop_recordings_of(test + validation, train)
     if recipe.push_to_hub:
-        license = credits_of(recipe.source, train)["license"]
+        license = source_credits(recipe.source, train)["license"]
         check_publishable(license, recipe.hub_private_repo, "--hub_private_repo")
     return Clips(train, validation, test, eval_source == recipe.source, loaded.get(recipe.keep_source, []))
 

@@ -7,7 +7,7 @@ import numpy as np
 from teminal.captions import say, say_naturally
 from teminal.files import is_place, place_name, without_places, write_json
 from teminal.scenes import Caption
-from teminal.sources import credits_of
+from teminal.sources import source_credits
 from teminal.training.config import TrainingConfig
 from teminal.training.draw import Drawer
 
@@ -22,7 +22,7 @@ def about_run(recipe: TrainingConfig, drawer: Drawer) -> dict:
         "base": _origin(recipe.model_name_or_path),
         "text_base": _origin(recipe.text_model_name_or_path),
         "dataset": _origin(recipe.dataset_name),
-        "terms": credits_of(recipe.source, bank.clips),
+        "terms": source_credits(recipe.source, bank.clips),
         "captioned": not bank.classes,
         "n_train_clips": len(bank.clips),
         "examples": example_captions(drawer),

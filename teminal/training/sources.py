@@ -1,7 +1,7 @@
 """The sources of a run: for training, for evaluation, and to see what is kept; each with its own options."""
 
 from teminal.clips import Clip
-from teminal.sources import OPTIONS, load_source, require_labels, taken_options
+from teminal.sources import OPTIONS, load_clips, require_labels, taken_options
 from teminal.training.config import TrainingConfig
 
 
@@ -30,7 +30,7 @@ def load_sources(recipe: TrainingConfig) -> dict[str, list[Clip]]:
             raise ValueError(
                 f"{flag} {source} would take --{theirs[0]}, which {flags[taker]} {taker} takes: name another"
             )
-        loaded[source] = load_source(source, flag=flag, **mine)
+        loaded[source] = load_clips(source, flag=flag, **mine)
     if recipe.keep_source:
         require_labels(loaded[recipe.keep_source], f"--keep_source {recipe.keep_source}")
     return loaded

@@ -9,14 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from teminal.clips import Clip, read_clip
-from teminal.sources import credits_of, load_source
+from teminal.sources import load_clips, source_credits
 from teminal.splits import make_folds
-
-from .own_sounds import CLASSES, write_classes, write_sound
+from tests.own_sounds import CLASSES, write_classes, write_sound
 
 
 def load(root, **options):
-    return load_source("folder", audio_dir=str(root), **options)
+    return load_clips("folder", audio_dir=str(root), **options)
 
 
 def write_metadata(root, rows, suffix=".csv"):
@@ -183,18 +182,18 @@ def test_classes_that_cannot_be_trained_and_tested_on_are_named():
 
 def test_terms_are_the_users_own(classes):
     clips = load(classes)
-    assert credits_of("folder", clips) == {"license": "unknown", "attribution": "", "citation": ""}
+    assert source_credits("folder", clips) == {"license": "unknown", "attribution": "", "citation": ""}
     clips = load(classes, license="cc-by-4.0", attribution="Jane Doe; John Roe")
-    assert credits_of("folder", clips)["license"] == "cc-by-4.0"
-    assert credits_of("folder", clips)["attribution"] == "Jane Doe; John Roe"
+    assert source_credits("folder", clips)["license"] == "cc-by-4.0"
+    assert source_credits("folder", clips)["attribution"] == "Jane Doe; John Roe"
     assert clips[0].attribution == "bell/bell-0.wav, Jane Doe, John Roe"
 
     rows = [{"file_name": f"{c}/{c}-{i}.wav", "label": c, "license": ""} for c in CLASSES for i in (0, 4)]
     rows[0] |= {"license": "cc-by-nc-4.0"}
     write_metadata(classes, rows)
     assert {clip.license for clip in load(classes, license="cc0-1.0")} == {"cc0-1.0", "cc-by-nc-4.0"}
-    assert credits_of("folder", load(classes, license="cc0-1.0"))["license"] == "cc-by-nc-4.0"
-    assert credits_of("folder", load(classes))["license"] == "unknown"
+    assert source_credits("folder", load(classes, license="cc0-1.0"))["license"] == "cc-by-nc-4.0"
+    assert source_credits("folder", load(classes))["license"] == "unknown"
 
 
 def one_class(root):
@@ -252,7 +251,11 @@ ROW = {"file_name": "0.wav", "label": "dog"}
         (".csv", [{**ROW, "fold": "one"}], "fold is 'one'"),
         (".csv", [{**ROW, "label": " "}], "label is"),
         (".csv", [{**ROW, "split": "tests"}], "row 1: split 'tests': choose of train"),
-        (".csv", [{"file_name": "0.wav", "captions": "A dog"}], "captions 'A dog' is no list of texts"),
+        (
+            ".csv",
+            [{"file_name": "0.wav", "captions": "A dog"}],
+            "row 1: write captions as a list.*'A dog' is not JSON",
+        ),
         (".csv", [{**ROW, "file_name": "../0.wav"}], r"metadata\.csv: row 1: file name '../0.wav' leads out of"),
         (".csv", [{**ROW, "file_name": "none.wav"}], "row 1: there is no file 'none.wav' in"),
         (".csv", [ROW, {**ROW, "file_name": "./0.wav"}], r"row 2: './0.wav' is named twice"),
@@ -260,11 +263,11 @@ ROW = {"file_name": "0.wav", "label": "dog"}
         (".jsonl", [{**ROW, "label": 3}], "label is 3"),
         (".jsonl", [{**ROW, "label": ["dog"]}], "label is .'dog'."),
         (".jsonl", [{**ROW, "license": 4}], "row 1: license 4 is no text"),
-        (".jsonl", [{"file_name": "0.wav", "captions": []}], "captions .. is no list"),
-        (".jsonl", [{"file_name": "0.wav", "captions": ["A dog", " "]}], "one of its captions is empty"),
+        (".jsonl", [{"file_name": "0.wav", "captions": []}], "row 1 has an empty caption"),
+        (".jsonl", [{"file_name": "0.wav", "captions": ["A dog", " "]}], "row 1 has an empty caption"),
         (".jsonl", [{"file_name": "0.wav", "caption": {"en": "A dog"}}], "caption is"),
         (".parquet", [ROW, {**ROW, "file_name": "1.wav", "label": None}], "row 2 is damaged: label is empty"),
-        (".parquet", [{"file_name": "0.wav", "captions": None}], "is no list"),
+        (".parquet", [{"file_name": "0.wav", "captions": None}], "row 1 has an empty caption"),
     ],
 )
 def test_metadata_that_say_too_little_or_too_much_are_named(flat, suffix, rows, message):

@@ -1,14 +1,12 @@
-import os
 import shutil
 
 import numpy as np
 import pytest
-import soundfile
 
 from teminal.cli import parse_options
-from teminal.clips import Clip, build_bank, read_clip
+from teminal.clips import build_bank, read_clip
 from teminal.sources import CreditedSourceOptions, SourceOptions, load_clips
-from teminal.synthetic import SYNTHETIC_CLASSES, synthesise
+from teminal.sources.synthetic import SYNTHETIC_CLASSES, synthesise
 
 
 @pytest.fixture
@@ -87,7 +85,7 @@ def test_missing_columns_are_named(esc50_copy):
     ("old", "new", "message"),
     [
         (",1,0,siren", ",one,0,siren", "line 2 is damaged: fold is 'one', expected is a whole number"),
-        ("False,10022,B", "False", r"line 13 has 5 fields and the header 7"),
+        ("False,10022,B", "False", "line 13 has more or fewer fields than the header"),
     ],
 )
 def test_damaged_rows_are_named(esc50_copy, old, new, message):
@@ -105,59 +103,6 @@ def test_official_table_beside_clips_turned_into_ogg(esc50_copy):
     clips = load_clips("esc50", [1, 2], esc50_dir=str(esc50_copy))
     assert sum(clip.audio.suffix == ".ogg" for clip in clips) == 2
     assert build_bank(clips).skipped == {}
-
-
-def test_stereo_that_cancels_out_is_silent(tmp_path):
-    tone = synthesise("siren", 0, 48_000)
-    soundfile.write(tmp_path / "antiphase.wav", np.stack([tone, -tone], axis=1), 48_000, subtype="FLOAT")
-    with pytest.raises(ValueError, match="silent audio"):
-        read_clip(Clip("antiphase", "siren", 1, "antiphase", tmp_path / "antiphase.wav"))
-
-
-def test_faulty_clips_are_skipped_named_and_counted(esc50_copy, caplog):
-    names = [clip.name for clip in load_clips("esc50", [1, 2], esc50_dir=str(esc50_copy))]
-    audio = esc50_copy / "audio"
-    truncated, empty, silent, nan, missing = names[:5]
-    content = (audio / truncated).read_bytes()
-    (audio / truncated).write_bytes(content[: len(content) // 2])
-    (audio / empty).write_bytes(b"")
-    soundfile.write(audio / silent, np.zeros(240_000), 48_000)
-    soundfile.write(audio / nan, np.full(240_000, np.nan), 48_000, subtype="FLOAT")
-    (audio / missing).unlink()
-    bank = build_bank(load_clips("esc50", [1, 2], esc50_dir=str(esc50_copy)))
-    assert bank.skipped == {
-        truncated: "truncated audio",
-        empty: "unreadable audio",
-        silent: "silent audio",
-        nan: "samples that are not finite",
-        missing: "missing file",
-    }
-    assert len(bank.clips) == len(names) - 5
-    assert f"skipped {truncated}: truncated audio" in caplog.text
-    assert "skipped 5 of 12 clips" in caplog.text
-
-
-def test_a_bank_is_known_by_its_content_wherever_the_files_lie(esc50_dir, esc50_copy):
-    here, there = (load_clips("esc50", [1], esc50_dir=str(folder)) for folder in (esc50_dir, esc50_copy))
-    for clip in there:
-        os.utime(clip.audio, (0, 0))
-    assert build_bank(here).sha256 == build_bank(there).sha256
-    assert build_bank(here[:-1]).sha256 != build_bank(here).sha256
-    shutil.copy(there[0].audio, there[1].audio)
-    assert build_bank(there).sha256 != build_bank(here).sha256
-
-
-def test_truncated_ogg_is_skipped(esc50_copy):
-    clip = next(c for c in load_clips("esc50", [1], esc50_dir=str(esc50_copy)) if c.name.endswith("ogg"))
-    clip.audio.write_bytes(clip.audio.read_bytes()[:4000])
-    with pytest.raises(ValueError, match=r"(truncated|unreadable|empty) audio"):
-        read_clip(clip)
-
-
-def test_a_bank_without_usable_clips_is_refused():
-    clips = [Clip("a", "x", 1, "a", b"not audio"), Clip("b", "y", 1, "b", b"")]
-    with pytest.raises(ValueError, match="0 of 2 clips are usable"):
-        build_bank(clips)
 
 
 def test_synthetic_bank_has_many_distinct_reproducible_instances():

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 from dataset_scripts.check_dataset import findings, read_rows
-from teminal.sources import load_source
-from teminal.synthetic import synthesise
+from teminal.sources import load_clips
+from teminal.sources.synthetic import synthesise
 from tests.conftest import run_here
 
 CAPTIONS = {
@@ -69,8 +69,8 @@ def test_a_hub_dataset_with_the_tables_columns_gives_the_same_clips(tables, tmp_
     (tmp_path / "hub").mkdir()
     for split, name in {"train": "train", "val": "validation"}.items():
         (tmp_path / "hub" / f"{name}.csv").write_text((tables / f"{split}.csv").read_text())
-    from_hub = load_source("audiocaps", dataset_name=str(tmp_path / "hub"))
-    assert from_hub == load_source("audiocaps", captions_dir=str(tables))
+    from_hub = load_clips("audiocaps", dataset_name=str(tmp_path / "hub"))
+    assert from_hub == load_clips("audiocaps", captions_dir=str(tables))
 
 
 def test_rendering_composes_what_has_its_audio(recipes, audio_dir, tmp_path):
@@ -123,7 +123,7 @@ def test_recipes_of_the_audio_at_hand(tables, audio_dir, tmp_path):
 def test_damaged_caption_tables_are_named(tmp_path, content, message):
     (tmp_path / "train.csv").write_text(content)
     with pytest.raises(ValueError, match=message):
-        load_source("audiocaps", captions_dir=str(tmp_path))
+        load_clips("audiocaps", captions_dir=str(tmp_path))
 
 
 def test_rendering_names_what_is_missing(recipes, tmp_path):
@@ -140,12 +140,12 @@ def test_clotho_takes_five_captions_and_audio_in_any_format(tmp_path):
         writer.writerow(["a dog.wav", *(f"Dog {i}" for i in range(5))])
     (tmp_path / "evaluation").mkdir()
     soundfile.write(tmp_path / "evaluation" / "a dog.ogg", synthesise("wind", 0, 48_000), 48_000)
-    (clip,) = load_source("clotho", captions_dir=str(tmp_path), audio_dir=str(tmp_path))
+    (clip,) = load_clips("clotho", captions_dir=str(tmp_path), audio_dir=str(tmp_path))
     assert clip.split == "test"
     assert clip.captions == tuple(f"Dog {i}" for i in range(5))
     assert clip.audio == tmp_path / "evaluation" / "a dog.ogg"
     with pytest.raises(ValueError, match="--audio_dir is missing"):
-        load_source("clotho", captions_dir=str(tmp_path))
+        load_clips("clotho", captions_dir=str(tmp_path))
 
 
 def test_urbansound8k_folder(tmp_path):
@@ -153,6 +153,6 @@ def test_urbansound8k_folder(tmp_path):
     (tmp_path / "metadata" / "UrbanSound8K.csv").write_text(
         "slice_file_name,fsID,start,end,salience,fold,classID,class\n7-0-0.wav,7,0.0,4.0,1,5,3,dog_bark\n"
     )
-    (clip,) = load_source("urbansound8k", audio_dir=str(tmp_path))
+    (clip,) = load_clips("urbansound8k", audio_dir=str(tmp_path))
     assert (clip.label, clip.fold, clip.recording) == ("dog_bark", 5, "7")
     assert clip.audio == tmp_path / "audio" / "fold5" / "7-0-0.wav"

@@ -11,13 +11,12 @@ import pytest
 import soundfile
 
 from eval import embed
-from teminal import find_audio
-from teminal.audio import audio_files, read_audio
+from teminal import audio
+from teminal.audio import AUDIO_SUFFIXES, FoundAudio, audio_by_name, find_audio, printable, read_audio
 from teminal.clips import Clip, digest
 from teminal.dataset.report import command_line
 from teminal.evaluation import embed_job
-from teminal.find_audio import AUDIO_SUFFIXES, FoundAudio, printable
-from teminal.sources import load_source
+from teminal.sources import load_clips
 
 from .tones import save_clap, write_tones
 
@@ -26,7 +25,7 @@ LATIN1 = os.fsdecode(b"caf\xe9.wav")
 
 @pytest.fixture
 def without_pyav(monkeypatch):
-    monkeypatch.setattr(find_audio, "find_spec", lambda _: None)
+    monkeypatch.setattr(audio, "find_spec", lambda _: None)
 
 
 def test_what_is_read_and_what_is_left_out(tmp_path, without_pyav):
@@ -35,7 +34,7 @@ def test_what_is_read_and_what_is_left_out(tmp_path, without_pyav):
     for folder in ("folder.wav", ".cache"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "g.opus").write_bytes(b"")
-    found = find_audio.find_audio(tmp_path)
+    found = find_audio(tmp_path)
     assert found.folders == [tmp_path, tmp_path / "folder.wav"]
     assert [path.name for path in found.files] == ["a.aif", "b.oga", "c.WAV", "g.opus"]
     assert found.left_out == {".m4a": 2, ".txt": 1, "": 1, "hidden": 3}
@@ -44,9 +43,9 @@ def test_what_is_read_and_what_is_left_out(tmp_path, without_pyav):
 
 
 def test_with_pyav_all_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(find_audio, "find_spec", lambda _: object())
+    monkeypatch.setattr(audio, "find_spec", lambda _: object())
     (tmp_path / "d.m4a").write_bytes(b"")
-    assert find_audio.find_audio(tmp_path) == FoundAudio([tmp_path / "d.m4a"], {}, [tmp_path])
+    assert find_audio(tmp_path) == FoundAudio([tmp_path / "d.m4a"], {}, [tmp_path])
 
 
 def test_linked_folders_are_followed_once_and_never_in_circles(tmp_path):
@@ -59,14 +58,14 @@ def test_linked_folders_are_followed_once_and_never_in_circles(tmp_path):
     (root / "linked").symlink_to(elsewhere)
     (elsewhere / "circle").symlink_to(root)
     (root / "own" / "self").symlink_to(root / "own" / "self")
-    found = find_audio.find_audio(root)
+    found = find_audio(root)
     assert found.files == [root / "linked" / "x.wav", root / "own" / "x.wav"]
 
 
 def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.iterdir", lambda path: (_ for _ in ()).throw(PermissionError(13, "no", path)))
     with pytest.raises(PermissionError, match=tmp_path.name):
-        find_audio.find_audio(tmp_path)
+        find_audio(tmp_path)
 
 
 @pytest.mark.parametrize("suffix", [".aif", ".oga", ".opus", ".caf", ".au", ".w64"])
@@ -83,7 +82,7 @@ def test_a_format_without_decoder_is_skipped_with_the_cure_and_not_remembered(tm
     (tmp_path / "x.m4a").write_bytes(b"0")
     clip, digests = Clip("x", "x", 1, "x", tmp_path / "x.m4a"), []
     for installed in (None, object()):
-        monkeypatch.setattr(find_audio, "find_spec", lambda _, installed=installed: installed)
+        monkeypatch.setattr(audio, "find_spec", lambda _, installed=installed: installed)
         digests.append(digest([clip]))
         if not installed:
             with pytest.raises(ValueError, match=r"\.m4a file; install PyAV to read them: pip install av"):
@@ -112,10 +111,9 @@ def test_names_in_audio_folders_are_compared_in_one_spelling(tmp_path, caplog, w
     accent = unicodedata.normalize("NFD", "é")
     for name in (f"{accent} .wav", "Yabcdefghijk.mp3", "twice.opus", "twice.ogg", "x.m4a"):
         (tmp_path / name).write_bytes(b"")
-    names = {name: path.name for name, path in audio_files(tmp_path).items()}
+    names = {name: path.name for name, path in audio_by_name(tmp_path).items()}
     assert names == {
         "é": f"{accent} .wav",
-        "abcdefghijk": "Yabcdefghijk.mp3",
         "Yabcdefghijk": "Yabcdefghijk.mp3",
         "twice": "twice.ogg",
     }
@@ -137,7 +135,7 @@ def test_clips_of_any_source_have_names_that_can_be_written(monkeypatch):
         return [Clip(LATIN1, os.fsdecode(b"\xe9"), 1, LATIN1, b"")]
 
     monkeypatch.setattr("teminal.sources.synthetic.load", load)
-    [clip] = load_source("synthetic")
+    [clip] = load_clips("synthetic")
     assert (clip.name, clip.label) == (r"caf\xe9.wav", r"\xe9")
 
 
@@ -154,14 +152,14 @@ def run_embed(model, audio_dir, output_file, monkeypatch):
 
 @pytest.mark.parametrize("suffix", [".parquet", ".npz"])
 def test_embedding_considers_every_file(model, tmp_path, monkeypatch, capsys, without_pyav, suffix):
-    audio = tmp_path / "audio"
+    folder = tmp_path / "audio"
     write_tones(tmp_path / "elsewhere" / "a.wav", 1)
     for name in ("b.aif", LATIN1):
-        write_tones(audio / "x.wav", 2).rename(audio / name)
-    (audio / os.fsdecode(b"b\xe4d.wav")).write_bytes(b"RIFF no audio")
-    (audio / "linked").symlink_to(tmp_path / "elsewhere")
-    (audio / "c.m4a").write_bytes(b"")
-    run_embed(model, audio, tmp_path / f"out{suffix}", monkeypatch)
+        write_tones(folder / "x.wav", 2).rename(folder / name)
+    (folder / os.fsdecode(b"b\xe4d.wav")).write_bytes(b"RIFF no audio")
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (folder / "c.m4a").write_bytes(b"")
+    run_embed(model, folder, tmp_path / f"out{suffix}", monkeypatch)
     out, err = capsys.readouterr()
     assert "3 embeddings" in out
     assert r"skipped b\xe4d.wav: unreadable audio" in err

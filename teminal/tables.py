@@ -1,0 +1,139 @@
+"""Read the tables that sources come with, strictly: one of another structure is refused with its line or row."""
+
+import csv
+import logging
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from teminal.audio import files_by_name, plain_name
+
+Row = dict[str, Any]
+logger = logging.getLogger("teminal")
+
+
+def read_table(path: Path, columns: Sequence[str], whole: Sequence[str] = ()) -> list[Row]:
+    """Read the rows of a CSV file; empty ones are left out, and a second column NAME is called NAME.1, as by pandas.
+
+    Args:
+        columns, whole: see [`check_rows`].
+
+    Raises:
+        ValueError, OSError: the file is missing, no table or damaged; naming the line.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such table")
+    rows, n_read = [], 1  # lines
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            names = [name.strip() for name in reader.fieldnames or ()]
+            names = [f"{name}.1" if name in names[:number] else name for number, name in enumerate(names)]
+            reader.fieldnames = names
+            check_columns(path, names, columns)
+            for row in reader:
+                n_read = reader.line_num
+                if None in row or None in row.values():
+                    raise ValueError(
+                        f"{path}: line {n_read} has more or fewer fields than the header; "
+                        "put quotes around a field that holds a comma"
+                    )
+                if any(value.strip() for value in row.values()):
+                    _check_row(f"{path}: line {n_read}", row, columns, whole)
+                    rows.append(row)
+    except csv.Error as error:
+        cure = "close every quote, and write a quote inside quotes twice"
+        raise ValueError(f"{path}: line {n_read + 1}: {error}; {cure}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a CSV table in UTF-8: {error}") from error
+    if not rows:
+        raise ValueError(f"{path}: the table has no rows")
+    return rows
+
+
+def check_rows(
+    origin: object, rows: list[Row], columns: Sequence[str], whole: Sequence[str] = (), ids: Sequence[str] = ()
+) -> None:
+    """Check that every row has text in each of `columns`, but whole numbers of at most six digits in `whole`, and text
+    or whole numbers in `ids`.
+
+    Raises:
+        ValueError: naming `origin`, the row and the value.
+    """
+    for number, row in enumerate(rows, start=1):
+        _check_row(f"{origin}: row {number}", row, columns, whole, ids)
+
+
+def _check_row(where: str, row: Row, columns: Sequence[str], whole: Sequence[str], ids: Sequence[str] = ()) -> None:
+    for name in (*columns, *whole):
+        value = row[name]
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if name in whole:
+            fits = (is_number or isinstance(value, str)) and re.fullmatch("[0-9]{1,6}", str(value).strip())
+        else:
+            fits = (is_number and name in ids) or (isinstance(value, str) and value.strip())
+        if not fits:
+            shown = "empty" if value in (None, "") else repr(value)
+            shown = shown if len(shown) < 80 else f"{shown[:80]} ..."
+            expected = "a whole number of at most six digits" if name in whole else "text"
+            raise ValueError(f"{where} is damaged: {name} is {shown}, expected is {expected}")
+
+
+def check_columns(origin: object, present: Iterable[str], columns: Sequence[str]) -> None:
+    """Raise a ValueError that names the columns that are missing."""
+    if missing := sorted(set(columns) - set(present), key=columns.index):
+        raise ValueError(f"{origin}: no column {', '.join(missing)}; expected are {', '.join(columns)}")
+
+
+def read_captions(where: str, value: object) -> tuple[str, ...]:
+    """Read the captions in a cell: one text or a list of several.
+
+    Raises:
+        ValueError: it holds something else, or an empty one; naming `where`.
+    """
+    captions = [value] if value is None or isinstance(value, str) else value
+    if not isinstance(captions, list) or not all(caption is None or isinstance(caption, str) for caption in captions):
+        raise ValueError(f"{where}: its caption is {repr(value)[:80]}, expected is text or a list of texts")
+    if not captions or not all(caption and caption.strip() for caption in captions):
+        raise ValueError(f"{where} has an empty caption: drop the row or write one")
+    return tuple(captions)
+
+
+def find_file(folder: Path, name: str) -> Path:
+    """Give `folder / name`, or the file that is meant where there is none of this very name: tables say .wav even of a
+    folder turned into Ogg, lose spaces around names, and spell accents in one code or two (NFC, NFD).
+
+    Raises:
+        ValueError: the name leads out of the folder.
+    """
+    if not name or Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
+        raise ValueError(f"file name {name!r} leads out of {folder}")
+    path = folder / name
+    if path.exists():
+        return path
+    for form in ("NFC", "NFD"):
+        parent = (folder / unicodedata.normalize(form, name)).parent
+        if parent.is_dir():
+            return _list_by_name(parent, parent.stat().st_mtime_ns).get(plain_name(path.stem), path)
+    return path
+
+
+@lru_cache(maxsize=32)
+def _list_by_name(folder: Path, mtime_ns: int) -> dict[str, Path]:
+    """Call [`files_by_name`] for a folder without those below, as long as it stays as it is."""
+    return files_by_name(folder, folder.iterdir())
+
+
+def clean_labels(origin: object, labels: list[str]) -> list[str]:
+    """Strip labels of spaces around them, and warn of those that differ in case or separators alone."""
+    cleaned = [unicodedata.normalize("NFC", label).strip() for label in labels]
+    spellings: dict[str, list[str]] = {}
+    for label in sorted(set(cleaned)):
+        spellings.setdefault(re.sub(r"[\s_-]+", " ", label).casefold(), []).append(label)
+    for alike in spellings.values():
+        if len(alike) > 1:
+            logger.warning("%s: %s count as different classes", origin, " and ".join(map(repr, alike)))
+    return cleaned
