@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 import soundfile
 from tqdm import tqdm
 
-from teminal.clip_report import describe, look_at, problems
+from teminal.clip_report import describe_clips, find_problems, inspect_clips
 from teminal.dataset import checks
 from teminal.dataset.report import read_report
 from teminal.files import file_sha256
@@ -118,11 +118,11 @@ def make_parser() -> argparse.ArgumentParser:
 
 def check_clips(source: str, options: dict) -> bool:
     """Print what a source holds and what is in the way; whether nothing is."""
-    looks = look_at([clip for clip in load_clips(source, **options) if clip.audio])
-    print("\n".join(describe(looks)))
-    found = list(problems(looks))
-    print("\n".join([f"problems: {len(found)}", *(f"  {line}" for line in found)]) if found else "fine")
-    return not found
+    found = inspect_clips([clip for clip in load_clips(source, **options) if clip.audio])
+    print("\n".join(describe_clips(found)))
+    problems = list(find_problems(found))
+    print("\n".join([f"problems: {len(problems)}", *(f"  {line}" for line in problems)]) if problems else "fine")
+    return not problems
 
 
 def check_built(folder: Path) -> bool:

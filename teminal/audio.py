@@ -162,8 +162,9 @@ def find_audio(folder: Path) -> FoundAudio:
     Raises:
         OSError: a folder cannot be read.
     """
-    files, left_out, searched = [], Counter(), {}
-    folders, linked = [folder], []
+    files: list[Path] = []
+    left_out: Counter[str] = Counter()
+    folders, linked, searched = [folder], list[Path](), dict[Path, Path]()
     while folders or linked:
         here = folders.pop() if folders else linked.pop(0)
         if here.resolve() in searched:

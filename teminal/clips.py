@@ -111,8 +111,8 @@ def decode_clips(
     which = list(which)
     with open(file, "wb") as out:
         out.truncate(len(clips) * 2 * (n_raw + EVENT_SAMPLES))
-    decode = partial(_decode_clip, file, n_raw)
-    with closing(pool.map(decode, which, [clips[index] for index in which])) as reasons:  # Ctrl-C cancels the rest
+    reasons: Any = pool.map(partial(_decode_clip, file, n_raw), which, [clips[index] for index in which])
+    with closing(reasons):  # on Ctrl-C cancels the rest
         bar = tqdm(reasons, total=len(which), desc="decode", unit="clip")
         return {index: reason for index, reason in zip(which, bar, strict=True) if reason}
 
@@ -216,12 +216,10 @@ def _n_raw(clips: list[Clip]) -> int:
 
 def _read_known(file: Path, clips: list[Clip]) -> dict[str, Any] | None:
     """Read `skipped` and `sha256` of a bank's file, or nothing where it is missing or damaged."""
-    if not (file.is_file() and file.with_suffix(".json").is_file()):
+    if not file.is_file():
         return None
     known = read_json(file.with_suffix(".json")) or {}
-    skipped = known.get("skipped")
-    n_kept = len(clips) - len(skipped) if isinstance(skipped, dict) else 0
-    n_bytes = n_kept * 2 * (_n_raw(clips) + EVENT_SAMPLES)
+    n_bytes = 2 * (len(clips) - len(known.get("skipped", ()))) * (_n_raw(clips) + EVENT_SAMPLES)
     if file.stat().st_size == n_bytes and file_sha256(file) == known.get("sha256"):
         return known
     logger.warning("%s or its .json is damaged: decoded again", file)

@@ -60,7 +60,8 @@ def _split_folds(folds: list[int], validation: list[int] | None, test: list[int]
                 raise ValueError(f"{flag}: fold {fold} does not exist in the data: it has {folds}")
     if both := set(test) & set(validation):
         raise ValueError(f"--test_folds and --validation_folds both have fold {min(both)}")
-    return dict.fromkeys(folds, "train") | dict.fromkeys(validation, "validation") | dict.fromkeys(test, "test")
+    split_of: dict[int | None, str] = dict.fromkeys(folds, "train")
+    return split_of | dict.fromkeys(validation, "validation") | dict.fromkeys(test, "test")
 
 
 def make_folds(clips: list[Clip]) -> list[Clip]:

@@ -72,9 +72,10 @@ def _check_row(where: str, row: Row, columns: Sequence[str], whole: Sequence[str
         value = row[name]
         is_number = isinstance(value, int) and not isinstance(value, bool)
         if name in whole:
-            fits = (is_number or isinstance(value, str)) and re.fullmatch("[0-9]{1,6}", str(value).strip())
+            fits = isinstance(value, str) or is_number
+            fits = fits and bool(re.fullmatch("[0-9]{1,6}", str(value).strip()))
         else:
-            fits = (is_number and name in ids) or (isinstance(value, str) and value.strip())
+            fits = (is_number and name in ids) or (isinstance(value, str) and bool(value.strip()))
         if not fits:
             shown = "empty" if value in (None, "") else repr(value)
             shown = shown if len(shown) < 80 else f"{shown[:80]} ..."

@@ -110,7 +110,7 @@ def esc50_dir(tmp_path_factory) -> Path:
 def bank() -> ClipBank:
     """A few synthetic clips of every class."""
     clips = load_clips("synthetic", [1])
-    return build_bank([clip for clip in clips if clip.audio[1] % 1000 < 3])
+    return build_bank([clip for clip in clips if clip.audio.number % 1000 < 3])
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def clips():
     """Two clips of each of six classes."""
     found = load_clips("synthetic", [1])
     classes = sorted({clip.label for clip in found})[:6]
-    return [clip for clip in found if clip.label in classes and clip.audio[1] % 1000 < 2]
+    return [clip for clip in found if clip.label in classes and clip.audio.number % 1000 < 2]
 
 
 def plan(clips, n_groups, includes_audio=True):

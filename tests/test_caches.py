@@ -40,7 +40,7 @@ def unwritable(tmp_path, monkeypatch):
 
 
 def test_clips_and_embeddings_go_to_a_temporary_folder_with_one_warning_each(unwritable, tmp_path, caplog):
-    clips = [clip for clip in load_clips("synthetic", [1]) if clip.audio[1] % 1000 < 1]
+    clips = [clip for clip in load_clips("synthetic", [1]) if clip.audio.number % 1000 < 1]
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             bank = build_bank(clips)

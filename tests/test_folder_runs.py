@@ -12,8 +12,7 @@ import yaml
 from dataset_scripts import build_dataset, check_dataset
 from dataset_scripts.render_dataset import clips_of
 from eval import run_classification, run_retrieval, run_zste
-from teminal.clip_report import Look, problems
-from teminal.clips import Clip
+from teminal.clip_report import find_problems, inspect_clips
 from teminal.evaluation.clap import embed_text, embed_waveforms
 from teminal.sources import load_clips
 from teminal.training.config import TrainingConfig
@@ -230,7 +229,7 @@ def test_a_folder_is_checked_before_anything_is_made_of_it(sounds, tmp_path, mon
     code, out = check("--source", "folder", "--audio_dir", sounds)
     assert code == 0
     assert "15 of 15 clips can be used: 3 classes, 0.2 minutes" in out
-    assert out.splitlines()[2].split() == ["bell", "5", "5.0", "1", "1", "1", "1", "1"]
+    assert out.splitlines()[3].split() == ["bell", "1", "1", "1", "1", "1", "5", "5.0"]
     assert "16000 (3), 22050 (3), 44100 (3), 48000 (3), 96000 (3)" in out
     assert ".flac (3), .mp3 (3), .ogg (3), .wav (6)" in out
     assert out.splitlines()[-1] == "fine"
@@ -243,18 +242,18 @@ def test_a_folder_is_checked_before_anything_is_made_of_it(sounds, tmp_path, mon
     assert code == "check_dataset.py: folder: faulty"
     assert "skipped 1, unreadable audio: dog/dog-0.wav" in out
     assert "there are usable clips of cat and dog only; ZSTE needs three classes" in out
-    assert "the same file in several classes, folds or splits: cat/same.wav (fold" in out
+    assert "the same file in several classes, folds or splits: cat/same.wav (cat, " in out
 
     assert check()[0] == "check_dataset.py: error: give the folder of a built config, or --source with its folders"
     code, _ = check("--source", "folder", "--audio_dir", tmp_path / "none")
     assert code.startswith(f"check_dataset.py: error: --audio_dir {tmp_path / 'none'}: no such folder")
 
 
-def test_a_captioned_source_of_one_split_is_for_training():
-    clips = [Clip(str(i), "", None, str(i), b"", captions=("A dog barks",), split="train") for i in range(3)]
-    looks = {clip: Look("", 10.0, 48_000, clip.name) for clip in clips}
-    assert list(problems(looks)) == []
-    tested = {replace(clip, split="test"): look for clip, look in looks.items()}
-    assert list(problems(tested)) == ["there is no clip to train on"]
-    labelled = {replace(clip, label="abc"[i], captions=()): looks[clip] for i, clip in enumerate(clips)}
-    assert list(problems(labelled)) == [f"there is no clip of class {label!r} to test on" for label in "abc"]
+def test_a_captioned_source_of_one_split_is_for_training(bank):
+    clips = [replace(clip, label="", fold=None, captions=("A dog barks",), split="train") for clip in bank.clips[:9:3]]
+    assert list(find_problems(inspect_clips(clips))) == []
+    tested = [replace(clip, split="test") for clip in clips]
+    assert list(find_problems(inspect_clips(tested))) == ["there is no clip to train on"]
+    labelled = [replace(clip, label=label, captions=()) for clip, label in zip(clips, "abc", strict=True)]
+    found = list(find_problems(inspect_clips(labelled)))
+    assert found == [f"there is no clip of class {label!r} to test on" for label in "abc"]

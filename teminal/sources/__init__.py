@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from teminal.audio import printable
 from teminal.cli import option
@@ -44,7 +45,7 @@ class SourceOptions:
         False, "of --source folder: files named alike up to their last separator are of one recording"
     )
 
-    def given(self) -> dict[str, str | bool]:
+    def given(self) -> dict[str, Any]:
         """Give the options beside `source` that are set, by name."""
         return {name: getattr(self, name) for name in option_names() if getattr(self, name, None)}
 
@@ -128,8 +129,13 @@ def load_clips(
 
 def _printable(clip: Clip) -> Clip:
     """Keep text alone in what is said of a clip, where that comes from file names that are not UTF-8."""
-    said = {name: getattr(clip, name) for name in ("name", "label", "recording", "attribution")}
-    return replace(clip, **{name: printable(text) for name, text in said.items()})
+    return replace(
+        clip,
+        name=printable(clip.name),
+        label=printable(clip.label),
+        recording=printable(clip.recording),
+        attribution=printable(clip.attribution),
+    )
 
 
 def select_folds(clips: list[Clip], folds: list[int], folds_flag: str, data: str) -> list[Clip]:

@@ -34,12 +34,11 @@ def load(esc50_dir: str | None = None, dataset_name: str | None = None) -> list[
     if not esc50_dir:
         raise MissingOptionError("--esc50_dir (official folder) or --dataset_name (Hub dataset id)")
     root = require_folder("--esc50_dir", esc50_dir, "get ESC-50 from github.com/karolpiczak/ESC-50")
+    for part in ("meta/esc50.csv", "audio"):
+        if not (root / part).exists():
+            raise FileNotFoundError(f"--esc50_dir {root}: {part} is missing; point at the official ESC-50 folder")
     table = root / "meta" / "esc50.csv"
-    if not table.is_file():
-        raise FileNotFoundError(f"--esc50_dir {root}: meta/esc50.csv is missing; point at the official ESC-50 folder")
     rows = read_table(table, COLUMNS, whole=("fold",))
-    if not (root / "audio").is_dir():
-        raise FileNotFoundError(f"--esc50_dir {root}: audio/ is missing; point at the official ESC-50 folder")
     return _make_clips(table, rows, [find_file(root / "audio", row["filename"]) for row in rows])
 
 

@@ -6,7 +6,7 @@ alone, so that it is the same on every machine.
 
 import zlib
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,14 +23,15 @@ DURATION_S = 5.0
 Wave = np.ndarray
 
 
-class GeneratedAudio(NamedTuple):
+@dataclass(frozen=True)
+class GeneratedAudio:
     """What a clip is generated from, on call."""
 
     label: str
-    index: int
+    number: int
 
     def __call__(self) -> np.ndarray:
-        return synthesise(self.label, self.index, SAMPLING_RATE)
+        return synthesise(self.label, self.number, SAMPLING_RATE)
 
 
 def load() -> list[Clip]:
