@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 def load_hub_dataset(
     origin: str, dataset_name: str, split: str | None = None, config: str | None = None
 ) -> "Dataset | DatasetDict":
-    """Load a dataset of a Hub id or a folder, one split or all, of its default config or another.
-
-    Raises:
-        ValueError: it cannot be loaded; naming `origin`.
-    """
+    """Load a dataset of a Hub id or a folder, or raise a ValueError that names `origin`; one split, or all."""
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
     from huggingface_hub.errors import HTTPError
@@ -32,11 +28,7 @@ def load_hub_dataset(
 
 
 def text_rows(origin: str, dataset: "Dataset", columns: Sequence[str], optional: Sequence[str] = ()) -> list[Row]:
-    """Read these columns, and the optional ones that are there; class numbers become their names.
-
-    Raises:
-        ValueError: a column is missing.
-    """
+    """Read columns, and the optional ones that are there; class numbers become their names."""
     from datasets import ClassLabel
 
     check_columns(origin, dataset.column_names, columns)
@@ -50,11 +42,7 @@ def text_rows(origin: str, dataset: "Dataset", columns: Sequence[str], optional:
 
 
 def with_undecoded_audio(origin: str, dataset: "Dataset") -> "Dataset":
-    """Give the dataset with its column `audio` as [`audio_of_cell`] takes it.
-
-    Raises:
-        ValueError: the column is missing, or not of type Audio.
-    """
+    """Give the dataset with its column `audio`, which must be of type Audio, as [`audio_of_cell`] takes it."""
     from datasets import Audio
 
     check_columns(origin, dataset.column_names, ("audio",))

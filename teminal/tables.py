@@ -33,7 +33,8 @@ def read_table(path: Path, columns: Sequence[str], whole: Sequence[str] = ()) ->
             names = [name.strip() for name in reader.fieldnames or ()]
             names = [f"{name}.1" if name in names[:number] else name for number, name in enumerate(names)]
             reader.fieldnames = names
-            check_columns(path, names, columns)
+            if names:
+                check_columns(path, names, columns)
             for row in reader:
                 n_read = reader.line_num
                 if None in row or None in row.values():
@@ -57,12 +58,8 @@ def read_table(path: Path, columns: Sequence[str], whole: Sequence[str] = ()) ->
 def check_rows(
     origin: object, rows: list[Row], columns: Sequence[str], whole: Sequence[str] = (), ids: Sequence[str] = ()
 ) -> None:
-    """Check that every row has text in each of `columns`, but whole numbers of at most six digits in `whole`, and text
-    or whole numbers in `ids`.
-
-    Raises:
-        ValueError: naming `origin`, the row and the value.
-    """
+    """Raise a ValueError where a row lacks text in one of `columns`, a whole number of at most six digits in one of
+    `whole`, or text or a whole number in one of `ids`."""
     for number, row in enumerate(rows, start=1):
         _check_row(f"{origin}: row {number}", row, columns, whole, ids)
 
@@ -90,11 +87,7 @@ def check_columns(origin: object, present: Iterable[str], columns: Sequence[str]
 
 
 def read_captions(where: str, value: object) -> tuple[str, ...]:
-    """Read the captions in a cell: one text or a list of several.
-
-    Raises:
-        ValueError: it holds something else, or an empty one; naming `where`.
-    """
+    """Read the captions in a cell: one text or a list of several, none of them empty."""
     captions = [value] if value is None or isinstance(value, str) else value
     if not isinstance(captions, list) or not all(caption is None or isinstance(caption, str) for caption in captions):
         raise ValueError(f"{where}: its caption is {repr(value)[:80]}, expected is text or a list of texts")

@@ -148,11 +148,7 @@ def select_folds(clips: list[Clip], folds: list[int], folds_flag: str, data: str
 
 
 def select_clips(clips: list[Clip], folds: list[int] | None, split: str | None, data: str) -> list[Clip]:
-    """Select the clips of `--folds`, or of `--split` where the source has splits; all if neither is given.
-
-    Raises:
-        ValueError: naming the flag that `data` does not have, or not with this value.
-    """
+    """Select the clips of `--folds`, or of `--split` where the source has splits; all if neither is given."""
     has_folds = clips[0].fold is not None
     if split and has_folds:
         raise ValueError(f"--split {split}: {data} has folds and no splits; choose by --folds")
@@ -174,11 +170,7 @@ def require_labels(clips: list[Clip], flag: str) -> None:
 
 
 def require_folder(flag: str, folder: str | None, hint: str) -> Path:
-    """Give `folder` as a path, if it is one.
-
-    Raises:
-        ValueError, FileNotFoundError: naming the flag, with the hint.
-    """
+    """Give `folder` as a path, or raise an error that names the flag and the hint."""
     if not folder:
         raise ValueError(f"{flag} is missing: {hint}")
     if not Path(folder).is_dir():
