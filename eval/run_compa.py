@@ -59,7 +59,7 @@ def read_rows(csv_file: str) -> tuple[list[Row], list[Row]]:
     """
     if not Path(csv_file).is_file():
         raise FileNotFoundError(f"--csv_file {csv_file}: no such table; {HINT}")
-    table = read_table(Path(csv_file), COLUMNS)
+    table = read_table(Path(csv_file), COLUMNS, twice=COLUMNS[2:])
     files = [f"{member}_file.1" if f"{member}_file.1" in table[0] else f"{member}_file" for member in PAIR]
     check_rows(csv_file, table, tuple(files))
     pairs, triplets = [], []

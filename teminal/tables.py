@@ -15,11 +15,12 @@ Row = dict[str, Any]
 logger = logging.getLogger("teminal")
 
 
-def read_table(path: Path, columns: Sequence[str], whole: Sequence[str] = ()) -> list[Row]:
-    """Read the rows of a CSV file; empty ones are left out, and a second column NAME is called NAME.1, as by pandas.
+def read_table(path: Path, columns: Sequence[str], whole: Sequence[str] = (), twice: Sequence[str] = ()) -> list[Row]:
+    """Read the rows of a CSV file; empty ones are left out.
 
     Args:
         columns, whole: see [`check_rows`].
+        twice: columns that may be there a second time, which is then called NAME.1, as by pandas.
 
     Raises:
         ValueError, OSError: the file is missing, no table or damaged; naming the line.
@@ -31,11 +32,17 @@ def read_table(path: Path, columns: Sequence[str], whole: Sequence[str] = ()) ->
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             names = [name.strip() for name in reader.fieldnames or ()]
-            names = [f"{name}.1" if name in names[:number] else name for number, name in enumerate(names)]
+            for number, name in enumerate(names):
+                if name and name in names[:number]:
+                    if name not in twice or f"{name}.1" in names:
+                        raise ValueError(f"{path}: two columns are named {name}")
+                    names[number] = f"{name}.1"
             reader.fieldnames = names
             if names:
                 check_columns(path, names, columns)
             for row in reader:
+                if any("\n" in field for field in row.values() if isinstance(field, str)):
+                    raise csv.Error("a field goes on in the next line")
                 n_read = reader.line_num
                 if None in row or None in row.values():
                     raise ValueError(
@@ -46,7 +53,7 @@ def read_table(path: Path, columns: Sequence[str], whole: Sequence[str] = ()) ->
                     _check_row(f"{path}: line {n_read}", row, columns, whole)
                     rows.append(row)
     except csv.Error as error:
-        cure = "close every quote, and write a quote inside quotes twice"
+        cure = "close every quote, write a quote inside quotes twice, and no field over several lines"
         raise ValueError(f"{path}: line {n_read + 1}: {error}; {cure}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not a CSV table in UTF-8: {error}") from error

@@ -109,9 +109,17 @@ def test_other_structures_are_refused(tmp_path, content, message):
         read_table(tmp_path / "t.csv", ("name", "caption"))
 
 
-def test_a_second_column_of_a_name_is_numbered_and_fields_may_have_several_lines(tmp_path):
-    (tmp_path / "t.csv").write_text('name,caption,caption\na,b,"c\nd"\n')
-    assert read_table(tmp_path / "t.csv", ("name",)) == [{"name": "a", "caption": "b", "caption.1": "c\nd"}]
+def test_a_second_column_of_a_name_is_refused_unless_it_is_expected(tmp_path):
+    (tmp_path / "t.csv").write_text("name,caption,caption\na,b,c\n")
+    assert read_table(tmp_path / "t.csv", ("name",), twice=("caption",))[0]["caption.1"] == "c"
+    with pytest.raises(ValueError, match="two columns are named caption"):
+        read_table(tmp_path / "t.csv", ("name",))
+
+
+def test_a_field_over_several_lines_is_refused(tmp_path):
+    (tmp_path / "t.csv").write_text('name,caption\na,"b\nc"\n')
+    with pytest.raises(ValueError, match="line 2: a field goes on in the next line"):
+        read_table(tmp_path / "t.csv", ("name",))
 
 
 def test_what_spreadsheets_do_to_a_table_is_taken(tmp_path):
