@@ -53,7 +53,7 @@ def check_ranges(options: Any, prefix: str = "") -> None:
                 raise ValueError(f"--{prefix}{item.name} {number}: must be {to}")
 
 
-def make_parser(kinds: list[type], description: str | None) -> "HfArgumentParser":
+def make_parser(kinds: list[Any], description: str | None) -> "HfArgumentParser":
     """Make a parser whose flags are the fields of dataclasses, and whose errors are ValueErrors of one line."""
     from transformers import HfArgumentParser  # takes half a second
 

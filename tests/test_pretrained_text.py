@@ -8,9 +8,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, BertForMaskedLM, BertTokenizer, DistilBertConfig
 
 from teminal.evaluation.clap import load_clap
-from teminal.training.config_file import parse_config
+from teminal.training.config_file import check_scratch, parse_config
 from teminal.training.pretrained_text import load_text_encoder
-from teminal.training.scratch_settings import check_scratch
 
 from .conftest import run_here
 from .encoders import CAPTIONS, KINDS, bert_tokenizer, build_clap, save_bert, save_encoder
@@ -127,10 +126,10 @@ def test_the_yaml_needs_no_text_config(tiny_recipe, tmp_path):
     flags = ["--config", str(tiny_recipe), "--stages", "pretrain"]
     with pytest.raises(ValueError, match=r"scratch\.text_config is missing"):
         check_scratch(parse_config(flags))
-    recipe = parse_config([*flags, "--text_model_name_or_path", "bert"])
-    check_scratch(recipe)
-    assert recipe.text_model_name_or_path == "bert"
-    assert "text_config" not in recipe.scratch
+    config = parse_config([*flags, "--text_model_name_or_path", "bert"])
+    check_scratch(config)
+    assert config.text_model_name_or_path == "bert"
+    assert "text_config" not in config.scratch
 
 
 def test_training_starts_from_the_encoder(tiny_recipe, esc50_dir, tmp_path):

@@ -156,14 +156,14 @@ def test_the_recipe_trains_on_captions_and_tests_on_classes(audiocaps, esc50_dir
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--text_warmup_steps", 2), "A.text_warmup_steps: 2 would need classes"),
-        (("--event_weight", 1), "A.event_weight: 1.0 would need classes"),
-        (("--eval_source", "audiocaps"), "--eval_source audiocaps: ZSTE needs classes"),
+        (("--text_warmup_steps", 2), "--A.text_warmup_steps 2: needs classes"),
+        (("--event_weight", 1), "--A.event_weight 1.0: needs classes"),
+        (("--eval_source", "audiocaps", "--train_folds", 1), "--eval_source audiocaps: ZSTE needs classes"),
     ],
 )
 def test_what_needs_classes_is_refused(audiocaps, esc50_dir, tmp_path, flags, message):
     esc50_dir = None if "--eval_source" in flags else esc50_dir
-    result = train(audiocaps, esc50_dir, tmp_path / "run", "--train_folds", 1, *flags)
+    result = train(audiocaps, esc50_dir, tmp_path / "run", *flags)
     assert result.returncode == 1
     assert [line for line in result.stderr.splitlines() if line.startswith("train_accelerate.py: error:")]
     assert message in result.stderr

@@ -8,6 +8,7 @@ from teminal.evaluation.options import check_model_path
 from teminal.hub import check_repo_id
 from teminal.sources import CreditedSourceOptions, option_names
 
+Precision = Literal["auto", "no", "bf16"]
 STAGES = ("pretrain", "A", "B", "joint")
 
 
@@ -29,6 +30,17 @@ class StageConfig:
     event_weight: float = option(0.0, "weight of the event loss: every event of a scene against all classes", least=0)
     replay_batch_size: int = option(0, "single clips per step and process", least=0)
     replay_weight: float = option(0.0, "weight of the replay loss", least=0)
+
+    def check(self, name: str) -> None:
+        """Check the settings, which are those of the stage `name`."""
+        check_ranges(self, f"{name}.")
+        if name == "joint" and self.per_device_train_batch_size % 2:
+            raise ValueError(
+                f"--joint.per_device_train_batch_size: {self.per_device_train_batch_size} must be even, for groups of "
+                "A and of B take turns"
+            )
+        if self.replay_weight and not self.replay_batch_size:
+            raise ValueError(f"--{name}.replay_weight {self.replay_weight} needs a replay_batch_size")
 
 
 @dataclass
@@ -89,9 +101,7 @@ class RunConfig(CreditedSourceOptions):
     beta: float = option(1.0, "TNCE weight of reversed and overlay rows", least=0)
     mini_batch_size: int = option(0, "audios that the towers take at a time (gradient caching); 0: all", least=0)
     loss_chunk_size: int = option(4096, "rows of the TNCE loss that are computed at a time", least=1)
-    mixed_precision: Literal["auto", "no", "bf16"] = option(
-        "auto", "bf16 where the hardware has it, else fp32; `no` is fp32 everywhere"
-    )
+    mixed_precision: Precision = option("auto", "bf16 where the hardware has it, else fp32; `no`: fp32 everywhere")
     dataloader_num_workers: int | None = option(
         None, "processes that compose batches; default: one less than cores", least=0, may_change=True
     )
@@ -133,8 +143,6 @@ class TrainingConfig(RunConfig):
         self._check_publishing()
         if not self.dry_run:
             self._check_model()
-            self._check_validation()
-            self._check_trackers()
 
     def stage(self, name: str) -> StageConfig:
         """Return the hyper-parameters of a stage."""
@@ -163,18 +171,10 @@ class TrainingConfig(RunConfig):
             raise ValueError(f"{given}: at least one, and pretrain comes first")
         if len(set(self.stages)) < len(self.stages):
             raise ValueError(f"{given}: each at most once")
-        for name in self.stages:
-            stage = self.stage(name)
-            check_ranges(stage, f"{name}.")
-            if stage.text_warmup_steps and self.lora == "audio" and name != "pretrain":
-                raise ValueError(f"--{name}.text_warmup_steps: --lora audio keeps the text tower; set it to 0")
-            if name == "joint" and stage.per_device_train_batch_size % 2:
-                raise ValueError(
-                    f"--joint.per_device_train_batch_size: {stage.per_device_train_batch_size} must be even, for "
-                    "groups of A and of B take turns"
-                )
-            if stage.replay_weight and not stage.replay_batch_size:
-                raise ValueError(f"--{name}.replay_weight {stage.replay_weight} needs a replay_batch_size")
+        for stage in self.stages:
+            self.stage(stage).check(stage)
+            if self.stage(stage).text_warmup_steps and self.lora == "audio" and stage != "pretrain":
+                raise ValueError(f"--{stage}.text_warmup_steps: --lora audio keeps the text tower; set it to 0")
 
     def _check_publishing(self) -> None:
         if self.push_to_hub != bool(self.hub_model_id):
@@ -192,26 +192,10 @@ class TrainingConfig(RunConfig):
             if "pretrain" in self.stages:
                 raise ValueError("--stages pretrain starts from scratch: drop it, or --model_name_or_path")
             if self.text_model_name_or_path:
-                raise ValueError("--text_model_name_or_path is for a CLAP from scratch: drop --model_name_or_path")
+                raise ValueError(
+                    "--text_model_name_or_path is for a CLAP from scratch: drop it or --model_name_or_path"
+                )
         elif "pretrain" not in self.stages or not self.scratch:
-            raise ValueError("without --model_name_or_path, --stages must start with pretrain and YAML have scratch:")
+            raise ValueError("without --model_name_or_path, --stages starts with pretrain and YAML has scratch:")
         if self.lora != "none" and (self.freeze_layers or self.stages == ["pretrain"]):
-            raise ValueError(f"--lora {self.lora} is for stages after pretrain, and leaves no --freeze_layers")
-
-    def _check_validation(self) -> None:
-        may_have_splits = (self.eval_source or self.source) == "folder"  # `find_clips` then sees whether it has
-        if self.validation_folds or may_have_splits:
-            return
-        if self.eval_steps:
-            raise ValueError("--eval_steps needs --validation_folds")
-        if len(self.wise_ft) > 1:
-            raise ValueError("--wise_ft with several shares needs --validation_folds to choose by")
-
-    def _check_trackers(self) -> None:
-        if self.report_to:
-            from accelerate.tracking import get_available_trackers  # with torch
-
-            known = {str(tracker.value) for tracker in get_available_trackers()}
-            for name in self.report_to:
-                if name not in known:
-                    raise ValueError(f"--report_to {name}: not installed; pip install {name}")
+            raise ValueError(f"--lora {self.lora} is for stages after pretrain, and goes without --freeze_layers")

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import inspect
 import itertools
 import sys
 from collections.abc import Iterable
@@ -14,52 +15,84 @@ import yaml
 from teminal.cli import make_parser
 from teminal.training.config import STAGES, RunConfig, StageConfig, TrainingConfig
 
+STAGE_HELP = "--max_train_steps and what follows it holds for all stages; --B.learning_rate 1e-4 is for B alone."
+SET_BY_SCRATCH = {"vocab_size", "max_position_embeddings", "truncation", "frequency_min"}
 STAGE_OPTIONS = [item.name for item in fields(StageConfig)]
 
 
 def parse_config(argv: list[str] | None = None, description: str | None = None) -> TrainingConfig:
-    """Read `--config` and the flags that override it.
-
-    `--learning_rate 1e-4` holds for every stage that runs, `--B.learning_rate 1e-4` for one.
+    """Read `--config` and the flags that override it; `--B.learning_rate 1e-4` is for a stage, without `B.` for all.
 
     Raises:
         ValueError, OSError: naming the flag or the YAML's key at fault.
     """
     argv = sys.argv[1:] if argv is None else argv
-    parser = make_parser([RunConfig, StageConfig], description)
-    for item in fields(StageConfig):
-        for stage in STAGES:
-            name = f"{stage}.{item.name}"
-            flags = dict.fromkeys([f"--{name}", f"--{name}".replace("_", "-")])
-            parser.add_argument(*flags, dest=name, type=item.type, default=item.default, help=argparse.SUPPRESS)
+    parser = make_parser([RunConfig, StageConfig], f"{description or ''}\n{STAGE_HELP}")
+    for stage, item in itertools.product(STAGES, fields(StageConfig)):
+        name = f"{stage}.{item.name}"
+        flags = (f"--{name}", f"--{name.replace('_', '-')}")
+        parser.add_argument(*flags, dest=name, type=item.type, default=item.default, help=argparse.SUPPRESS)
 
     in_flags, unknown = parser.parse_known_args(argv)
     if unknown:
-        meant = _did_you_mean(unknown[0].split("=")[0], parser._option_string_actions)
+        meant = _did_you_mean(unknown[0].split("=")[0], [f"--{name}" for name in vars(in_flags)])
         raise ValueError(f"{unknown[0]}: no such option{meant}")
     given = _given_options(parser, argv)
     settings = _read_yaml(in_flags.config) if in_flags.config else {}
     scratch = settings.pop("scratch", None) or {}
-    yaml_flags = [flag for stage in STAGES for flag in _as_flags(settings.pop(stage, None) or {}, f"{stage}.")]
-    values = vars(parser.parse_args([*yaml_flags, *_as_flags(settings), *argv]))
+    values = vars(parser.parse_args([*_as_flags(settings), *argv]))
 
-    def value(stage: str, name: str) -> Any:
-        for_all_stages = name in given and f"{stage}.{name}" not in given
-        return values[name if for_all_stages else f"{stage}.{name}"]
-
-    stages = {stage: StageConfig(**{name: value(stage, name) for name in STAGE_OPTIONS}) for stage in STAGES}
     run = {item.name: values[item.name] for item in fields(RunConfig)}
+    stages: dict[str, Any] = {}
+    for stage in STAGES:
+        for_one = {name: values[f"{stage}.{name}"] for name in STAGE_OPTIONS}
+        for_all = {name: values[name] for name in STAGE_OPTIONS if name in given and f"{stage}.{name}" not in given}
+        stages[stage] = StageConfig(**(for_one | for_all))
     config = TrainingConfig(**run, **stages, scratch=scratch)
     _check_used(config, given)
     return config
 
 
-def check_known(path: str, prefix: str, settings: Any, known: set[str]) -> None:
-    """Check that a mapping of the YAML at `path` has known keys alone; `prefix` is where it stands, such as "A.".
+def check_scratch(config: TrainingConfig) -> None:
+    """Check what the YAML says of a CLAP from scratch; transformers' classes would swallow an unknown key.
 
     Raises:
-        ValueError: naming the key, with one that may be meant.
+        ValueError: naming the key at fault.
     """
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import ClapAudioConfig, ClapFeatureExtractor, ClapTextConfig  # with torch
+
+    scratch, where = config.scratch, f"--config {config.config}: scratch"
+    if not scratch:
+        return
+    parts = {"audio_config": ClapAudioConfig, "text_config": ClapTextConfig, "feature_extractor": ClapFeatureExtractor}
+    _check_keys(config.config, "scratch.", scratch, {"projection_dim", "vocab_size", *parts})
+    for name, kind in parts.items():
+        if name == "text_config" and config.text_model_name_or_path and name not in scratch:
+            continue
+        if name not in scratch:
+            raise ValueError(f"{where}.{name} is missing")
+        known = set(inspect.signature(kind).parameters) - SET_BY_SCRATCH
+        _check_keys(config.config, f"scratch.{name}.", scratch[name], known)
+        try:
+            kind(**scratch[name])
+        except (StrictDataclassError, TypeError, ValueError) as error:
+            raise ValueError(f"{where}.{name}: {error}") from error
+    for name in ("projection_dim", "vocab_size"):
+        size = scratch.get(name, 1)
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"{where}.{name}: {size!r} must be a whole number of at least 1")
+    audio = ClapAudioConfig(**scratch["audio_config"])
+    size = audio.patch_embeds_hidden_size * 2 ** (len(audio.depths) - 1)
+    if audio.hidden_size != size:
+        raise ValueError(
+            f"{where}.audio_config.hidden_size: {audio.hidden_size} must be {size}, patch_embeds_hidden_size * "
+            "2^(stages - 1)"
+        )
+
+
+def _check_keys(path: str | None, prefix: str, settings: Any, known: set[str]) -> None:
+    """Check that a mapping of the YAML has known keys alone; `prefix` is where it stands, such as "A."."""
     if not isinstance(settings, dict):
         raise ValueError(f"--config {path}: expected `key: value` lines{f' under {prefix[:-1]}' if prefix else ''}")
     for key in settings:
@@ -91,19 +124,30 @@ def _as_flags(settings: dict[str, Any], prefix: str = "") -> list[str]:
     """Return YAML settings as the flags that say the same, so that argparse checks both; YAML reads `no` as false."""
     flags = []
     for name, value in settings.items():
-        if value is not None:
+        if isinstance(value, dict):
+            flags += _as_flags(value, f"{name}.")
+        elif value is not None:
             items = value if isinstance(value, list) else [value]
             words = [{True: "yes", False: "no"}[item] if isinstance(item, bool) else str(item) for item in items]
             flags += [f"--{prefix}{name}", *words]
     return flags
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuse a key that is there twice, of which YAML would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.MarkedYAMLError(problem=f"{key.value} is there twice", problem_mark=key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def _read_yaml(path: str) -> dict[str, Any]:
-    """Read a YAML file whose keys are known and there once."""
+    """Read a YAML file and check its keys."""
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-        settings = yaml.safe_load(text)
-        _check_once(path, yaml.compose(text, yaml.SafeLoader))
+        settings = yaml.load(Path(path).read_text(encoding="utf-8-sig"), _Loader)
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ValueError(f"--config {path}: line {line} is not UTF-8; save the file in that encoding") from error
@@ -111,37 +155,23 @@ def _read_yaml(path: str) -> dict[str, Any]:
         raise ValueError(f"--config {path}: {error.strerror}") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"--config {path}: not valid YAML: {error}") from error
-    check_known(path, "", settings, {item.name for item in fields(TrainingConfig)} - {"config"})
+    _check_keys(path, "", settings, {item.name for item in fields(TrainingConfig)} - {"config"})
     for stage in STAGES:
-        check_known(path, f"{stage}.", settings.get(stage) or {}, set(STAGE_OPTIONS))
+        if settings.get(stage) is not None:
+            _check_keys(path, f"{stage}.", settings[stage], set(STAGE_OPTIONS))
     return settings
-
-
-def _check_once(path: str, node: yaml.Node | None) -> None:
-    """Check that each key of a mapping is there once; YAML takes the last of several."""
-    if not isinstance(node, yaml.MappingNode):
-        return
-    keys = set()
-    for key, value in node.value:
-        if key.value in keys:
-            raise ValueError(f"--config {path}: line {key.start_mark.line + 1}: {key.value} is there again")
-        keys.add(key.value)
-        _check_once(path, value)
 
 
 def _check_used(config: TrainingConfig, given: set[str]) -> None:
     """Check that every option on the command line does something."""
-    for name in given:
-        stage = name.partition(".")[0]
-        if stage in STAGES and stage not in config.stages:
-            raise ValueError(f"--{name} does nothing without {stage} in --stages")
-    stages = [config.stage(stage) for stage in config.stages]
+    stages = [config.stage(name) for name in config.stages]
+    has_adapters = config.lora != "none"
     validates = config.eval_steps or len(config.wise_ft) > 1
     warms_up = any(stage.text_warmup_steps for stage in stages)
     replays = any(stage.replay_weight for stage in stages) or not any(stage.replay_batch_size for stage in stages)
     needs = {
-        "lora_rank": ("--lora", config.lora != "none"),
-        "lora_alpha": ("--lora", config.lora != "none"),
+        "lora_rank": ("--lora", has_adapters),
+        "lora_alpha": ("--lora", has_adapters),
         "validation_scenes": ("--eval_steps", validates),
         "hub_private_repo": ("--push_to_hub", config.push_to_hub or not config.hub_private_repo),
         "text_warmup_learning_rate": ("--text_warmup_steps", warms_up),
@@ -149,6 +179,9 @@ def _check_used(config: TrainingConfig, given: set[str]) -> None:
         "replay_batch_size": ("--replay_weight", replays),
     }
     for name in given:
-        needed, is_there = needs.get(name.rpartition(".")[2], ("", True))
+        stage, _, option = name.rpartition(".")
+        if stage and stage not in config.stages:
+            raise ValueError(f"--{name} does nothing without {stage} in --stages")
+        needed, is_there = needs.get(option, ("", True))
         if not is_there:
             raise ValueError(f"--{name} does nothing without {needed}")

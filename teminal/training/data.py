@@ -1,17 +1,16 @@
-"""The clips of a run: which are trained on, validated on and tested on, none of one recording in two of them."""
+"""Find the clips that a training uses: to train, validate and test on, none of one recording in two of them."""
 
 import itertools
 import logging
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from teminal.clips import Clip, ClipBank, build_bank
 from teminal.licenses import check_publishable
-from teminal.sources import select_folds, source_credits
+from teminal.sources import load_clips, require_labels, select_folds, source_credits, taken_options
 from teminal.splits import drop_recordings_of
-from teminal.training.config import TrainingConfig
-from teminal.training.sources import load_sources
+from teminal.training.config import RunConfig, TrainingConfig
 
 logger = logging.getLogger("teminal")
 
@@ -23,112 +22,130 @@ class Clips:
     train: list[Clip]
     validation: list[Clip]
     test: list[Clip]
-    same_source: bool
     kept: list[Clip]
 
-    def banks(self, recipe: TrainingConfig) -> tuple[ClipBank, ClipBank | None, ClipBank, ClipBank | None]:
+    def banks(self, config: TrainingConfig) -> tuple[ClipBank, ClipBank | None, ClipBank, ClipBank | None]:
         """Decode them: for training, validation, test, and to see what is kept.
 
         Raises:
             ValueError: too few are usable, or test clips have other classes than training clips.
         """
         train, test = build_bank(self.train), build_bank(self.test)
-        if self.same_source and train.classes != test.classes:
+        if config.eval_source in (None, config.source) and train.classes != test.classes:
             differing = ", ".join(sorted(set(train.classes) ^ set(test.classes)))
-            raise ValueError(
-                f"training and test clips (--train_folds and --eval_folds) differ in classes: {differing}"
-            )
-
-        def asked(bank: ClipBank) -> set[int]:
-            return asked_clips(bank, recipe.n_scenes, recipe.seed)
-
+            raise ValueError(f"training and test clips (--train_folds, --eval_folds) differ in classes: {differing}")
         validation = build_bank(self.validation) if self.validation else None
-        kept = build_bank(self.kept, asked) if self.kept else None
-        return train, validation, test, kept
+        kept = self.kept and build_bank(self.kept, lambda bank: asked_clips(bank, config.n_scenes, config.seed))
+        return train, validation, test, kept or None
 
 
-def find_clips(recipe: TrainingConfig) -> Clips:
-    """The clips that the recipe names.
+def asked_clips(bank: ClipBank, n_clips: int, seed: int) -> set[int]:
+    """Draw the indices of the clips of `--keep_source` that are classified, at most `n_clips`."""
+    return set(np.random.default_rng([seed, 19]).permutation(len(bank.clips))[:n_clips].tolist())
+
+
+def find_clips(config: TrainingConfig) -> Clips:
+    """Find the clips that a configuration names.
 
     Raises:
         ValueError, OSError: naming the option at fault.
     """
-    eval_source = recipe.eval_source or recipe.source
-    _check_folds(recipe, eval_source)
-    loaded = load_sources(recipe)
-    clips, evaluated = loaded[recipe.source], loaded[eval_source]
-    if not evaluated[0].label:
+    source, eval_source = config.source, config.eval_source or config.source
+    _check_folds(config)
+    loaded = _load_sources(config)
+    if not loaded[eval_source][0].label:
         raise ValueError(
             f"--eval_source {eval_source}: ZSTE needs classes, and these clips have captions; add --eval_source esc50 "
             "--esc50_dir DIR, or --eval_source synthetic"
         )
-    if not clips[0].label:
-        _check_classes_unneeded(recipe)
-    train = _held(clips, "train", recipe.train_folds, "train_folds", recipe.source)
-    if not clips[0].label:
-        n_all, train = len(train), [clip for clip in train if clip.audio is not None]
-        if not train:
-            raise ValueError(f"--source {recipe.source}: no training clip has audio; --audio_dir says where it is")
-        logger.info("%d of %d training clips have audio", len(train), n_all)
-    test = _held(evaluated, "test", recipe.eval_folds, "eval_folds", eval_source)
-    validation = _validation(recipe, evaluated, test, eval_source)
+    train = _select_clips(loaded[source], "train", config.train_folds, "train_folds", source)
+    if not train[0].label:
+        train = _captioned_clips(config, train)
+    test = _select_clips(loaded[eval_source], "test", config.eval_folds, "eval_folds", eval_source)
+    validation = _validation_clips(config, loaded[eval_source], test)
     train = drop_recordings_of(test + validation, train)
-    if recipe.push_to_hub:
-        license = source_credits(recipe.source, train)["license"]
-        check_publishable(license, recipe.hub_private_repo, "--hub_private_repo")
-    return Clips(train, validation, test, eval_source == recipe.source, loaded.get(recipe.keep_source, []))
+    if config.push_to_hub:
+        check_publishable(source_credits(source, train)["license"], config.hub_private_repo, "--hub_private_repo")
+    return Clips(train, validation, test, loaded[config.keep_source] if config.keep_source else [])
 
 
-def asked_clips(bank: ClipBank, n_clips: int, seed: int) -> set[int]:
-    """Indices of the clips of `--keep_source` that are classified: all, or `n_clips` that are drawn."""
-    return set(np.random.default_rng([seed, 19]).permutation(len(bank.clips))[:n_clips].tolist())
+def _check_folds(config: TrainingConfig) -> None:
+    folds = {"--eval_folds": config.eval_folds, "--validation_folds": config.validation_folds}
+    if config.eval_source in (None, config.source):
+        folds["--train_folds"] = config.train_folds
+    for (flag, ours), (other, theirs) in itertools.combinations(folds.items(), 2):
+        if shared := set(ours) & set(theirs):
+            raise ValueError(f"{flag} and {other} overlap in fold {min(shared)}")
 
 
-def _held(clips: list[Clip], split: str, folds: list[int], name: str, source: str) -> list[Clip]:
-    """The clips of `folds`, the recipe's `name`, or where there are none those of a split."""
+def _load_sources(config: TrainingConfig) -> dict[str, list[Clip]]:
+    """Load all clips of each source that is named; an option goes to the first source that takes it."""
+    if config.keep_source == config.source:
+        raise ValueError(f"--keep_source {config.source}: that is trained on; name what the model knew before")
+    flags = {config.source: "--source"}
+    for name in ("eval_source", "keep_source"):
+        if source := getattr(config, name):
+            flags.setdefault(source, f"--{name}")
+    takers: dict[str, str] = {}
+    for source, flag in flags.items():
+        for option in taken_options(source, flag):
+            takers.setdefault(option, source)
+    given, loaded = config.given(), {}
+    for source, flag in flags.items():
+        own = {option: value for option, value in given.items() if takers.get(option, config.source) == source}
+        wanted = [option for option in taken_options(source) if option in given]
+        if wanted and not own:
+            taker = takers[wanted[0]]
+            raise ValueError(
+                f"{flag} {source} would take --{wanted[0]}, which {flags[taker]} {taker} takes: name another"
+            )
+        loaded[source] = load_clips(source, flag=flag, **own)
+    if config.keep_source:
+        require_labels(loaded[config.keep_source], f"--keep_source {config.keep_source}")
+    return loaded
+
+
+def _select_clips(clips: list[Clip], split: str, folds: list[int], option: str, source: str) -> list[Clip]:
+    """Select the clips of `folds`, the value of an option, or where there are splits instead those of one."""
     if clips[0].fold is not None:
-        return select_folds(clips, folds, f"--{name}", source)
-    default = next(item.default_factory() for item in fields(TrainingConfig) if item.name == name)
-    if folds != default:
-        raise ValueError(f"--{name}: clips of {source} have splits and no folds; leave it out")
-    present = {clip.split for clip in clips}
-    if split == "test" and split not in present:
+        return select_folds(clips, folds, f"--{option}", source)
+    if folds != getattr(RunConfig(), option):
+        raise ValueError(f"--{option}: clips of {source} have splits and no folds; leave it out")
+    splits = {clip.split or "" for clip in clips}
+    if split == "test" and split not in splits:
         split = "validation"
-    if split not in present:
+    if split not in splits:
         raise ValueError(
-            f"--source {source}: there are no clips of split {split}, only of {', '.join(sorted(present))}"
+            f"--source {source}: there are no clips of split {split}, only of {', '.join(sorted(splits))}"
         )
     return [clip for clip in clips if clip.split == split]
 
 
-def _validation(recipe: TrainingConfig, evaluated: list[Clip], test: list[Clip], eval_source: str) -> list[Clip]:
-    """Clips of `--validation_folds`, or where there are splits and it is needed, of the one for validation."""
-    is_needed = recipe.eval_steps or len(recipe.wise_ft) > 1
-    if not recipe.validation_folds and not is_needed:
-        return []
-    if not recipe.validation_folds and evaluated[0].fold is not None:
-        raise ValueError("--eval_steps, and --wise_ft with several shares, need --validation_folds")
-    clips = _held(evaluated, "validation", recipe.validation_folds, "validation_folds", eval_source)
-    if left := drop_recordings_of(test, clips):
+def _validation_clips(config: TrainingConfig, clips: list[Clip], test: list[Clip]) -> list[Clip]:
+    """Select those of `--validation_folds`, or if they are needed of the split for validation."""
+    if not config.validation_folds:
+        if not config.eval_steps and len(config.wise_ft) < 2:
+            return []
+        if clips[0].fold is not None:
+            raise ValueError("--eval_steps, and --wise_ft with several shares, need --validation_folds")
+    source = config.eval_source or config.source
+    chosen = _select_clips(clips, "validation", config.validation_folds, "validation_folds", source)
+    if left := drop_recordings_of(test, chosen):
         return left
-    raise ValueError(f"--eval_source {eval_source}: all clips to validate on are of recordings that are tested on")
+    raise ValueError(f"--eval_source {source}: all clips to validate on are of recordings that are tested on")
 
 
-def _check_classes_unneeded(recipe: TrainingConfig) -> None:
-    for stage in recipe.stages:
-        settings = recipe.stage(stage)
-        for name in ("text_warmup_steps", "event_weight"):
-            if value := getattr(settings, name):
+def _captioned_clips(config: TrainingConfig, clips: list[Clip]) -> list[Clip]:
+    """Select those that have audio, after checking that nothing asks for their classes."""
+    for stage in config.stages:
+        for option in ("text_warmup_steps", "event_weight"):
+            if value := getattr(config.stage(stage), option):
                 raise ValueError(
-                    f"{stage}.{name}: {value} would need classes, and clips of --source {recipe.source} have "
-                    "captions; set it to 0"
+                    f"--{stage}.{option} {value}: needs classes, and clips of --source {config.source} have captions; "
+                    "set it to 0"
                 )
-
-
-def _check_folds(recipe: TrainingConfig, eval_source: str) -> None:
-    folds = {"--eval_folds": recipe.eval_folds, "--validation_folds": recipe.validation_folds}
-    if recipe.source == eval_source:
-        folds["--train_folds"] = recipe.train_folds
-    for (flag, ours), (other, theirs) in itertools.combinations(folds.items(), 2):
-        if twice := set(ours) & set(theirs):
-            raise ValueError(f"{flag} and {other} overlap in fold {min(twice)}")
+    with_audio = [clip for clip in clips if clip.audio is not None]
+    if not with_audio:
+        raise ValueError(f"--source {config.source}: no training clip has audio; --audio_dir says where it is")
+    logger.info("%d of %d training clips have audio", len(with_audio), len(clips))
+    return with_audio

@@ -1,16 +1,18 @@
-"""Start as the launcher asks, or say why not."""
+"""Start a training's processes as their launcher asks, or say why not."""
 
 import json
 import logging
 import os
 from datetime import timedelta
+from typing import Any
 
 import torch
 from accelerate import Accelerator, PartialState
+from accelerate.tracking import get_available_trackers
 from accelerate.utils import DistributedType, gather_object, set_seed
 
 from teminal.processes import join_processes, keep_freed_memory, own_cores
-from teminal.training.config import TrainingConfig
+from teminal.training.config import Precision, TrainingConfig
 
 NOT_SUPPORTED = {
     "ACCELERATE_USE_DEEPSPEED": "DeepSpeed",
@@ -21,24 +23,28 @@ NOT_SUPPORTED = {
 }
 SUPPORTED = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
 HINT = "a CLAP fits one device, so launch with --multi_gpu, and with --mini_batch_size where memory is short"
+AMPERE = 8  # the CUDA compute capability from which on bf16 is in hardware
 logger = logging.getLogger("teminal")
 
 
-def start(recipe: TrainingConfig) -> Accelerator:
-    """Accelerator, logging and random state; what can be refused before any work is.
+def start(config: TrainingConfig) -> Accelerator:
+    """Start accelerate, seed everything, and resolve `config.mixed_precision`.
 
     Raises:
-        ValueError, OSError: the launcher asks for something else than the recipe.
+        ValueError, OSError: the launcher asks for something else than the configuration.
     """
     keep_freed_memory()
     check_launcher()
-    asked = asked_precision(recipe.mixed_precision)
+    installed = {str(tracker.value) for tracker in get_available_trackers()}
+    if missing := [name for name in config.report_to if name not in installed]:
+        raise ValueError(f"--report_to {missing[0]}: not installed; pip install {missing[0]}")
+    asked = asked_precision(config.mixed_precision)
     try:
         # others wait while one decodes or scores
         device = join_processes(lambda cpu: PartialState(cpu=cpu, timeout=timedelta(days=1))).device
-        recipe.mixed_precision, why = choose_precision(asked, device)
+        config.mixed_precision, why = choose_precision(asked, device)
         accelerator = Accelerator(
-            mixed_precision=recipe.mixed_precision, log_with=recipe.report_to or None, project_dir=recipe.output_dir
+            mixed_precision=config.mixed_precision, log_with=config.report_to or None, project_dir=config.output_dir
         )
     except (ImportError, RuntimeError) as error:  # what its environment variables ask for
         raise ValueError(f"accelerate cannot start: {error}") from error
@@ -51,15 +57,15 @@ def start(recipe: TrainingConfig) -> Accelerator:
         if accelerator.num_processes > 1:  # launchers give each a single thread
             torch.set_num_threads(own_cores())
         torch.use_deterministic_algorithms(True)
-    set_seed(recipe.seed)
+    set_seed(config.seed)
     return accelerator
 
 
 def check_launcher() -> None:
-    """Whether `accelerate launch`, by its flags or its config file, asks for what this training does.
+    """Refuse what `accelerate launch` may ask for and this training would ignore, or fail at in the middle.
 
     Raises:
-        ValueError: it would be ignored, or fail in the middle.
+        ValueError: naming the environment variable that the launcher has set.
     """
     for variable, name in NOT_SUPPORTED.items():
         if os.environ.get(variable, "false").lower() in ("true", "1", "yes"):
@@ -72,29 +78,8 @@ def check_launcher() -> None:
         )
 
 
-def asked_precision(mixed_precision: str) -> str:
-    """What `--mixed_precision` says, or the launcher where that is `"auto"`.
-
-    Raises:
-        ValueError: the two contradict each other.
-    """
-    of_launcher = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")  # "no" is also what it says unasked
-    if of_launcher in ("no", mixed_precision):
-        return mixed_precision
-    if of_launcher == "bf16" and mixed_precision == "auto":
-        return of_launcher
-    raise ValueError(
-        f"accelerate launch asks for mixed precision {of_launcher} (its flag, its config file or "
-        f"ACCELERATE_MIXED_PRECISION), this training for {mixed_precision}: give accelerate launch --mixed_precision "
-        "no, and train_accelerate.py the one you want, no or bf16"
-    )
-
-
-def start_trackers(accelerator: Accelerator, run: dict) -> None:
-    """Start those of `--report_to`.
-
-    Args:
-        run: what it is of, see [`teminal.training.checkpoints.identity`].
+def start_trackers(accelerator: Accelerator, run: dict[str, Any]) -> None:
+    """Start the trackers of `--report_to`, which show the settings of `run`.
 
     Raises:
         ValueError: one does not start, as without an account.
@@ -106,18 +91,43 @@ def start_trackers(accelerator: Accelerator, run: dict) -> None:
         raise ValueError(f"--report_to does not start: {error}") from error
 
 
-def require_agreement(run: dict) -> None:
-    """Whether all processes do the same, as [`teminal.training.checkpoints.identity`] sees it.
+def require_agreement(run: dict[str, Any]) -> None:
+    """Check that all processes have the same settings and clips.
 
     Raises:
-        ValueError: one was started with other options, or has other clips.
+        ValueError: naming those that differ.
     """
     for rank, theirs in enumerate(gather_object([run])):
         if changed := sorted(name for name in run.keys() | theirs.keys() if run.get(name) != theirs.get(name)):
             raise ValueError(f"process {rank} was started with other {', '.join(changed)}: all must be given the same")
 
 
-AMPERE = 8  # the CUDA compute capability from which on bf16 is in hardware
+def asked_precision(mixed_precision: Precision) -> Precision:
+    """Return what `--mixed_precision` says, or where that is "auto" the launcher.
+
+    Raises:
+        ValueError: the two contradict each other.
+    """
+    by_launcher = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")  # "no" is also what it says unasked
+    if by_launcher in ("no", mixed_precision):
+        return mixed_precision
+    if by_launcher == "bf16" and mixed_precision == "auto":
+        return "bf16"
+    raise ValueError(
+        f"accelerate launch asks for mixed precision {by_launcher} (its flag, its config file or "
+        f"ACCELERATE_MIXED_PRECISION), this training for {mixed_precision}: give accelerate launch --mixed_precision "
+        "no, and train_accelerate.py the one you want, no or bf16"
+    )
+
+
+def choose_precision(asked: Precision, device: torch.device) -> tuple[Precision, str]:
+    """Resolve "auto", "no" (fp32) or "bf16" for a device: the precision, and a line that gives the reason."""
+    supported, reason = bf16_support(device)
+    if asked == "auto":
+        return ("bf16", f"precision: bf16 ({reason})") if supported else ("no", f"precision: fp32 ({reason})")
+    if asked == "bf16" and not supported:
+        return asked, f"precision: bf16, as asked, though it may be many times slower than fp32 ({reason})"
+    return asked, f"precision: {'fp32' if asked == 'no' else asked}, as asked"
 
 
 def bf16_support(device: torch.device) -> tuple[bool, str]:
@@ -137,21 +147,3 @@ def bf16_support(device: torch.device) -> tuple[bool, str]:
     if torch.cpu._is_avx512_bf16_supported():
         return True, "this CPU has AVX512_BF16"
     return False, "this CPU has neither AMX nor AVX512_BF16, so it would emulate bf16"
-
-
-def choose_precision(asked: str, device: torch.device) -> tuple[str, str]:
-    """Resolve `--mixed_precision` for a device.
-
-    Args:
-        asked: "auto", "no" or "bf16".
-        device: what the training runs on.
-
-    Returns:
-        "no" (fp32) or "bf16", and a line for the user that gives the reason.
-    """
-    supported, reason = bf16_support(device)
-    if asked == "auto":
-        return ("bf16", f"precision: bf16 ({reason})") if supported else ("no", f"precision: fp32 ({reason})")
-    if asked == "bf16" and not supported:
-        return asked, f"precision: bf16, as asked, though it may be many times slower than fp32 ({reason})"
-    return asked, f"precision: {'fp32' if asked == 'no' else asked}, as asked"

@@ -20,6 +20,7 @@ from teminal.training.averages import copy_weights, trained_weights
 from teminal.training.card import write_card
 from teminal.training.checkpoints import find_checkpoint, identity, load_checkpoint
 from teminal.training.config import TrainingConfig
+from teminal.training.config_file import check_scratch
 from teminal.training.data import Clips
 from teminal.training.draw import Drawer
 from teminal.training.export import export_model
@@ -33,7 +34,6 @@ from teminal.training.publish import push_model
 from teminal.training.report import plot_course
 from teminal.training.results import RESULTS, about_run, write_results
 from teminal.training.scoring import KeptSounds, Scorer
-from teminal.training.scratch_settings import check_scratch
 from teminal.training.stage import StageTrainer
 
 COMMAND = "train_accelerate.py"
