@@ -28,7 +28,7 @@ def option(default: Any, help: str | None = None, **about: Any) -> Any:
     Args:
         default: what holds where the flag is not given.
         help: shown by `--help`.
-        about: `least` and `most` of a number, see [`check_ranges`]; `may_change`, see `teminal.training.config`.
+        about: `least` and `most` of a number, see [`check_ranges`]; others are for `teminal.training.config`.
     """
     metadata = {"help": help, **about} if help else about
     if isinstance(default, list):
@@ -59,7 +59,7 @@ def make_parser(kinds: list[Any], description: str | None) -> "HfArgumentParser"
 
     class Parser(HfArgumentParser):
         def add_argument(self, *flags: str, **kwargs: Any) -> argparse.Action:
-            for name in ("least", "most", "may_change"):  # of `option`; argparse does not know them
+            for name in ("least", "most", "may_change", "needs"):  # of `option`; argparse does not know them
                 kwargs.pop(name, None)
             return super().add_argument(*flags, **kwargs)
 

@@ -17,18 +17,16 @@ class StageConfig:
     """Hyper-parameters of one stage; in YAML they stand under the stage's name."""
 
     max_train_steps: int = option(500, "optimizer steps of each stage", least=1)
-    per_device_train_batch_size: int = option(
-        32, "clips (pretrain) or composition groups (A, B, joint) per step and process", least=1
-    )
+    per_device_train_batch_size: int = option(32, "clips (pretrain) or groups per step and process", least=1)
     learning_rate: float = option(1e-4, "peak learning rate of AdamW", least=0)
     text_warmup_steps: int = option(0, "steps of the text tower alone, first", least=0)
-    text_warmup_learning_rate: float = option(1e-3, "learning rate of the text warm-up", least=0)
+    text_warmup_learning_rate: float = option(1e-3, "its learning rate", least=0, needs=["text_warmup_steps"])
     text_warmup_hold_weight: float = option(
-        20.0, "how firmly the class captions' embeddings are held in the text warm-up", least=0
+        20.0, "how firmly it holds the embeddings of class captions", least=0, needs=["text_warmup_steps"]
     )
     in_group_weight: float = option(0.0, "weight of the in-group loss", least=0)
     event_weight: float = option(0.0, "weight of the event loss: every event of a scene against all classes", least=0)
-    replay_batch_size: int = option(0, "single clips per step and process", least=0)
+    replay_batch_size: int = option(0, "single clips per step and process", least=0, needs=["replay_weight"])
     replay_weight: float = option(0.0, "weight of the replay loss", least=0)
 
     def check(self, name: str) -> None:
@@ -45,13 +43,14 @@ class StageConfig:
 
 @dataclass
 class RunConfig(CreditedSourceOptions):
-    """What holds for a whole run; a run that is resumed may change what is marked so."""
+    """What holds for a whole run.
+
+    A resumed run `may_change` some options; one that is given does nothing unless one of those it `needs` is on.
+    """
 
     config: str | None = option(None, "YAML file with any of these options", may_change=True)
     output_dir: str = option("runs/teminal", "where model, checkpoints, results and pictures go", may_change=True)
-    model_name_or_path: str | None = option(
-        None, "CLAP checkpoint to start from, local folder or Hub id; none: from scratch"
-    )
+    model_name_or_path: str | None = option(None, "CLAP to start from, folder or Hub id; none: from scratch")
     text_model_name_or_path: str | None = option(
         None,
         "BERT or RoBERTa encoder, local folder or Hub id, whose weights, sizes and tokenizer a CLAP from scratch "
@@ -69,33 +68,23 @@ class RunConfig(CreditedSourceOptions):
         "other labelled clips, such as esc50, whose single sounds (at most n_scenes) are classified before and after",
     )
     n_scenes: int = option(1000, "composition groups of each ZSTE evaluation", least=1)
-    validation_scenes: int = option(200, "composition groups of each validation", least=1)
-    eval_steps: int = option(
-        0, "validate every so many steps; a stage ends with its best weights by `zste`; 0: never", least=0
-    )
+    validation_scenes: int = option(200, "groups of each validation", least=1, needs=["eval_steps", "wise_ft"])
+    eval_steps: int = option(0, "validate every so many steps, and end with the best by `zste`; 0: never", least=0)
 
     temporal_head: bool = option(False, "add the residual temporal head to the model")
     lora: Literal["none", "audio", "text", "both"] = option("none", "train low-rank adapters of these towers alone")
-    lora_rank: int = option(16, "rank of the adapters", least=1)
-    lora_alpha: int = option(16, "scale of the adapters, times their rank", least=1)
-    freeze_layers: int = option(
-        0, "input embeddings and so many first layers of both towers stay as they are", least=0
-    )
+    lora_rank: int = option(16, "rank of the adapters", least=1, needs=["lora"])
+    lora_alpha: int = option(16, "adapters are scaled by lora_alpha / lora_rank", least=1, needs=["lora"])
+    freeze_layers: int = option(0, "input embeddings and so many first layers of both towers stay fixed", least=0)
     learn_temperature: bool = option(True, "--no_learn_temperature keeps both logit scales")
     wise_ft: list[float] = option(
-        [],
-        "share of the trained weights in the final model, the rest being the base's; of several, the best by `zste` "
-        "on validation",
-        least=0,
-        most=1,
+        [], "share of trained weights in a mix with the base's; of several the best by `zste`", least=0, most=1
     )
 
     weight_decay: float = option(0.01, "AdamW weight decay of matrices", least=0)
     warmup_ratio: float = option(0.05, "share of a stage's steps with rising learning rate", least=0, most=1)
     max_grad_norm: float = option(1.0, "gradients of a larger norm are scaled to it", least=1e-9)
-    ema_decay: float = option(
-        0.0, "of the running mean of weights that a stage ends with; 0: none", least=0, most=1 - 1e-9
-    )
+    ema_decay: float = option(0.0, "decay of the mean weights a stage ends with; 0: none", least=0, most=1 - 1e-9)
     alpha_same: float = option(1.0, "TNCE weight of other variants of the same group", least=0)
     alpha_cross: float = option(1.0, "TNCE weight of other variants of other groups", least=0)
     beta: float = option(1.0, "TNCE weight of reversed and overlay rows", least=0)
@@ -116,10 +105,8 @@ class RunConfig(CreditedSourceOptions):
     report_to: list[str] = option([], "tensorboard, trackio or wandb", may_change=True)
     push_to_hub: bool = option(False, "publish the finished model", may_change=True)
     hub_model_id: str | None = option(None, "such as me/clap-teminal", may_change=True)
-    hub_private_repo: bool = option(False, "the repository is private", may_change=True)
-    dry_run: bool = option(
-        False, "list what --push_to_hub would send of the finished run in --output_dir, and end", may_change=True
-    )
+    hub_private_repo: bool = option(False, "the repository is private", may_change=True, needs=["push_to_hub"])
+    dry_run: bool = option(False, "list what --push_to_hub would send of the finished run, and end", may_change=True)
 
 
 @dataclass

@@ -78,10 +78,6 @@ def check_scratch(config: TrainingConfig) -> None:
             kind(**scratch[name])
         except (StrictDataclassError, TypeError, ValueError) as error:
             raise ValueError(f"{where}.{name}: {error}") from error
-    for name in ("projection_dim", "vocab_size"):
-        size = scratch.get(name, 1)
-        if not isinstance(size, int) or size < 1:
-            raise ValueError(f"{where}.{name}: {size!r} must be a whole number of at least 1")
     audio = ClapAudioConfig(**scratch["audio_config"])
     size = audio.patch_embeds_hidden_size * 2 ** (len(audio.depths) - 1)
     if audio.hidden_size != size:
@@ -163,25 +159,14 @@ def _read_yaml(path: str) -> dict[str, Any]:
 
 
 def _check_used(config: TrainingConfig, given: set[str]) -> None:
-    """Check that every option on the command line does something."""
-    stages = [config.stage(name) for name in config.stages]
-    has_adapters = config.lora != "none"
-    validates = config.eval_steps or len(config.wise_ft) > 1
-    warms_up = any(stage.text_warmup_steps for stage in stages)
-    replays = any(stage.replay_weight for stage in stages) or not any(stage.replay_batch_size for stage in stages)
-    needs = {
-        "lora_rank": ("--lora", has_adapters),
-        "lora_alpha": ("--lora", has_adapters),
-        "validation_scenes": ("--eval_steps", validates),
-        "hub_private_repo": ("--push_to_hub", config.push_to_hub or not config.hub_private_repo),
-        "text_warmup_learning_rate": ("--text_warmup_steps", warms_up),
-        "text_warmup_hold_weight": ("--text_warmup_steps", warms_up),
-        "replay_batch_size": ("--replay_weight", replays),
-    }
+    """Check that every option on the command line does something: the stage runs, and what it `needs` is on."""
+    values = config.as_dict()
+    settings = [*values.pop("stage").values(), values]
+    is_on = {name for some in settings for name, value in some.items() if value not in (None, 0, "none", [])}
+    needed = {item.name: item.metadata.get("needs", []) for kind in (RunConfig, StageConfig) for item in fields(kind)}
     for name in given:
         stage, _, option = name.rpartition(".")
         if stage and stage not in config.stages:
             raise ValueError(f"--{name} does nothing without {stage} in --stages")
-        needed, is_there = needs.get(option, ("", True))
-        if not is_there:
-            raise ValueError(f"--{name} does nothing without {needed}")
+        if needed[option] and option in is_on and not is_on.intersection(needed[option]):
+            raise ValueError(f"--{name} does nothing without --{needed[option][0]}")
