@@ -14,7 +14,7 @@ from eval import run_classification, run_retrieval, run_zste
 from teminal.clip_report import find_problems, inspect_clips
 from teminal.evaluation.clap import embed_text, embed_waveforms
 from teminal.sources import load_clips
-from teminal.training.data import asked_clips
+from teminal.training.data import draw_kept_clips
 from teminal.training.scoring import KeptSounds
 
 from .conftest import run_here
@@ -61,7 +61,7 @@ def test_what_is_kept_is_how_often_the_clips_class_scores_highest(tiny_clap, ban
     assert kept["accuracy"] == pytest.approx(np.mean(np.array(guessed) == bank.labels))
     assert (kept["accuracy_n"], kept["accuracy_chance"]) == (len(bank.clips), pytest.approx(1 / len(bank.classes)))
     few = KeptSounds(bank, processor, n_clips=5, seed=0)
-    drawn = sorted(asked_clips(bank, 5, seed=0))
+    drawn = sorted(draw_kept_clips(bank, 5, seed=0))
     assert [bank.classes[target] for target in few.targets] == [bank.labels[index] for index in drawn]
     assert few(model)["accuracy_n"] == len(drawn) == 5
 

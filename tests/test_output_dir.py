@@ -113,7 +113,7 @@ def test_going_on_from_an_earlier_checkpoint_drops_the_later_ones(tmp_path, limi
 
 def test_a_run_that_is_refused_makes_no_repository(tmp_path, monkeypatch):
     (tmp_path / "README.md").write_text("mine")
-    monkeypatch.setattr(run, "start", lambda recipe: SimpleNamespace(is_main_process=True))
+    monkeypatch.setattr(run, "start_accelerator", lambda recipe: SimpleNamespace(is_main_process=True))
     monkeypatch.setattr(run, "broadcast_object_list", lambda objects: objects)
     monkeypatch.setattr(run, "check_hub_access", lambda *_: pytest.fail("asked too early"))
     flags = {"model_name_or_path": "clap", "push_to_hub": True, "hub_model_id": "me/clap"}

@@ -34,12 +34,16 @@ class Clips:
         if config.eval_source in (None, config.source) and train.classes != test.classes:
             differing = ", ".join(sorted(set(train.classes) ^ set(test.classes)))
             raise ValueError(f"training and test clips (--train_folds, --eval_folds) differ in classes: {differing}")
+
+        def drawn(bank: ClipBank) -> set[int]:
+            return draw_kept_clips(bank, config.n_scenes, config.seed)
+
         validation = build_bank(self.validation) if self.validation else None
-        kept = self.kept and build_bank(self.kept, lambda bank: asked_clips(bank, config.n_scenes, config.seed))
-        return train, validation, test, kept or None
+        kept = build_bank(self.kept, drawn) if self.kept else None
+        return train, validation, test, kept
 
 
-def asked_clips(bank: ClipBank, n_clips: int, seed: int) -> set[int]:
+def draw_kept_clips(bank: ClipBank, n_clips: int, seed: int) -> set[int]:
     """Draw the indices of the clips of `--keep_source` that are classified, at most `n_clips`."""
     return set(np.random.default_rng([seed, 19]).permutation(len(bank.clips))[:n_clips].tolist())
 

@@ -27,7 +27,7 @@ AMPERE = 8  # the CUDA compute capability from which on bf16 is in hardware
 logger = logging.getLogger("teminal")
 
 
-def start(config: TrainingConfig) -> Accelerator:
+def start_accelerator(config: TrainingConfig) -> Accelerator:
     """Start accelerate, seed everything, and resolve `config.mixed_precision`.
 
     Raises:

@@ -25,7 +25,7 @@ from teminal.training.data import Clips
 from teminal.training.draw import Drawer
 from teminal.training.export import export_model
 from teminal.training.interrupts import Interrupts
-from teminal.training.launch import require_agreement, start, start_trackers
+from teminal.training.launch import require_agreement, start_accelerator, start_trackers
 from teminal.training.models import adapt, mix_with_base, prepare_model
 from teminal.training.optimization import freeze, require_layers
 from teminal.training.output_dir import check_output_dir, claimed
@@ -54,7 +54,7 @@ def run_recipe(recipe: TrainingConfig, clips: Clips) -> None:
     atexit.register(claim.close)
     with errors_in_one_line(COMMAND, ValueError):
         check_scratch(recipe)
-        accelerator = start(recipe)
+        accelerator = start_accelerator(recipe)
         resumed = broadcast_object_list([find_checkpoint(output_dir, recipe.resume_from_checkpoint)])[0]
         check_output_dir(recipe, resumed)
         make_model = prepare_model(recipe)

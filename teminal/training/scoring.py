@@ -15,7 +15,7 @@ from teminal.evaluation.score import audio_features, score_examples
 from teminal.evaluation.zste_scenes import build_examples
 from teminal.rendering import SAMPLING_RATE
 from teminal.scenes import Caption
-from teminal.training.data import asked_clips
+from teminal.training.data import draw_kept_clips
 
 
 class Scorer:
@@ -37,14 +37,14 @@ class KeptSounds:
 
     Args:
         bank: clips of another source, each of whose classes has a caption to choose from.
-        n_clips: that are classified at most, see [`asked_clips`]; their features are made once.
+        n_clips: that are classified at most, see [`draw_kept_clips`]; their features are made once.
         seed: of the draw and the bootstrap.
     """
 
     def __init__(self, bank: ClipBank, processor: ClapProcessor, n_clips: int, seed: int):
         self.processor, self.seed = processor, seed
         self.captions = [say(Caption("single", (label,))) for label in bank.classes]
-        asked = sorted(asked_clips(bank, n_clips, seed))
+        asked = sorted(draw_kept_clips(bank, n_clips, seed))
         self.targets = np.array([bank.classes.index(bank.labels[index]) for index in asked])
         self.sounds = [bank.raw[index] for index in asked]
         self.features = None

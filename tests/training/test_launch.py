@@ -142,4 +142,4 @@ def test_auto_is_the_default(tiny_recipe_text, tmp_path):
 
 def test_a_tracker_that_is_not_installed_is_refused():
     with pytest.raises(ValueError, match="--report_to nothing: not installed; pip install nothing"):
-        launch.start(TrainingConfig(model_name_or_path="clap", report_to=["nothing"]))
+        launch.start_accelerator(TrainingConfig(model_name_or_path="clap", report_to=["nothing"]))
