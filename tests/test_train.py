@@ -112,7 +112,7 @@ def no_table(root):
         (None, ("--stages", "B"), "--model_name_or_path"),
         (None, ("--model_name_or_path", "tests"), "--stages pretrain starts from scratch"),
         (None, ("--n_scenes", 0), "--n_scenes 0"),
-        (None, ("--max_train_steps", 0), "must be a whole number of at least 1"),
+        (None, ("--max_train_steps", 0), "--pretrain.max_train_steps 0: must be finite and at least 1"),
     ],
 )
 def test_bad_input_is_one_clear_error(tiny_recipe, esc50_dir, tmp_path, monkeypatch, damage, flags, message):
