@@ -65,6 +65,17 @@ def resample(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     return waveform if from_hz == to_hz else soxr.resample(waveform, from_hz, to_hz)
 
 
+def resample_blocks(blocks: Iterable[np.ndarray], from_hz: int, to_hz: int) -> Iterator[np.ndarray]:
+    """Resample consecutive blocks (samples,) fp32: together the numbers of [`resample`] of the whole."""
+    if from_hz == to_hz:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
 def stream_audio(audio: Path | bytes) -> Iterator[tuple[np.ndarray, int]]:
     """Decode some seconds at a time: (samples,) fp32 mono, and their sampling rate in Hz.
 

@@ -94,26 +94,42 @@ def errors_in_one_line(command: str, *kinds: type[BaseException]) -> Iterator[No
         sys.exit(f"{command}: error: {' '.join(str(error).split())}")
 
 
-def command(hint: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(hint: str = "", name: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorate the `main(argv=None)` of a command file, so that it ends in one line.
 
-    ValueError and OSError end it with `name: error: ...`, Ctrl-C with `name: interrupted; hint`. Import what takes
-    seconds inside `main`, so that both hold from the start.
+    ValueError and OSError end it with `name: error: ...`, Ctrl-C with `name: interrupted; hint`; `name` is by default
+    the file's. Import what takes seconds inside `main`, so that both hold from the start.
     """
 
     def decorate(main: Callable[..., None]) -> Callable[..., None]:
-        name = Path(inspect.getfile(main)).name
+        called = name or Path(inspect.getfile(main)).name
 
         @functools.wraps(main)
         def run(argv: list[str] | None = None) -> None:
             try:
-                with errors_in_one_line(name, ValueError, OSError):
+                with errors_in_one_line(called, ValueError, OSError):
                     main(argv)
             except KeyboardInterrupt as error:
                 traceback.clear_frames(error.__traceback__)
-                print(f"{name}: interrupted{'; ' if hint else ''}{hint}", file=sys.stderr)
+                print(f"{called}: interrupted{'; ' if hint else ''}{hint}", file=sys.stderr)
                 sys.exit(130)
 
         return run
 
     return decorate
+
+
+@command("the same command goes on from here", name="teminal")
+def main(argv: list[str] | None = None) -> None:
+    """Run `teminal embed`, the command that works without a clone of the repository."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments[:1] != ["embed"]:
+        sys.exit("usage: teminal embed --help")
+    from teminal.evaluation.options import EmbedOptions
+
+    options = parse_options(EmbedOptions, arguments[1:], "Embed a folder of audio files with a CLAP checkpoint.")
+    try:
+        from teminal.evaluation.embed import embed_folder
+    except ImportError as error:
+        raise ValueError(f"{error}; pip install 'teminal[eval]'") from error
+    embed_folder(options)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from teminal.evaluation.adapters import require
+from teminal.evaluation.weights import require_library
 
 
 def library(name):
     """The library, or the test is skipped where it does not import."""
     try:
-        return require(name, name)
+        return require_library(name, name)
     except ValueError as error:
         pytest.skip(str(error))

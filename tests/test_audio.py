@@ -15,7 +15,8 @@ from teminal import audio
 from teminal.audio import AUDIO_SUFFIXES, FoundAudio, audio_by_name, find_audio, printable, read_audio
 from teminal.clips import Clip, digest
 from teminal.dataset.report import command_line
-from teminal.evaluation import embed_job
+from teminal.evaluation import embed as embed_job
+from teminal.evaluation.embeddings import PART_SIZE
 from teminal.sources import load_clips
 
 from .tones import save_clap, write_tones
@@ -144,14 +145,13 @@ def model(tiny_clap, tmp_path_factory):
     return save_clap(tiny_clap, tmp_path_factory.mktemp("models") / "model")
 
 
-def run_embed(model, audio_dir, output_file, monkeypatch):
-    command = ["embed.py", "--model_name_or_path", model, "--audio_dir", audio_dir, "--output_file", output_file]
-    monkeypatch.setattr(sys, "argv", list(map(str, command)))
-    embed.main()
+def run_embed(model, audio_dir, output_file):
+    flags = ["--model_name_or_path", model, "--audio_dir", audio_dir, "--output_file", output_file]
+    embed.main(list(map(str, flags)))
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".npz"])
-def test_embedding_considers_every_file(model, tmp_path, monkeypatch, capsys, without_pyav, suffix):
+def test_embedding_considers_every_file(model, tmp_path, capsys, without_pyav, suffix):
     folder = tmp_path / "audio"
     write_tones(tmp_path / "elsewhere" / "a.wav", 1)
     for name in ("b.aif", LATIN1):
@@ -159,7 +159,7 @@ def test_embedding_considers_every_file(model, tmp_path, monkeypatch, capsys, wi
     (folder / os.fsdecode(b"b\xe4d.wav")).write_bytes(b"RIFF no audio")
     (folder / "linked").symlink_to(tmp_path / "elsewhere")
     (folder / "c.m4a").write_bytes(b"")
-    run_embed(model, folder, tmp_path / f"out{suffix}", monkeypatch)
+    run_embed(model, folder, tmp_path / f"out{suffix}")
     out, err = capsys.readouterr()
     assert "3 embeddings" in out
     assert r"skipped b\xe4d.wav: unreadable audio" in err
@@ -175,24 +175,24 @@ def test_embedding_stops_where_the_system_refuses_and_makes_damaged_parts_again(
     for name in ("a.wav", "b.wav"):
         write_tones(tmp_path / "audio" / name, 1)
 
-    def refuse(path, sampling_rate):
+    def refuse(path):
         if path.name == "b.wav":
             raise PermissionError(13, "Permission denied", str(path))
         return read_audio(path)
 
-    monkeypatch.setattr(embed_job, "PART_SIZE", 1)
+    monkeypatch.setitem(PART_SIZE, "audio", 1)
     with monkeypatch.context() as patch:
-        patch.setattr(embed_job, "read_sound", refuse)
+        patch.setattr(embed_job, "load_file", refuse)
         with pytest.raises(SystemExit, match=r"^embed.py: error: .*Permission denied.*b\.wav'; the same"):
-            run_embed(model, tmp_path / "audio", tmp_path / "out.parquet", monkeypatch)
-    [part] = tmp_path.glob("*.parts/*.parquet")
-    part.write_bytes(b"PAR1")
-    run_embed(model, tmp_path / "audio", tmp_path / "out.parquet", monkeypatch)
+            run_embed(model, tmp_path / "audio", tmp_path / "out.parquet")
+    [part] = tmp_path.glob("*.parts/*/audio/*.safetensors")
+    part.write_bytes(b"{")
+    run_embed(model, tmp_path / "audio", tmp_path / "out.parquet")
     assert "2 embeddings" in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["out.parquet"]
 
 
-def test_a_folder_without_readable_audio_says_what_is_there(model, tmp_path, monkeypatch, without_pyav):
+def test_a_folder_without_readable_audio_says_what_is_there(model, tmp_path, without_pyav):
     (tmp_path / "x.m4a").write_bytes(b"")
     with pytest.raises(SystemExit, match=r"no audio in it, only 1 \.m4a \(install PyAV"):
-        run_embed(model, tmp_path, tmp_path / "out.parquet", monkeypatch)
+        run_embed(model, tmp_path, tmp_path / "out.parquet")

@@ -20,7 +20,7 @@ from teminal.evaluation.zste_scenes import build_examples
 from teminal.sources import load_clips
 
 from .conftest import run_here
-from .test_cache import Counting
+from .evaluation.test_embeddings import Counting
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import ClapModel
 
-from teminal.evaluation.clap import load_clap
+from teminal.evaluation.checkpoints import load_clap
 from teminal.training.scratch import build_scratch_clap
 
 from .conftest import TINY_SCRATCH, run_cli
@@ -139,7 +139,7 @@ def test_a_model_with_head_loads_without_a_question(bank, tmp_path):
     model, processor = build_scratch_clap(bank, temporal_head=True, **TINY_SCRATCH)
     model.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
-    code = "import sys; from teminal.evaluation.clap import load_clap; load_clap(sys.argv[1])"
+    code = "import sys; from teminal.evaluation.checkpoints import load_clap; load_clap(sys.argv[1])"
     result = run_cli("-c", code, tmp_path)
     assert result.returncode == 0, result.stderr
     assert "custom code" not in result.stdout + result.stderr

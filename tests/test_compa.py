@@ -8,7 +8,8 @@ import soundfile
 
 from eval import run_compa
 from teminal.clips import read_clip
-from teminal.evaluation.clap import embed_text, embed_waveforms, load_clap
+from teminal.evaluation.checkpoints import load_clap
+from teminal.evaluation.clap import embed_captions, embed_waveforms
 from teminal.evaluation.compa import CHANCE, compa_figures
 from teminal.rendering import event_loop, render_group
 from teminal.sources import load_clips
@@ -181,8 +182,8 @@ def test_pairs_of_real_clips(tiny_clap, tmp_path, monkeypatch):
     n_text, n_audio, n_group = 0, 0, 0
     for first, second, *names in rows:
         audio = [soundfile.read(tmp_path / "audio" / name, dtype="float32")[0] for name in names]
-        audio = embed_waveforms(loaded, processor, audio, 48_000, progress=False)
-        (ff, fs), (sf, ss) = (audio @ embed_text(loaded, processor, [first, second]).numpy().T).tolist()
+        audio = embed_waveforms(loaded, processor, audio, 48_000)
+        (ff, fs), (sf, ss) = (audio @ embed_captions(loaded, processor, [first, second]).numpy().T).tolist()
         text, by_audio = ff > fs and ss > sf, ff > sf and ss > fs
         n_text, n_audio, n_group = n_text + text, n_audio + by_audio, n_group + (text and by_audio)
     assert [found[name] for name in ("text", "audio", "group")] == [n / 25 for n in (n_text, n_audio, n_group)]

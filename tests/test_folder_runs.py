@@ -12,7 +12,7 @@ from dataset_scripts import build_dataset, check_dataset
 from dataset_scripts.render_dataset import clips_of
 from eval import run_classification, run_retrieval, run_zste
 from teminal.clip_report import find_problems, inspect_clips
-from teminal.evaluation.clap import embed_text, embed_waveforms
+from teminal.evaluation.clap import embed_captions, embed_waveforms
 from teminal.sources import load_clips
 from teminal.training.data import draw_kept_clips
 from teminal.training.scoring import KeptSounds
@@ -54,8 +54,10 @@ def run_main(monkeypatch, module, *arguments):
 def test_what_is_kept_is_how_often_the_clips_class_scores_highest(tiny_clap, bank):
     model, processor = tiny_clap
     waveforms = [waveform.astype(np.float32) for waveform in bank.raw]
-    audio = embed_waveforms(model, processor, waveforms, 48_000, progress=False)
-    text = embed_text(model, processor, [f"This is a sound of {label.replace('_', ' ')}." for label in bank.classes])
+    audio = embed_waveforms(model, processor, waveforms, 48_000)
+    text = embed_captions(
+        model, processor, [f"This is a sound of {label.replace('_', ' ')}." for label in bank.classes]
+    )
     guessed = [bank.classes[i] for i in (audio @ text.numpy().T).argmax(1)]
     kept = KeptSounds(bank, processor, n_clips=1000, seed=0)(model)
     assert kept["accuracy"] == pytest.approx(np.mean(np.array(guessed) == bank.labels))

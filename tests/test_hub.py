@@ -57,7 +57,7 @@ torch.save({"embeds": embeds, "kinds": kinds, "labels": sorted(row["label"] for 
 
 LOAD = """
 import sys
-from teminal.evaluation.clap import load_clap
+from teminal.evaluation.checkpoints import load_clap
 for name in sys.argv[1:]:
     try:
         load_clap(name)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from huggingface_hub import constants
 
-from teminal.evaluation.adapters import SentenceEncoder
+from teminal.evaluation.libraries import SentenceEncoder
 from teminal.hub import use_cache_if_hub_is_away
 
 from .hub import Hub
@@ -59,7 +59,7 @@ def test_sentence_transformers_do_not_wait_either(unreachable):
         raise OSError(f"{name} is not in the cache")
 
     unreachable.setattr(
-        "teminal.evaluation.adapters.require", lambda *names: SimpleNamespace(SentenceTransformer=load)
+        "teminal.evaluation.libraries.require_library", lambda *names: SimpleNamespace(SentenceTransformer=load)
     )
     with pytest.raises(OSError, match="me/x is not in the cache"):
         SentenceEncoder("me/x")

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, BertForMaskedLM, BertTokenizer, DistilBertConfig
 
-from teminal.evaluation.clap import load_clap
+from teminal.evaluation.checkpoints import load_clap
 from teminal.training.config_file import check_scratch, parse_config
 from teminal.training.pretrained_text import load_text_encoder
 

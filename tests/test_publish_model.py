@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import constants
 
 import train_accelerate
-from teminal.evaluation.clap import load_clap
+from teminal.evaluation.checkpoints import load_clap
 from teminal.evaluation.plots import plot_bars
 from teminal.hub import check_hub_access
 from teminal.training.card import write_card

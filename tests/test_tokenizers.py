@@ -8,7 +8,8 @@ import pytest
 import torch
 from transformers import BertTokenizer, RobertaTokenizer
 
-from teminal.evaluation.clap import embed_text, load_clap
+from teminal.evaluation.checkpoints import load_clap
+from teminal.evaluation.clap import embed_captions
 from teminal.training.pretrained_text import load_text_encoder
 
 from .encoders import CAPTIONS, KINDS, bert_tokenizer, build_clap, save_bert, save_encoder
@@ -25,8 +26,8 @@ def test_the_saved_clap_loads_with_its_tokenizer(tiny_clap, bank, tmp_path, kind
     assert again.config.to_dict()["model_type"] == ("teminal" if temporal_head else "clap")
     assert type(its_processor.tokenizer) is type(processor.tokenizer)
     assert its_processor.tokenizer.model_max_length == 40
-    expected = embed_text(model, processor, CAPTIONS)
-    assert (embed_text(again, its_processor, CAPTIONS) - expected).abs().max() <= 1e-6
+    expected = embed_captions(model, processor, CAPTIONS)
+    assert (embed_captions(again, its_processor, CAPTIONS) - expected).abs().max() <= 1e-6
 
 
 def test_the_saved_clap_loads_through_the_auto_classes(bank, tmp_path):
@@ -54,7 +55,7 @@ print(json.dumps([names, sorted(item["label"] for item in answer), output.text_e
     names, labels, embeds = json.loads(result.stdout.splitlines()[-1])
     assert names == ["ClapModel", "BertTokenizer", "BertTokenizer"]
     assert labels == ["rain", "wind"]
-    assert (torch.tensor(embeds) - embed_text(model, processor, CAPTIONS)).abs().max() <= 1e-5
+    assert (torch.tensor(embeds) - embed_captions(model, processor, CAPTIONS)).abs().max() <= 1e-5
 
 
 def test_an_old_stock_checkpoint_keeps_its_tokenizer(tiny_clap, tmp_path):

@@ -108,7 +108,7 @@ def no_table(root):
         (None, ("--eval_folds", 1), "overlap"),
         (None, ("--stages", "C"), "--stages C"),
         (None, ("--stages", "B", "--model_name_or_path", "no/such-model"), "no/such-model"),
-        (None, ("--stages", "B", "--model_name_or_path", "tests"), "no config.json"),
+        (None, ("--stages", "B", "--model_name_or_path", "tests"), "config.json"),
         (None, ("--stages", "B"), "--model_name_or_path"),
         (None, ("--model_name_or_path", "tests"), "--stages pretrain starts from scratch"),
         (None, ("--n_scenes", 0), "--n_scenes 0"),

@@ -1,26 +1,27 @@
-"""Embeddings made once and kept on disk, shared by all evaluations and by the processes of one."""
+"""Embed each clip and caption once: kept on disk, shared by all evaluations and by the processes of one."""
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import gather_object
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 from tqdm.auto import tqdm
 
 from teminal.evaluation.models import AudioTextModel
+from teminal.evaluation.windows import Audio, in_batches
 from teminal.files import assets_folder, write_whole
 
 logger = logging.getLogger(__name__)
-HELD_SAMPLES = 2**24  # of clips in memory: six minutes at 48 kHz, 67 MB
-PART_SIZE = {"audio": 64, "text": 1024}  # embeddings in a file: what an interruption costs at most
+PART_SIZE = {"audio": 32, "text": 1024}  # embeddings in a file, made at a time: what an interruption costs at most
 
 
 class Embedder:
-    """Embeds each distinct audio and caption once; what it or another run has embedded before is read from disk.
+    """Embed what neither this nor another run has embedded before; the rest is read from disk.
 
     Under `accelerate launch` every process embeds its share of the parts and reads those of the others, so that all
     have the same numbers, which do not depend on how many they are. An interrupted run goes on where it stopped.
@@ -32,7 +33,7 @@ class Embedder:
         OSError: the folder cannot be written.
     """
 
-    def __init__(self, model: AudioTextModel, cache_dir: str | None = None):
+    def __init__(self, model: AudioTextModel, cache_dir: str | Path | None = None):
         self.model, self.state = model, PartialState()
         root = Path(cache_dir) if cache_dir else assets_folder("embeddings")
         self.folder = root / model.fingerprint[:32]
@@ -43,95 +44,104 @@ class Embedder:
             raise OSError(f"--cache_dir {root}: cannot be written ({error.strerror}); name another folder") from error
 
     def audio(
-        self,
-        keys: Sequence[str],
-        read: Callable[[list[int]], Iterator[np.ndarray]],
-        sampling_rate: int,
+        self, keys: Sequence[str], read: Callable[[list[int]], Iterable[np.ndarray]], sampling_rate: int
     ) -> np.ndarray:
-        """Embeddings (len(keys), D) fp32 of audios.
+        """Embed clips, all of which can be read: (len(keys), D) fp32; see [`audio_or_reasons`]."""
+        embeds, reasons = self.audio_or_reasons(keys, read, sampling_rate)
+        if reasons:
+            raise ValueError(f"a clip cannot be read any more: {next(iter(reasons.values()))}")
+        return np.stack([embeds[key] for key in keys])
+
+    def audio_or_reasons(
+        self, keys: Sequence[str], read: Callable[[list[int]], Iterable[Audio | str]], sampling_rate: int
+    ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        """Embed those clips that can be read.
 
         Args:
-            keys: a hash of each audio's content; those of similar length are best side by side.
-            read: indices of keys -> waveforms (samples,), in their order; called for what is not known yet.
+            keys: a hash of each clip's audio; those of similar length are best side by side.
+            read: indices of keys -> their clips in this order, or the reason why one cannot be read; called for what
+                is not embedded yet.
             sampling_rate: of all of them, Hz.
+
+        Returns:
+            Key -> embedding (D,) fp32, and key -> reason of those that cannot be read.
         """
 
-        def embed(rows):
-            parts = [self.model.embed_audio(clips, sampling_rate) for clips in held_at_once(read(rows))]
-            return np.concatenate(parts)
+        def embed(rows: list[int]) -> dict[str, np.ndarray | str]:
+            found: dict[str, np.ndarray | str] = {}
+            clips: dict[str, Audio] = {}
+            for row, clip in zip(rows, read(rows), strict=True):
+                if isinstance(clip, str):
+                    found[keys[row]] = clip
+                else:
+                    clips[keys[row]] = clip
+            if clips:
+                found.update(zip(clips, self.model.embed_audio(list(clips.values()), sampling_rate), strict=True))
+            return found
 
         return self._embed("audio", keys, embed)
 
     def text(self, captions: Sequence[str]) -> np.ndarray:
-        """Embeddings (len(captions), D) fp32 of captions."""
+        """Embed captions: (len(captions), D) fp32."""
         keys = [hashlib.sha256(caption.encode()).hexdigest() for caption in captions]
-        return self._embed("text", keys, lambda rows: self.model.embed_text([captions[row] for row in rows]))
 
-    def _embed(self, kind, keys, embed):
-        folder = self.folder / kind
-        known = self._read(folder)
-        row_of = {}
-        for row, key in enumerate(keys):
-            if key not in known:
-                row_of.setdefault(key, row)
-        todo = broadcast_object_list([list(row_of.items())])[0]  # the same for all, whoever else writes here
-        size = PART_SIZE[kind]
-        parts = [todo[start : start + size] for start in range(0, len(todo), size)]
-        mine = parts[self.state.process_index :: self.state.num_processes]
-        with tqdm(desc=f"embed {kind}", total=sum(map(len, mine)), disable=not self.state.is_main_process) as bar:
-            for part in mine:
-                part_keys, rows = zip(*part, strict=True)
-                embeds = embed(list(rows))
-                if not np.isfinite(embeds).all():
-                    raise ValueError(f"the model's embedding of {kind} is not finite: its weights may be damaged")
-                name = hashlib.sha256("".join(part_keys).encode()).hexdigest()[:32]
-                write_arrays(folder / f"{name}.npz", keys=np.array(part_keys), embeds=embeds)
-                bar.update(len(part))
-        self.state.wait_for_everyone()
-        if parts:
-            known = self._read(folder)
-        if not known.keys() >= set(keys):
-            raise ValueError(
-                f"--cache_dir {self.folder.parent}: all processes must see it; give a folder that they share"
-            )
+        def embed(rows: list[int]) -> dict[str, np.ndarray | str]:
+            embeds = self.model.embed_text([captions[row] for row in rows])
+            return dict(zip([keys[row] for row in rows], embeds, strict=True))
+
+        known, _ = self._embed("text", keys, embed)
         return np.stack([known[key] for key in keys])
 
-    def _read(self, folder: Path) -> dict[str, np.ndarray]:
-        known = {}
-        for file in sorted(folder.glob("[!.]*.npz")):
-            try:
-                with np.load(file) as part:
-                    known.update(zip(part["keys"].tolist(), part["embeds"], strict=True))
-            except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-                logger.warning("%s is damaged (%s) and made again", file, error)
-                file.unlink(missing_ok=True)
-        return known
+    def _embed(
+        self, kind: str, keys: Sequence[str], embed: Callable[[list[int]], dict[str, np.ndarray | str]]
+    ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        folder = self.folder / kind
+        known = read_parts(folder)
+        reasons: dict[str, str] = {}
+        rows = np.sort(np.unique(keys, return_index=True)[1]).tolist()  # the first of each key
+        mine = list(in_batches(rows, PART_SIZE[kind]))[self.state.process_index :: self.state.num_processes]
+        with tqdm(desc=f"embed {kind}", total=sum(map(len, mine)), disable=not self.state.is_main_process) as bar:
+            for part in mine:
+                if new := [row for row in part if keys[row] not in known]:
+                    found = embed(new)
+                    reasons |= {key: value for key, value in found.items() if isinstance(value, str)}
+                    write_part(folder, {key: value for key, value in found.items() if not isinstance(value, str)})
+                bar.update(len(part))
+        for others in gather_object([reasons]):  # waits for all
+            reasons |= others
+        if not known.keys() >= set(keys):
+            known = read_parts(folder)
+        if lost := set(keys) - known.keys() - reasons.keys():
+            raise ValueError(
+                f"--cache_dir {self.folder.parent}: {len(lost)} embeddings of other processes are not in it; "
+                "give a folder that all processes share"
+            )
+        return {key: known[key] for key in keys if key in known}, reasons
 
 
-def write_arrays(file: Path, /, **arrays) -> None:
-    """A whole `.npz` file."""
+def read_parts(folder: Path) -> dict[str, np.ndarray]:
+    """Read all embeddings (D,) of a folder by their keys; a damaged file is deleted."""
+    known: dict[str, np.ndarray] = {}
+    for file in sorted(folder.glob("[!.]*.safetensors")):
+        try:
+            known.update(load_file(file))
+        except (OSError, SafetensorError) as error:
+            logger.warning("%s is damaged (%s) and made again", file, error)
+            file.unlink(missing_ok=True)
+    return known
 
-    def write(beside):
-        with open(beside, "wb") as opened:  # to a path NumPy would add .npz
-            np.savez(opened, **arrays)
 
-    write_whole(file, write)
-
-
-def held_at_once(clips: Iterator[np.ndarray]) -> Iterator[list[np.ndarray]]:
-    """Clips as they come, as many as make `HELD_SAMPLES` at a time."""
-    held = []
-    for clip in clips:
-        held.append(clip)
-        if sum(map(len, held)) >= HELD_SAMPLES:
-            yield held
-            held = []
-    if held:
-        yield held
+def write_part(folder: Path, embeds: dict[str, np.ndarray]) -> None:
+    """Write embeddings (D,) under their keys into one whole file; a ValueError if one is not finite."""
+    if not all(np.isfinite(embed).all() for embed in embeds.values()):
+        raise ValueError("the model gives embeddings that are not finite: its weights may be damaged")
+    if embeds:
+        name = hashlib.sha256("".join(embeds).encode()).hexdigest()[:32]
+        write_whole(folder / f"{name}.safetensors", lambda beside: save_file(embeds, beside))
 
 
 def cosine_scores(audio_embeds: np.ndarray, text_embeds: np.ndarray) -> np.ndarray:
-    """Scores (audios, captions) fp32 of (audios, D) and (captions, D), both L2-normalised.
+    """Score (audios, D) with (captions, D), both L2-normalised: (audios, captions) fp32.
 
     Multiplied in fp64 and rounded, so that embeddings that are the same have scores that are the same: they tie.
     """

@@ -1,25 +1,25 @@
-"""What an evaluation needs of a model, and how to get it from a name."""
+"""Load an audio-text model of any library, and embed audio and captions with it."""
 
 import argparse
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
-from transformers import ClapProcessor, PretrainedConfig
-from transformers.utils.peft_utils import find_adapter_config_file
+import torch
 
-from modeling_teminal import TeminalModel
-from teminal.evaluation.adapters import LaionClap, MsClap, SentenceEncoder, fingerprint, require
-from teminal.evaluation.clap import best_device, embed_text, embed_waveforms, load_clap
+from teminal.evaluation.clap import Clap
+from teminal.evaluation.libraries import LaionClap, MsClap, SentenceEncoder
 from teminal.evaluation.options import named_models
-from teminal.evaluation.weights import merge_adapter
-from teminal.hub import use_cache_if_hub_is_away
+from teminal.evaluation.windows import Audio, load_file, read_ahead
+from teminal.rendering import SAMPLING_RATE
 
 
 class AudioTextModel(Protocol):
     """A contrastive audio-text model: two encoders into one space, in which cosines are scores.
 
-    Whoever has these three can be evaluated; [`Embedder`] calls them with what it does not know yet.
+    Whatever has these three can be evaluated.
 
     Attributes:
         fingerprint: of weights and preprocessing; another one where an embedding may differ.
@@ -27,76 +27,87 @@ class AudioTextModel(Protocol):
 
     fingerprint: str
 
-    def embed_audio(self, waveforms: Sequence[np.ndarray], sampling_rate: int) -> np.ndarray:
-        """Clips (samples,) fp32 mono of any lengths -> (clips, D) fp32, L2-normalised."""
+    def embed_audio(self, clips: Iterable[Audio], sampling_rate: int) -> np.ndarray:
+        """Embed clips (samples,) fp32 mono of any lengths: (clips, D) fp32, L2-normalised."""
 
     def embed_text(self, captions: Sequence[str]) -> np.ndarray:
-        """Captions -> (captions, D) fp32, L2-normalised."""
+        """Embed captions: (captions, D) fp32, L2-normalised."""
 
 
-class Clap:
-    """Any CLAP checkpoint of transformers, stock or TeminAL, fused or not, or a PEFT adapter of one.
-
-    Raises:
-        OSError, ValueError: see [`load_clap_or_adapter`].
-    """
-
-    def __init__(self, model_name_or_path: str, batch_size: int = 16):
-        self.model, self.processor = load_clap_or_adapter(model_name_or_path)
-        self.model.to(best_device())
-        self.batch_size = batch_size
-        self.fingerprint = fingerprint(
-            self.model.state_dict(),
-            self.model.config.to_json_string(),
-            self.processor.feature_extractor.to_json_string(),
-            self.processor.tokenizer.backend_tokenizer.to_str(),
-            self.model.device.type,
-        )
-
-    def embed_audio(self, waveforms: Sequence[np.ndarray], sampling_rate: int) -> np.ndarray:
-        return embed_waveforms(self.model, self.processor, waveforms, sampling_rate, self.batch_size, progress=False)
-
-    def embed_text(self, captions: Sequence[str]) -> np.ndarray:
-        return embed_text(self.model, self.processor, list(captions)).numpy()
+MODEL_TYPES: dict[str, Callable[[str, int], AudioTextModel]] = {
+    "clap": Clap,
+    "laion_clap": LaionClap,
+    "msclap": MsClap,
+    "sentence_transformers": SentenceEncoder,
+}
 
 
-def load_clap_or_adapter(model_name_or_path: str) -> tuple[TeminalModel, ClapProcessor]:
-    """A checkpoint, or of a folder or Hub id with adapter_config.json the base that it names, with the adapter merged.
+def load(model_name_or_path: str, model_type: str = "clap", batch_size: int = 16) -> AudioTextModel:
+    """Load a contrastive audio-text model onto the fastest device.
+
+    Args:
+        model_name_or_path: local folder or Hub id of a CLAP checkpoint or of a PEFT adapter of one; for other types
+            what their library takes.
+        model_type: its library: "clap" (transformers), "laion_clap", "msclap" or "sentence_transformers".
+        batch_size: windows of audio that the model takes at a time.
 
     Raises:
-        OSError, ValueError: see [`load_clap`]; or another kind of model, which has no audio features.
+        ValueError, OSError: the model or its library is missing or damaged.
+
+    Example:
+        >>> model = load("laion/clap-htsat-unfused")
+        >>> scores = embed_audio(model, ["dog.wav"]) @ embed_text(model, ["a dog", "rain"]).T  # cosines, (1, 2)
     """
-    flag = f"--model_name_or_path {model_name_or_path}"
-    use_cache_if_hub_is_away(model_name_or_path)
-    try:
-        is_adapter = find_adapter_config_file(model_name_or_path) is not None
-        values = {} if is_adapter else PretrainedConfig.get_config_dict(model_name_or_path)[0]
-    except OSError:
-        return load_clap(model_name_or_path)  # it says what is missing
-    kind = values.get("model_type", "clap")
-    if kind not in ("clap", "teminal"):
-        raise ValueError(f"{flag}: a {kind} model, no CLAP, so it has no audio features")
-    if not is_adapter:
-        return load_clap(model_name_or_path)
-    peft = require("peft", "peft")
-    try:
-        config = peft.PeftConfig.from_pretrained(model_name_or_path)
-    except (TypeError, KeyError, ValueError) as error:
-        raise ValueError(f"{flag}: no adapter can be built from its adapter_config.json: {error!r}") from error
-    if not config.base_model_name_or_path:
-        raise ValueError(f"{flag}: its adapter_config.json names no base_model_name_or_path")
-    head = {"temporal_head": True} if "temporal_head" in (config.modules_to_save or ()) else {}
-    try:
-        model, processor = load_clap(config.base_model_name_or_path, **head)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{flag}: the base of this adapter cannot be loaded: {error}") from error
-    return merge_adapter(flag, model, model_name_or_path).eval(), processor
-
-
-MODEL_TYPES = {"clap": Clap, "laion_clap": LaionClap, "msclap": MsClap, "sentence_transformers": SentenceEncoder}
+    if model_type not in MODEL_TYPES:
+        raise ValueError(f"model_type={model_type!r}: use one of {', '.join(MODEL_TYPES)}")
+    return MODEL_TYPES[model_type](model_name_or_path, batch_size)
 
 
 def load_models(args: argparse.Namespace) -> dict[str, AudioTextModel]:
-    """Name -> model, of the flags of [`evaluation_parser`]."""
-    load = MODEL_TYPES[args.model_type]
-    return {name: load(path, args.per_device_eval_batch_size) for name, path in named_models(args).items()}
+    """Load the models of an evaluation, each under its name."""
+    return {
+        name: load(path, args.model_type, args.per_device_eval_batch_size) for name, path in named_models(args).items()
+    }
+
+
+def embed_audio(
+    model: AudioTextModel,
+    audio: Sequence[str | PathLike[str] | np.ndarray | torch.Tensor],
+    sampling_rate: int | None = None,
+) -> np.ndarray:
+    """Embed audio files or waveforms of any lengths and rates.
+
+    What is longer than the model hears at once is embedded by evenly spaced windows, which are averaged.
+
+    Args:
+        audio: paths of files, which are decoded a few at a time, or waveforms (samples,), (channels, samples) or
+            (samples, channels): floats in [-1, 1] or 16 or 32 bit PCM.
+        sampling_rate: of waveforms, Hz.
+
+    Returns:
+        (len(audio), D) fp32, L2-normalised: the product of two is their cosine.
+
+    Raises:
+        ValueError: naming the file or clip that is missing, unreadable, empty or not finite; or `sampling_rate` is
+            missing.
+    """
+    is_one = isinstance(audio, str | PathLike) or getattr(audio, "ndim", None) == 1
+    clips: list[Any] = [audio] if is_one else list(audio)
+    files = [Path(clip) for clip in clips if isinstance(clip, str | PathLike)]
+    if len(files) == len(clips):
+        return model.embed_audio(read_ahead(_load_named, files), SAMPLING_RATE)
+    if files or sampling_rate is None:
+        raise ValueError("give audio files, or waveforms and their sampling_rate in Hz")
+    return model.embed_audio(clips, sampling_rate)
+
+
+def _load_named(file: Path) -> Audio:
+    try:
+        return load_file(file)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+def embed_text(model: AudioTextModel, captions: Sequence[str]) -> np.ndarray:
+    """Embed captions: (len(captions), D) fp32, L2-normalised."""
+    return model.embed_text([captions] if isinstance(captions, str) else captions)

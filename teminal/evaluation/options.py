@@ -2,8 +2,10 @@
 
 import argparse
 import errno
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from teminal.cli import check_ranges, option
 from teminal.files import check_writable
 
 MODEL_TYPES = ("clap", "laion_clap", "msclap", "sentence_transformers")
@@ -112,3 +114,26 @@ def file_stems(names: list[str]) -> dict[str, str]:
         taken = {other.casefold() for other in stems.values()}
         stems[name] = f"{stem}-{number}" if stem.casefold() in taken else stem
     return stems
+
+
+@dataclass(kw_only=True)
+class EmbedOptions:
+    """Say which folder is embedded with which model, and where to.
+
+    Raises:
+        ValueError, OSError: naming the one at fault.
+    """
+
+    model_name_or_path: str = field(metadata={"help": "local folder or Hub id of a CLAP checkpoint"})
+    audio_dir: Path = field(metadata={"help": "searched with its sub-folders"})
+    output_file: Path = field(metadata={"help": ".parquet or .npz: path and embedding"})
+    per_device_eval_batch_size: int = option(16, least=1)
+
+    def __post_init__(self) -> None:
+        check_model_path(self.model_name_or_path)
+        if self.output_file.suffix not in (".parquet", ".npz"):
+            raise ValueError(f"--output_file {self.output_file}: end it in .parquet or .npz")
+        check_output("--output_file", self.output_file)
+        check_ranges(self)
+        if not self.audio_dir.is_dir():
+            raise ValueError(f"--audio_dir {self.audio_dir}: no such folder")

@@ -11,7 +11,7 @@ from transformers import ClapProcessor
 from eval.zste.zste import zste_figures
 from modeling_teminal import TeminalFeatureExtractor, TeminalModel
 from teminal.clips import ClipBank
-from teminal.evaluation.clap import embed_audio, embed_text
+from teminal.evaluation.clap import embed_captions, embed_features
 from teminal.evaluation.embeddings import cosine_scores
 from teminal.evaluation.tables import BLOCKS, LABELS
 from teminal.evaluation.zste_audio import AudioSpec, render
@@ -63,8 +63,8 @@ def score_examples(
     was_training = model.training
     model.eval()
     batches = tqdm(features.split(AUDIOS_AT_ONCE), desc="ZSTE", unit="batch", leave=False)
-    audio = torch.cat([embed_audio(model, batch) for batch in batches])
-    text = embed_text(model, processor, distinct_captions(examples))
+    audio = torch.cat([embed_features(model, batch) for batch in batches])
+    text = embed_captions(model, processor, distinct_captions(examples))
     model.train(was_training)
     return score_cosines(examples, cosine_scores(audio.numpy(), text.numpy()), seed)
 

@@ -1,10 +1,10 @@
-"""Clips in native length, as models of any library take them."""
+"""Read clips in native length, as models of any library take them."""
 
 import hashlib
 import logging
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from accelerate import PartialState
@@ -14,12 +14,11 @@ from tqdm.auto import tqdm
 from teminal.clips import MAX_DURATION_S, Clip, read_clip
 from teminal.evaluation.embeddings import Embedder, cosine_scores
 from teminal.evaluation.models import AudioTextModel
-from teminal.evaluation.windows import in_batches
+from teminal.evaluation.windows import read_ahead
 from teminal.files import file_sha256
 from teminal.rendering import SAMPLING_RATE
 
 READ_AS = f"mono, {SAMPLING_RATE} Hz, at most {MAX_DURATION_S} s"
-READ_AHEAD = 16  # clips that wait, decoded, to be embedded
 N_NAMED = 10  # skipped clips that are named on the terminal
 
 logger = logging.getLogger(__name__)
@@ -27,34 +26,30 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Sounds:
-    """Clips that can be read, and the key of each one's audio: a hash of its file and of how it is read.
-
-    `skipped` maps the names of the others to the reason.
-    """
+    """Clips that can be read, a hash of each one's file and of how it is read, and name -> reason of the others."""
 
     clips: list[Clip]
     keys: list[str]
     skipped: dict[str, str]
 
     def read(self, rows: list[int]) -> Iterator[np.ndarray]:
-        """Waveforms (samples,) fp32 mono at 48 kHz, decoded on all cores."""
-        with ThreadPoolExecutor() as pool:
-            for some in in_batches(rows, READ_AHEAD):
-                yield from pool.map(read_clip, [self.clips[row] for row in some])
+        """Decode waveforms (samples,) fp32 mono at 48 kHz on all cores."""
+        return read_ahead(read_clip, [self.clips[row] for row in rows])
 
 
 def check_sounds(clips: list[Clip]) -> Sounds:
-    """Decode every clip once to see that it can be read; faulty and missing ones are named. Processes share the work.
+    """Decode every clip once to see that it can be read; name faulty and missing ones. Processes share the work.
 
     Raises:
         ValueError: not one clip can be read.
     """
     state = PartialState()
     mine = clips[state.process_index :: state.num_processes]
-    with ThreadPoolExecutor() as pool:
-        bar = tqdm(pool.map(_check, mine), desc="read", total=len(mine), disable=not state.is_main_process)
-        found = dict(gather_object(list(zip((clip.name for clip in mine), bar, strict=True))))
-    skipped = {clip.name: found[clip.name][1] for clip in clips if found[clip.name][1]}
+    bar = tqdm(read_ahead(_check, mine), desc="read", total=len(mine), disable=not state.is_main_process)
+    keys, reasons = {}, {}
+    for name, key, reason in gather_object([(clip.name, *found) for clip, found in zip(mine, bar, strict=True)]):
+        keys[name], reasons[name] = key, reason
+    skipped = {clip.name: reasons[clip.name] for clip in clips if reasons[clip.name]}
     if state.is_main_process:
         for name, reason in list(skipped.items())[:N_NAMED]:
             logger.warning("skipped %s: %s", name, reason)
@@ -64,23 +59,25 @@ def check_sounds(clips: list[Clip]) -> Sounds:
     if not kept:
         name, reason = next(iter(skipped.items()))
         raise ValueError(f"none of {len(clips)} clips can be read, {name} for one: {reason}")
-    return Sounds(kept, [found[clip.name][0] for clip in kept], skipped)
+    return Sounds(kept, [keys[clip.name] for clip in kept], skipped)
 
 
 def _check(clip: Clip) -> tuple[str, str]:
-    """The clip's key and what is wrong with it, one of them ""."""
-    if clip.is_generated:  # never faulty
-        content = repr(clip.audio)
-    else:
+    """Decode a clip: its key and what is wrong with it, one of them ""."""
+    audio = clip.audio
+    if not clip.is_generated:  # those are never faulty
         try:
             read_clip(clip)
         except ValueError as error:
             return "", str(error)
-        content = hashlib.sha256(clip.audio).hexdigest() if isinstance(clip.audio, bytes) else file_sha256(clip.audio)
+    if isinstance(audio, Path):
+        content = file_sha256(audio)
+    else:
+        content = hashlib.sha256(audio).hexdigest() if isinstance(audio, bytes) else repr(audio)
     return hashlib.sha256(f"{content} {READ_AS}".encode()).hexdigest(), ""
 
 
 def scores(model: AudioTextModel, sounds: Sounds, captions: list[str], cache_dir: str | None = None) -> np.ndarray:
-    """Cosine of each clip with each caption, (clips, captions) fp32."""
+    """Score each clip with each caption by cosine: (clips, captions) fp32."""
     embedder = Embedder(model, cache_dir)
     return cosine_scores(embedder.audio(sounds.keys, sounds.read, SAMPLING_RATE), embedder.text(captions))

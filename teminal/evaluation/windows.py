@@ -1,103 +1,94 @@
-"""Clips of any length as windows of what a model hears at once; of a long one only a few seconds are in memory."""
+"""Cut clips of any length into windows that a model hears at once; of a long file only some seconds are in memory."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-import soxr
 import torch
+from torch.nn import functional as F
 
-from modeling_teminal import TeminalFeatureExtractor
-from modeling_teminal.waveform_teminal import as_clips, resample
-from modeling_teminal.windows_teminal import longest_window, window_spans
-from teminal.audio import read_audio, stream_audio
+from modeling_teminal.waveform_teminal import as_clips
+from modeling_teminal.windows_teminal import window_spans
+from teminal.audio import read_audio, resample_blocks, stream_audio
+from teminal.evaluation.weights import require_finite_embeds
 from teminal.rendering import SAMPLING_RATE
 
-BLOCK_S = 30  # of what is decoded, or resampled, at a time
-RESAMPLED_WHOLE = 2**24  # samples of a clip in memory: six minutes at 48 kHz, 300 MB on the way
-FADE_S = 5  # beside a block that is resampled, so that its ends do not ring into it
+BLOCK_S = 30  # of a long clip that is decoded or resampled at a time
+READ_AHEAD = 16  # clips that wait, decoded, to be embedded
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class LongSound:
-    """An audio file that is decoded as its windows are asked for, mono, `n_samples` at `sampling_rate` in all."""
+class LongFile:
+    """An audio file that is decoded while its windows are embedded; `n_samples` mono at 48 kHz in all."""
 
     path: Path
     n_samples: int
-    sampling_rate: int
-
-    def blocks(self) -> Iterator[torch.Tensor]:
-        return map(torch.from_numpy, decode_blocks(self.path, self.sampling_rate))
 
 
-def read_sound(path: Path, sampling_rate: int = SAMPLING_RATE) -> np.ndarray | LongSound:
-    """A file decoded as by [`read_audio`], or one longer than `BLOCK_S` decoded once to see that all of it is sound.
+Audio = np.ndarray | torch.Tensor | LongFile
 
-    Args:
-        sampling_rate: what a [`LongSound`] is decoded to, Hz: that of the model which is to hear it.
+
+def load_file(path: Path) -> np.ndarray | LongFile:
+    """Decode a file: (samples,) fp32 mono at 48 kHz; one longer than `BLOCK_S` is decoded only to check and count it.
 
     Raises:
-        ValueError, OSError: as from [`read_audio`].
+        ValueError, OSError: see [`read_audio`].
     """
     start = read_audio(path, max_duration_s=BLOCK_S)
     if len(start) < BLOCK_S * SAMPLING_RATE - 1:
         return start
-    n_samples = sum(map(len, decode_blocks(path, sampling_rate)))  # not as the header says, which may be wrong
-    return LongSound(path, n_samples, sampling_rate)
+    return LongFile(path, sum(map(len, decode_file(path))))  # the header's own number may be wrong
 
 
-def decode_blocks(path: Path, sampling_rate: int) -> Iterator[np.ndarray]:
-    """The samples of the whole file, mono at `sampling_rate`, some after the other; at 48 kHz those of [`read_audio`].
-
-    Raises:
-        ValueError, OSError: as from [`read_audio`].
-    """
-    stream = None
-    for block, own_rate in stream_audio(path):
-        if own_rate == sampling_rate:
-            yield block
-            continue
-        stream = stream or soxr.ResampleStream(own_rate, sampling_rate, 1, dtype="float32")
-        yield stream.resample_chunk(block)
-    if stream:
-        yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+def decode_file(path: Path) -> Iterator[np.ndarray]:
+    """Decode a file block by block: the samples of [`read_audio`], with its errors."""
+    blocks = stream_audio(path)
+    first, sampling_rate = next(blocks)
+    rest = (block for block, _ in blocks)
+    return resample_blocks(itertools.chain([first], rest), sampling_rate, SAMPLING_RATE)
 
 
-def clip_windows(clip, sampling_rate: int, extractor: TeminalFeatureExtractor) -> Iterator[torch.Tensor]:
-    """The windows that the extractor cuts a clip into, (samples,) fp32 mono at its rate; a shorter clip as it is.
+def cut_windows(
+    clip: Audio, sampling_rate: int, model_rate: int, size: int, longest: int | None = None
+) -> Iterator[torch.Tensor]:
+    """Resample a clip and cut it into evenly spaced windows (samples,) fp32 mono; a shorter clip is one window.
 
     Args:
-        clip: a [`LongSound`], or (samples,), (channels, samples) or (samples, channels), floats or PCM.
-        sampling_rate: of the clip, Hz; a [`LongSound`] has its own.
+        clip: a [`LongFile`], or (samples,), (channels, samples) or (samples, channels), floats or PCM.
+        sampling_rate: of the clip, Hz; a [`LongFile`] is at 48 kHz.
+        model_rate: of the windows, Hz.
+        size: samples of a window.
+        longest: samples of the longest clip that is one window, by default `size`.
 
     Raises:
-        ValueError: the clip is empty, not finite, of another shape or type, or a [`LongSound`] of another rate than
-            the extractor's.
+        ValueError: the clip is empty, not finite, or of another shape or type.
     """
-    wanted, size = extractor.sampling_rate, extractor.nb_max_samples
-    if isinstance(clip, LongSound):
-        if clip.sampling_rate != wanted:
-            raise ValueError(f"is read at {clip.sampling_rate} Hz, but the model hears {wanted} Hz")
-        n_samples, blocks = clip.n_samples, clip.blocks()
+    if isinstance(clip, LongFile):
+        n_samples, blocks, sampling_rate = clip.n_samples, decode_file(clip.path), SAMPLING_RATE
     else:
-        clip = torch.as_tensor(clip)
-        if clip.numel() == 0:
-            raise ValueError("is empty")
-        if clip.ndim == 2 and clip.shape[0] <= clip.shape[1]:
-            clip = clip.T
-        n_samples, blocks = -(-len(clip) * wanted // sampling_rate), resampled_blocks(clip, sampling_rate, wanted)
-    longest = longest_window(size, extractor.hop_length, extractor.truncation == "fusion")
-    for window in cut(blocks, window_spans(n_samples, size, longest)):
-        if not torch.isfinite(window).all():
+        (mono,) = as_clips([clip])
+        n_samples, blocks = len(mono), iter(mono.cpu().numpy() for mono in mono.split(BLOCK_S * sampling_rate))
+    n_samples = (n_samples * model_rate + sampling_rate // 2) // sampling_rate  # as soxr rounds
+    if n_samples == 0:
+        raise ValueError("is empty")
+    resampled = map(torch.from_numpy, resample_blocks(blocks, sampling_rate, model_rate))
+    for window in cut(resampled, window_spans(n_samples, size, longest or size)):
+        if not window.isfinite().all():
             raise ValueError("holds values that are not finite")
         yield window
 
 
-def cut(blocks: Iterable[torch.Tensor], spans: list[slice]) -> Iterator[torch.Tensor]:
-    """Windows, in their order, of samples that come in blocks."""
-    blocks, held, held_from = iter(blocks), torch.empty(0), 0
+def cut(blocks: Iterator[torch.Tensor], spans: Iterable[slice]) -> Iterator[torch.Tensor]:
+    """Cut windows, in their order, of samples that come in blocks."""
+    held, held_from = torch.empty(0), 0
     for span in spans:
         held, held_from = held[span.start - held_from :], span.start
         while len(held) < span.stop - span.start:
@@ -105,34 +96,57 @@ def cut(blocks: Iterable[torch.Tensor], spans: list[slice]) -> Iterator[torch.Te
         yield held[: span.stop - span.start]
 
 
-def resampled_blocks(clip: torch.Tensor, from_hz: int, to_hz: int) -> Iterator[torch.Tensor]:
-    """A clip (samples,) or (samples, channels) -> mono fp32 at another rate, of a long one some seconds at a time.
+def embed_windows(
+    clips: Iterable[Audio],
+    sampling_rate: int,
+    embed: Callable[[list[torch.Tensor]], torch.Tensor],
+    batch_size: int,
+    *,
+    model_rate: int,
+    size: int,
+    longest: int | None = None,
+) -> np.ndarray:
+    """Embed clips of any lengths as the averages of their windows: (clips, D) fp32, L2-normalised.
 
-    A block of a long one is resampled with faded seconds on either side, which are cut off again: embeddings are those
-    of the whole within 1e-5, unless the clip is loud right below half of the lower rate.
+    Args:
+        embed: at most `batch_size` windows -> (windows, D) L2-normalised.
+        sampling_rate, model_rate, size, longest: see [`cut_windows`].
+
+    Raises:
+        ValueError: there is no clip, one of them is at fault, or an embedding is not finite.
     """
-    n_samples, block, fade = len(clip), BLOCK_S * from_hz, FADE_S * from_hz
-    if n_samples <= RESAMPLED_WHOLE:
-        (mono,) = as_clips([clip])
-        yield mono if from_hz == to_hz else resample(mono[None], from_hz, to_hz)[0]
-        return
-    rising = torch.sin(torch.linspace(0, torch.pi / 2, fade)) ** 2
-    for start in range(0, n_samples, block):
-        before = min(fade, start)
-        (mono,) = as_clips([clip[start - before : start + block + fade]])
-        if from_hz == to_hz:
-            yield mono[before : before + block]
-            continue
-        mono = mono.clone()
-        mono[:before] *= rising[:before]
-        if start + block + fade <= n_samples:
-            mono[-fade:] *= rising.flip(0)
-        first = before // from_hz * to_hz
-        yield resample(mono[None], from_hz, to_hz)[0, first : first + BLOCK_S * to_hz]
+    clip_of = []
+
+    def windows() -> Iterator[torch.Tensor]:
+        for index, clip in enumerate(clips):
+            try:
+                for window in cut_windows(clip, sampling_rate, model_rate, size, longest):
+                    clip_of.append(index)
+                    yield window
+            except ValueError as error:
+                raise ValueError(f"clip {index} {str(error).removeprefix('clip 0 ')}") from error
+
+    embeds = [require_finite_embeds(embed(batch)) for batch in in_batches(windows(), batch_size)]
+    if not embeds:
+        raise ValueError("there is no clip to embed")
+    summed = torch.zeros(clip_of[-1] + 1, embeds[0].shape[1])
+    return F.normalize(summed.index_add_(0, torch.tensor(clip_of), torch.cat(embeds)), dim=-1).numpy()
 
 
-def in_batches(items: Iterable, size: int) -> Iterator[list]:
-    """Lists of `size` items, the last one of the rest."""
+def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Split into lists of `size` items, the last one of the rest."""
     items = iter(items)
     while batch := list(itertools.islice(items, size)):
         yield batch
+
+
+def read_ahead(read: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Map `read` over items on all cores, in their order, `READ_AHEAD` results ahead of what is taken."""
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor() as pool:
+        for item in items:
+            waiting.append(pool.submit(read, item))
+            if len(waiting) > READ_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -8,7 +8,7 @@ from transformers import ClapProcessor
 
 from modeling_teminal import TeminalModel
 from teminal.clips import ClipBank
-from teminal.evaluation.clap import load_clap
+from teminal.evaluation.checkpoints import load_clap
 from teminal.training.averages import copy_weights, interpolate, set_weights, trained_weights
 from teminal.training.config import TrainingConfig
 from teminal.training.lora import add_adapters

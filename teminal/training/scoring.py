@@ -8,7 +8,7 @@ from transformers import ClapProcessor
 from modeling_teminal import TeminalModel
 from teminal.captions import say
 from teminal.clips import ClipBank
-from teminal.evaluation.clap import embed_audio, embed_text
+from teminal.evaluation.clap import embed_captions, embed_features
 from teminal.evaluation.classification import accuracy_figures
 from teminal.evaluation.embeddings import cosine_scores
 from teminal.evaluation.score import audio_features, score_examples
@@ -54,7 +54,7 @@ class KeptSounds:
             self.features = torch.cat([self._features(start) for start in range(0, len(self.sounds), 32)])
         was_training = model.training
         model.eval()
-        audio, text = embed_audio(model, self.features), embed_text(model, self.processor, self.captions)
+        audio, text = embed_features(model, self.features), embed_captions(model, self.processor, self.captions)
         model.train(was_training)
         scores = cosine_scores(audio.numpy(), text.numpy())
         return accuracy_figures(scores, self.targets, np.zeros(len(self.targets), int), self.seed)

@@ -4,10 +4,11 @@ import pytest
 import torch
 from transformers import AutoProcessor, ClapProcessor
 
-from teminal.evaluation.clap import embed_text, load_clap
+from teminal.evaluation.checkpoints import load_clap
+from teminal.evaluation.clap import embed_captions
 from teminal.training.scratch import MAX_TOKENS
 
-from .encoders import bert_tokenizer, build_clap, save_bert
+from ..encoders import bert_tokenizer, build_clap, save_bert
 
 CAPTION = "A dog barks in the distance while heavy rain falls on a tin roof, then a door slams and two people laugh."
 
@@ -50,9 +51,9 @@ def test_a_cut_caption_is_named_once(short_clap, monkeypatch):
     processor(text="rain " * 38, padding=True)  # 40 tokens with the special ones: whole
     processor(text="rain " * 50, max_length=10, truncation=True)  # cut at the caller's wish
     assert not said
-    embeds = embed_text(model, processor, ["dog", "rain " * 50, "rain " * 38])
+    embeds = embed_captions(model, processor, ["dog", "rain " * 50, "rain " * 38])
     assert said == [f"captions are cut to the text tower's 40 tokens, such as {'rain ' * 50!r}"]
-    embed_text(model, processor, ["dog " * 50])
+    embed_captions(model, processor, ["dog " * 50])
     assert len(said) == 1
     load_clap(str(folder))[1](text="dog " * 50)
     assert len(said) == 2
@@ -97,4 +98,4 @@ def test_a_tokenizer_that_promises_more_than_the_tower_takes_is_set_right(short_
     bert_tokenizer().save_pretrained(tmp_path)  # without a limit
     loaded, processor = load_clap(str(tmp_path))
     assert processor.tokenizer.model_max_length == 40
-    assert embed_text(loaded, processor, ["rain " * 100]).isfinite().all()
+    assert embed_captions(loaded, processor, ["rain " * 100]).isfinite().all()

@@ -12,16 +12,16 @@ from peft import get_peft_model
 from transformers import BertConfig, BertModel, ClapFeatureExtractor, ClapModel
 
 from modeling_teminal import TeminalModel
-from teminal.evaluation import adapters
-from teminal.evaluation.adapters import embed_windows, resample
-from teminal.evaluation.clap import load_clap
-from teminal.evaluation.models import MODEL_TYPES, Clap
+from teminal.evaluation import weights
+from teminal.evaluation.checkpoints import load_clap
+from teminal.evaluation.clap import Clap
+from teminal.evaluation.models import MODEL_TYPES
 from teminal.training.export import export_model
 from teminal.training.lora import add_adapters, lora_config
 
-from .conftest import TINY_SCRATCH
-from .encoders import bert_tokenizer
-from .stock import save_stock_clap
+from ..conftest import TINY_SCRATCH
+from ..encoders import bert_tokenizer
+from ..stock import save_stock_clap
 
 CAPTIONS = ["a siren", "wind before rain", "rain before wind"]
 
@@ -108,7 +108,7 @@ def test_a_model_without_audio_is_named(tmp_path):
         BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
     ).save_pretrained(tmp_path)
     bert_tokenizer().save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=f"--model_name_or_path {tmp_path}: a bert model, no CLAP"):
+    with pytest.raises(ValueError, match=f"--model_name_or_path {tmp_path}: no CLAP can be built .*bert"):
         Clap(str(tmp_path))
 
 
@@ -122,42 +122,18 @@ def test_a_missing_library_is_named_with_the_cure(library, monkeypatch):
         MODEL_TYPES[library]("a model")
 
 
-def test_windows_are_evenly_spaced_and_averaged():
-    seen = []
-
-    def embed(windows):
-        assert len(windows) <= 2
-        seen.extend(windows)
-        return np.stack([[2 * window[0], 1.0] for window in windows])
-
-    clips = [np.arange(1.0, 6.0), np.arange(25.0), np.arange(10.0)]
-    embeds = embed_windows(clips, 10, 2, embed)
-    assert [(window[0], len(window)) for window in seen] == [(1, 5), (0, 10), (8, 10), (15, 10), (0, 10)]
-    rows = np.array([[0, 1], [16, 1], [30, 1]]) / np.array([[1], [257**0.5], [901**0.5]])
-    assert embeds[1] == pytest.approx(rows.mean(0) / np.linalg.norm(rows.mean(0)))
-    assert_normalised(embeds)
-
-
 @pytest.mark.parametrize(
     "name", ["modeling_teminal/windows_teminal.py", "teminal/evaluation/windows.py", "teminal/evaluation/clap.py"]
 )
 def test_other_code_makes_other_embeddings(name, tmp_path, monkeypatch):
     for folder in ("modeling_teminal", "teminal"):
-        shutil.copytree(adapters.ROOT / folder, tmp_path / folder)
+        shutil.copytree(weights.ROOT / folder, tmp_path / folder)
     state = {"weight": torch.ones(2)}
-    before = adapters.fingerprint(state)
-    monkeypatch.setattr(adapters, "ROOT", tmp_path)
-    assert adapters.fingerprint(state) == before
+    before = weights.fingerprint(state)
+    monkeypatch.setattr(weights, "ROOT", tmp_path)
+    assert weights.fingerprint(state) == before
     (tmp_path / name).write_text("another")
-    assert adapters.fingerprint(state) != before
-
-
-def test_resampling():
-    tone = np.sin(np.arange(44_100) * 2 * np.pi * 440 / 44_100)
-    (clip,) = resample([tone], 44_100, 48_000)
-    assert clip.dtype == np.float32
-    expected = np.sin(np.arange(48_000) * 2 * np.pi * 440 / 48_000)
-    assert np.abs(clip - expected)[500:-500].max() <= 1e-3
+    assert weights.fingerprint(state) != before
 
 
 def test_sentence_transformers_gives_what_clap_gives(stock, waveforms):

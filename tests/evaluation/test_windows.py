@@ -10,19 +10,18 @@ import tracemalloc
 import numpy as np
 import pytest
 import soundfile
+import soxr
 import torch
-from tqdm import tqdm
 
 from modeling_teminal import TeminalFeatureExtractor, TeminalProcessor
 from modeling_teminal.windows_teminal import window_spans
 from teminal.audio import read_audio
-from teminal.evaluation import windows
+from teminal.evaluation import clap
 from teminal.evaluation.clap import embed_waveforms
-from teminal.evaluation.embed_job import embed_part
-from teminal.evaluation.windows import LongSound, clip_windows, cut, decode_blocks, read_sound
+from teminal.evaluation.windows import LongFile, cut, cut_windows, decode_file, embed_windows, load_file, read_ahead
 
-from .conftest import ROOT
-from .tones import save_clap
+from ..conftest import ROOT
+from ..tones import save_clap
 
 FIVE_MINUTES_S = 300
 
@@ -43,20 +42,20 @@ def long_file(tmp_path_factory):
 
 def test_a_long_file_has_the_samples_and_the_embedding_of_the_whole(long_file, tiny_clap):
     model, processor = tiny_clap
-    whole, sound = read_audio(long_file), read_sound(long_file)
-    assert isinstance(sound, LongSound)
+    whole, sound = read_audio(long_file), load_file(long_file)
+    assert isinstance(sound, LongFile)
     assert sound.n_samples == len(whole)
-    assert np.array_equal(np.concatenate(list(decode_blocks(long_file, 48_000))), whole)
+    assert np.array_equal(np.concatenate(list(decode_file(long_file))), whole)
     features = processor.feature_extractor(whole, sampling_rate=48_000)
     extractor_sees = [torch.as_tensor(whole)[start : start + 480_000] for start in (0, len(whole) - 480_000)]
-    seen = list(clip_windows(sound, 48_000, processor.feature_extractor))
+    seen = list(cut_windows(sound, 48_000, 48_000, 480_000))
     assert torch.equal(seen[0], extractor_sees[0])
     assert torch.equal(seen[-1], extractor_sees[1])
     with torch.no_grad():
         expected = model(
             input_ids=torch.tensor([[0, 2]]), attention_mask=torch.ones(1, 2, dtype=torch.long), **features
         ).audio_embeds
-    found = embed_waveforms(model, processor, [sound, whole], 48_000, batch_size=4, progress=False)
+    found = embed_waveforms(model, processor, [sound, whole], 48_000, batch_size=4)
     assert np.abs(found - expected.numpy()).max() <= 1e-5
 
 
@@ -66,7 +65,7 @@ def test_windows_of_blocks_are_those_of_the_whole(n_samples):
     n_windows = -(-n_samples // 10)
     starts = [round(i * max(0, n_samples - 10) / max(1, n_windows - 1)) for i in range(n_windows)]
     for block in (1, 4, 100):
-        found = list(cut(samples.split(block), window_spans(n_samples, 10, 10)))
+        found = list(cut(iter(samples.split(block)), window_spans(n_samples, 10, 10)))
         assert [window.tolist() for window in found] == [samples[start : start + 10].tolist() for start in starts]
 
 
@@ -74,32 +73,34 @@ def test_a_header_that_is_wrong_costs_no_window(tmp_path):
     path = write_noise(tmp_path / "cut.wav", 50)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 4 // 5])  # the header still says 50 s
-    sound = read_sound(path)
+    sound = load_file(path)
     assert sound.n_samples == len(read_audio(path))
-    assert len(list(clip_windows(sound, 48_000, TeminalFeatureExtractor(truncation="rand_trunc")))) == 4
+    assert len(list(cut_windows(sound, 48_000, 48_000, 480_000))) == 4
 
 
 def test_a_long_file_is_decoded_at_the_rate_of_the_model(long_file, tiny_clap):
     model, processor = tiny_clap
     options = {"sampling_rate": 32_000, "feature_size": 32, "hop_length": 4096, "fft_window_size": 4096}
     processor = TeminalProcessor(TeminalFeatureExtractor(truncation="rand_trunc", **options), processor.tokenizer)
-    found, _ = embed_part(model, processor, [long_file], 4, tqdm(disable=True))
-    expected = embed_waveforms(model, processor, [read_audio(long_file)], 48_000, batch_size=4, progress=False)
+    found = embed_waveforms(model, processor, [load_file(long_file)], 48_000, batch_size=4)
+    expected = embed_waveforms(model, processor, [read_audio(long_file)], 48_000, batch_size=4)
     assert np.abs(found - expected).max() <= 1e-3
-    with pytest.raises(ValueError, match="clip 0: is read at 48000 Hz, but the model hears 32000 Hz"):
-        embed_waveforms(model, processor, [read_sound(long_file)], 48_000, progress=False)
 
 
 @pytest.mark.parametrize(("truncation", "n_windows"), [("fusion", 1), ("rand_trunc", 2)])
-def test_clips_are_cut_as_by_the_extractor(truncation, n_windows):
+def test_clips_are_cut_as_by_the_extractor(truncation, n_windows, tiny_clap, monkeypatch):
     """What is longer by less than a frame, fused checkpoints take whole."""
     extractor = TeminalFeatureExtractor(truncation=truncation)
     clip = np.random.default_rng(0).standard_normal(480_479).astype(np.float32)
-    seen = list(clip_windows(clip, 48_000, extractor))
-    assert len(seen) == n_windows
+    seen = []
+    monkeypatch.setattr(
+        clap, "embed_features", lambda _, features: seen.append(features) or torch.ones(len(features), 2)
+    )
+    for samples in (clip, np.append(clip, 0)):
+        embed_waveforms(tiny_clap[0], TeminalProcessor(extractor, tiny_clap[1].tokenizer), [samples], 48_000)
     (expected,) = extractor.windows(clip, sampling_rate=48_000)
-    assert torch.equal(extractor(seen, sampling_rate=48_000)["input_features"], expected)
-    assert len(list(clip_windows(np.append(clip, 0), 48_000, extractor))) == 2
+    assert torch.equal(seen[0], expected)
+    assert [len(features) for features in seen] == [n_windows, 2]
 
 
 def test_what_is_wrong_late_in_a_long_file_is_found_before_it_is_embedded(tmp_path):
@@ -108,32 +109,52 @@ def test_what_is_wrong_late_in_a_long_file_is_found_before_it_is_embedded(tmp_pa
         samples[-5] = value
         soundfile.write(tmp_path / "late.wav", samples, 48_000, subtype="FLOAT")
         with pytest.raises(ValueError, match=message):
-            read_sound(tmp_path / "late.wav")
+            load_file(tmp_path / "late.wav")
 
 
-@pytest.mark.parametrize(("rate", "tolerance"), [(44_100, 1e-5), (16_000, 3e-4)])  # white noise up to 8 kHz is heard
-def test_long_arrays_are_resampled_in_blocks_to_the_same_embedding(rate, tolerance, tiny_clap, monkeypatch):
-    model, processor = tiny_clap
-    noise = np.random.default_rng(0).standard_normal((2, 100 * rate)).astype(np.float32)
-    whole = embed_waveforms(model, processor, [noise], rate, progress=False)
-    lengths, resample = [], windows.resample
-    monkeypatch.setattr(
-        windows, "resample", lambda clip, *rates: lengths.append(len(clip[0])) or resample(clip, *rates)
-    )
-    monkeypatch.setattr(windows, "RESAMPLED_WHOLE", 0)
-    assert np.abs(embed_waveforms(model, processor, [noise], rate, progress=False) - whole).max() <= tolerance
-    assert [length / rate for length in lengths] == [35, 40, 40, 15]
+@pytest.mark.parametrize(("from_hz", "to_hz"), [(44_100, 48_000), (48_000, 44_100), (16_000, 48_000)])
+@pytest.mark.parametrize("n_samples", [40, 100_003, 4_000_001])
+def test_arrays_are_resampled_in_blocks_to_what_they_are_as_a_whole(from_hz, to_hz, n_samples):
+    noise = np.random.default_rng(0).standard_normal(n_samples).astype(np.float32)
+    whole = torch.from_numpy(soxr.resample(noise, from_hz, to_hz))
+    spans = window_spans(len(whole), 480_000, 480_000)
+    windows = list(cut_windows(noise, from_hz, to_hz, 480_000))
+    assert all(torch.equal(window, whole[span]) for window, span in zip(windows, spans, strict=True))
+
+
+def test_windows_are_evenly_spaced_and_averaged():
+    seen = []
+
+    def embed(windows):
+        assert len(windows) <= 2
+        seen.extend(windows)
+        return torch.nn.functional.normalize(torch.stack([torch.tensor([2 * window[0], 1.0]) for window in windows]))
+
+    clips = [np.arange(1.0, 6.0), np.arange(25.0), np.arange(10.0)]
+    embeds = embed_windows(clips, 10, embed, 2, model_rate=10, size=10)
+    assert [(window[0], len(window)) for window in seen] == [(1, 5), (0, 10), (8, 10), (15, 10), (0, 10)]
+    rows = np.array([[0, 1], [16, 1], [30, 1]]) / np.array([[1], [257**0.5], [901**0.5]])
+    assert embeds[1] == pytest.approx(rows.mean(0) / np.linalg.norm(rows.mean(0)))
+    assert embeds.dtype == np.float32
+
+
+def test_reading_ahead_keeps_the_order_and_the_distance():
+    asked = []
+    results = read_ahead(lambda number: asked.append(number) or 2 * number, iter(range(100)))
+    assert next(results) == 0
+    assert len(asked) <= 17
+    assert list(results) == list(range(2, 200, 2))
 
 
 def test_a_clip_that_is_no_audio_is_named(tiny_clap):
     good = np.ones(100, np.float32)
     for bad, message in (
-        (np.full(100, np.inf), "not finite"),
-        (np.zeros(0), "empty"),
+        (np.full(100, np.inf), "holds values that are not finite"),
+        (np.zeros(0), "is empty"),
         (np.zeros((2, 2, 2)), "must be"),
     ):
-        with pytest.raises(ValueError, match=rf"clip 2.*{message}"):
-            embed_waveforms(*tiny_clap, [good, good, bad], 48_000, batch_size=1, progress=False)
+        with pytest.raises(ValueError, match=rf"^clip 2 {message}"):
+            embed_waveforms(*tiny_clap, [good, good, bad], 48_000, batch_size=1)
 
 
 def test_five_minutes_need_little_more_than_a_block(tmp_path, tiny_clap, monkeypatch):
@@ -147,7 +168,7 @@ def test_five_minutes_need_little_more_than_a_block(tmp_path, tiny_clap, monkeyp
 
     monkeypatch.setattr(processor.feature_extractor.__class__, "__call__", seen)
     tracemalloc.start()
-    embeds = embed_waveforms(model, processor, [read_sound(path)], 48_000, progress=False)
+    embeds = embed_waveforms(model, processor, [load_file(path)], 48_000)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert np.isfinite(embeds).all()
@@ -158,15 +179,15 @@ def test_five_minutes_need_little_more_than_a_block(tmp_path, tiny_clap, monkeyp
 
 MEASURE = """
 import resource, sys
-from teminal.evaluation import embed_job
+from teminal.evaluation.embeddings import Embedder
 from eval import embed
-run = embed_job.embed_part
+run = Embedder.audio_or_reasons
 def measured(*args):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = run(*args)
     print("added KB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     return found
-embed_job.embed_part = measured
+Embedder.audio_or_reasons = measured
 embed.main()
 """
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from teminal.evaluation.embeddings import PART_SIZE, Embedder
 
@@ -40,20 +41,6 @@ def test_each_distinct_one_is_embedded_once_and_known_to_the_next_run(tmp_path):
     assert again.read == ["a cow"]
 
 
-def test_long_clips_are_embedded_a_few_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr("teminal.evaluation.embeddings.HELD_SAMPLES", 100)
-    model, at_once = Counting(), []
-    embed = model.embed_audio
-    model.embed_audio = lambda clips, rate: at_once.append([len(clip) for clip in clips]) or embed(clips, rate)
-
-    def read_long(rows):
-        return (np.full(60 if row < 4 else 10, row, np.float32) for row in rows)
-
-    embeds = Embedder(model, tmp_path).audio([*"abcdefg"], read_long, 48_000)
-    assert at_once == [[60, 60], [60, 60], [10, 10, 10]]
-    assert embeds[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 6]
-
-
 def test_another_model_knows_nothing_of_it(tmp_path):
     Embedder(Counting(), tmp_path).text(["a dog"])
     other = Counting()
@@ -88,7 +75,7 @@ def test_an_embedding_that_is_not_finite_is_named_and_not_kept(tmp_path):
 
 def test_what_a_killed_run_has_left_half_written_is_not_read(tmp_path):
     Embedder(Counting(), tmp_path).text(["a dog"])
-    (tmp_path / "counting" / "text" / ".4242-x.npz").write_bytes(b"half")
+    (tmp_path / "counting" / "text" / ".4242-x.safetensors").write_bytes(b"half")
     again = Counting()
     assert Embedder(again, tmp_path).text(["a dog"]).tolist() == [[5, 1]]
     assert again.read == []
@@ -96,9 +83,23 @@ def test_what_a_killed_run_has_left_half_written_is_not_read(tmp_path):
 
 def test_a_damaged_file_is_made_again(tmp_path):
     Embedder(Counting(), tmp_path).text(["a dog"])
-    (file,) = (tmp_path / "counting" / "text").glob("*.npz")
+    (file,) = (tmp_path / "counting" / "text").glob("*.safetensors")
     file.write_bytes(file.read_bytes()[:100])
     again = Counting()
     assert Embedder(again, tmp_path).text(["a dog"]).tolist() == [[5, 1]]
     assert again.read == ["a dog"]
-    assert len(np.load(file)["keys"]) == 1
+    assert len(load_file(file)) == 1
+
+
+def test_clips_that_cannot_be_read_have_a_reason_and_are_asked_for_again(tmp_path):
+    def read_some(rows):
+        return ("silent audio" if row == 1 else np.array([row], np.float32) for row in rows)
+
+    embeds, reasons = Embedder(Counting(), tmp_path).audio_or_reasons(["x", "y", "z"], read_some, 48_000)
+    assert {key: value[0] for key, value in embeds.items()} == {"x": 0, "z": 2}
+    assert reasons == {"y": "silent audio"}
+    again = Counting()
+    with pytest.raises(ValueError, match="silent audio"):
+        Embedder(again, tmp_path).audio(["x", "y"], read_some, 48_000)
+    assert again.heard == []
+    assert Embedder(again, tmp_path).audio(["y"], read, 48_000)[:, 0].tolist() == [0]

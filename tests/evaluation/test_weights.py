@@ -2,7 +2,6 @@
 
 import copy
 import json
-import sys
 
 import pytest
 import torch
@@ -11,14 +10,14 @@ from safetensors.torch import load_file, save_file
 
 from eval import embed
 from modeling_teminal import TeminalConfig, TeminalModel
-from teminal.evaluation.adapters import normalised
-from teminal.evaluation.clap import embed_audio, load_clap
-from teminal.evaluation.models import Clap
+from teminal.evaluation.checkpoints import load_clap
+from teminal.evaluation.clap import Clap, embed_features
+from teminal.evaluation.libraries import normalise
 from teminal.training.export import export_model
 from teminal.training.lora import add_adapters
 from teminal.training.pretrained_text import load_text_encoder
 
-from .encoders import save_bert
+from ..encoders import save_bert
 
 
 @pytest.fixture(scope="module")
@@ -199,19 +198,18 @@ def test_auto_peft_model_loads_the_adapter(adapter, inputs):
     assert (ours.text_embeds - expected.text_embeds).abs().max() <= 1e-5
 
 
-def test_embeddings_that_are_not_finite_are_never_written(tiny_clap, esc50_dir, tmp_path, monkeypatch):
+def test_embeddings_that_are_not_finite_are_never_written(tiny_clap, esc50_dir, tmp_path):
     model, processor = copy.deepcopy(tiny_clap[0]), tiny_clap[1]
     model.audio_projection.linear2.bias.data.fill_(3e38)  # finite, and too large for a norm
     model.audio_projection.linear1.bias.data.fill_(3e38)
     with pytest.raises(ValueError, match="embeddings that are not finite"):
-        embed_audio(model, torch.zeros(1, 1, 120, 32))
+        embed_features(model, torch.zeros(1, 1, 120, 32))
     with pytest.raises(ValueError, match="embeddings that are not finite"):
-        normalised([[0.0, float("nan")]])
+        normalise([[0.0, float("nan")]])
     model.save_pretrained(tmp_path / "clap")
     processor.save_pretrained(tmp_path / "clap")
     output = tmp_path / "out.parquet"
-    command = ["embed.py", "--model_name_or_path", str(tmp_path / "clap"), "--audio_dir", str(esc50_dir / "audio")]
-    monkeypatch.setattr(sys, "argv", [*command, "--output_file", str(output)])
+    flags = ["--model_name_or_path", str(tmp_path / "clap"), "--audio_dir", str(esc50_dir / "audio")]
     with pytest.raises(SystemExit, match=r"embed\.py: error: .*not finite"):
-        embed.main()
+        embed.main([*flags, "--output_file", str(output)])
     assert not output.exists()

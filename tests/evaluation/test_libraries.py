@@ -13,20 +13,20 @@ import transformers
 from peft import get_peft_model
 from transformers import GPT2Config, GPT2Model, GPT2Tokenizer, RobertaConfig, RobertaModel, RobertaTokenizer
 
-from teminal.evaluation.adapters import LaionClap, MsClap, normalised
-from teminal.evaluation.clap import load_clap
+from teminal.evaluation.checkpoints import load_clap
+from teminal.evaluation.libraries import LaionClap, MsClap, normalise
 from teminal.training.lora import lora_config
 
-from .conftest import ROOT
-from .hub import Hub, Repo
-from .libraries import library
-from .stock import save_stock_clap
+from ..conftest import ROOT
+from ..hub import Hub, Repo
+from ..libraries import library
+from ..stock import save_stock_clap
 
 CAPTIONS = ["a dog before rain", "rain"]
 CHARACTERS = [*map(chr, range(33, 127)), "Ġ"]
 PULL = """
 import numpy as np
-from teminal.evaluation.models import Clap
+from teminal.evaluation.clap import Clap
 
 adapted, base = Clap("me/adapter"), Clap("laion/base")
 assert np.abs(adapted.embed_text(["rain"]) - base.embed_text(["rain"])).max() > 1e-3
@@ -80,7 +80,7 @@ def test_msclap(monkeypatch, tmp_path):
         soundfile.write(tmp_path / f"{number}.wav", clip, 44_100, subtype="FLOAT")
     audio = model.embed_audio(clips, 44_100)
     own = model.wrapper.get_audio_embeddings([tmp_path / "0.wav", tmp_path / "1.wav"]).numpy()
-    assert np.abs(audio[:2] - normalised(own)).max() <= 1e-6
+    assert np.abs(audio[:2] - normalise(own).numpy()).max() <= 1e-6
     assert np.array_equal(audio, model.embed_audio(clips, 44_100))
     text = model.embed_text(CAPTIONS)
     assert np.abs(np.linalg.norm(text, axis=1) - 1).max() <= 1e-5
