@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import teminal
 from teminal.evaluation import models, options
 
 from .conftest import ROOT
@@ -72,6 +73,16 @@ def test_help_wrong_flags_and_missing_folders_need_nothing_heavy(name):
     assert answers[0] == "0"
     named = ("no such", "nowhere", "required", "unrecognized")
     assert all(answer == "2" or any(word in answer.lower() for word in named) for answer in answers[1:])
+
+
+def test_the_library_imports_without_torch_and_warnings():
+    code = f"import sys, teminal; print([name for name in {HEAVY} if name in sys.modules])"
+    command = [sys.executable, "-W", "error", "-c", code]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    assert (result.stdout, result.stderr) == ("[]\n", "")
+    assert set(teminal.__all__) == {"load", "embed_audio", "embed_text"}
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        teminal.nothing  # noqa: B018
 
 
 def test_the_kinds_of_models_in_the_help_are_those_there_are():
