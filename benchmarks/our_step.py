@@ -11,9 +11,9 @@ from transformers import ClapConfig, ClapProcessor
 
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
 from teminal.clips import ClipBank
+from teminal.sampling.training import Pair, TrainingSampler
 from teminal.training.batches import Batch, BatchComposer, on_device
 from teminal.training.config import TrainingConfig
-from teminal.training.draw import Drawer, Pair
 from teminal.training.loading import BatchLoader
 from teminal.training.optimization import make_optimizer
 from teminal.training.scratch import build_scratch_clap
@@ -23,11 +23,11 @@ from teminal.training.step import TrainingStep
 TINY = Path(__file__).parents[1] / "configs" / "esc50_tiny.yaml"
 
 
-class OrderDrawer(Drawer):
+class OrderSampler(TrainingSampler):
     """Stage B's groups without the pair of the single variant."""
 
-    def group(self, stage: str, rng: np.random.Generator, number: int) -> list[Pair]:
-        return [pair for pair in super().group(stage, rng, number) if pair.audio.variant != "single"]
+    def draw_pairs(self, stage: str, rng: np.random.Generator, number: int) -> list[Pair]:
+        return [pair for pair in super().draw_pairs(stage, rng, number) if pair.composition.variant != "single"]
 
 
 class OurStep:

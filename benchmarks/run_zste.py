@@ -24,8 +24,8 @@ from side_by_side import machine
 from transformers import pipeline
 
 from teminal.clips import ClipBank, build_bank
-from teminal.evaluation.zste_audio import render
-from teminal.evaluation.zste_scenes import build_examples
+from teminal.evaluation.zste_questions import build_examples
+from teminal.rendering import render
 from teminal.sources import load_clips
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +50,7 @@ def obvious_s(checkpoint: Path, bank: ClipBank, n_scenes: int) -> float:
     started = time.perf_counter()
     for example in examples:
         for spec in example.audios:
-            (waveform,) = render(bank, [spec])
+            (waveform,) = render([spec], bank.loops, bank.raw)
             asked(waveform, candidate_labels=list(example.candidates), hypothesis_template="{}")
     return (time.perf_counter() - started) / n_scenes
 

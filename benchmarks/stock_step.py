@@ -9,17 +9,16 @@ from torch.nn.utils import clip_grad_norm_
 from torch.utils.data import DataLoader, Dataset
 from transformers import ClapModel, ClapProcessor
 
-from teminal.rendering import SAMPLING_RATE, render_group
+from teminal.rendering import SAMPLING_RATE, render
 from teminal.training.batches import BatchComposer
 from teminal.training.config import STAGES
-from teminal.training.sounds import from_offset
 
 
 class Groups(Dataset):
     """Composed groups: variant -> its (480000,) waveform and its caption; those of the composer's first steps."""
 
     def __init__(self, composer: BatchComposer, n_steps: int):
-        self.loops = composer.drawer.bank.loops
+        self.bank = composer.sampler.bank
         self.groups = []
         for step in range(n_steps):
             rng = np.random.default_rng([composer.seed, STAGES.index(composer.stage), step])
@@ -30,10 +29,9 @@ class Groups(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, tuple[np.ndarray, str]]:
         group = self.groups[index]
-        audio = group[0].audio
-        x, y = (from_offset(self.loops[clip], offset) for clip, offset in zip(audio.clips, audio.offsets, strict=True))
-        waveforms = render_group(x, y, snr_db=audio.snr_db)
-        return {pair.audio.variant: (waveforms[pair.audio.variant], pair.text) for pair in group}
+        waveforms = render([pair.composition for pair in group], self.bank.loops, self.bank.raw)
+        pairs = zip(group, waveforms, strict=True)
+        return {pair.composition.variant: (waveform, pair.text) for pair, waveform in pairs}
 
 
 class StockStep:

@@ -27,7 +27,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import psutil
 import torch
-from our_step import OrderDrawer, OurStep, save_checkpoint
+from our_step import OrderSampler, OurStep, save_checkpoint
 from side_by_side import computed_in_hardware, machine, matmul_peak, resident_kb
 from stock_step import StockStep
 from torch.utils.flop_counter import FlopCounterMode
@@ -65,8 +65,8 @@ def serve(connection, whose: str, name: str, checkpoint: Path, args: argparse.Na
         in_group_weight=2.0,
     )
     extractor = TeminalFeatureExtractor.from_pretrained(checkpoint)
-    drawer = OrderDrawer(read_bank(args.esc50_dir))
-    composer = BatchComposer(drawer, extractor, "B", settings, seed=0, device=args.device)
+    sampler = OrderSampler(read_bank(args.esc50_dir))
+    composer = BatchComposer(sampler, extractor, "B", settings, seed=0, device=args.device)
     if whose == "ours":
         keep_freed_memory()
         side = OurStep(checkpoint, composer, args.device, precision == "bf16")

@@ -138,7 +138,7 @@ def main() -> None:
         from teminal.dataset.card import check_card
         from teminal.dataset.plan import plan_drawn
         from teminal.dataset.publish import push_config
-        from teminal.groups import Mix
+        from teminal.sampling.groups import Mix
         from teminal.splits import split_clips
 
         clips, splits = split_clips(clips, args.validation_folds, args.test_folds)

@@ -18,8 +18,8 @@ from teminal.audio import audio_by_name, plain_name
 from teminal.clips import Clip, digest
 from teminal.dataset.report import REPORT, command_line, read_report
 from teminal.files import file_sha256
-from teminal.groups import SPLITS
 from teminal.sources.audiocaps import find_video_audio
+from teminal.splits import SPLITS
 from teminal.tables import find_file
 
 

@@ -22,7 +22,6 @@ from teminal.audio import ALL_SUFFIXES
 from teminal.clips import Clip
 from teminal.evaluation.evaluation import Evaluation, run_evaluation
 from teminal.evaluation.options import evaluation_parser
-from teminal.groups import SPLITS
 from teminal.sources import (
     add_source_options,
     labelled_sources,
@@ -31,6 +30,7 @@ from teminal.sources import (
     require_labels,
     select_clips,
 )
+from teminal.splits import SPLITS
 from teminal.tables import clean_labels, find_file, read_table
 
 LEGEND = "In %: accuracy on each fold and its mean, or mean average precision (mAP) over classes; ties lose."

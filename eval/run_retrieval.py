@@ -24,9 +24,9 @@ import numpy as np
 from teminal.clips import Clip
 from teminal.evaluation.evaluation import Evaluation, run_evaluation
 from teminal.evaluation.options import evaluation_parser
-from teminal.groups import SPLITS
 from teminal.hub_rows import audio_of_cell, load_hub_dataset, with_undecoded_audio
 from teminal.sources import add_source_options, load_clips, select_clips
+from teminal.splits import SPLITS
 from teminal.tables import check_columns, read_captions
 
 LEGEND = "In %, ranks as they are: R@k is the share of queries with a right item among the first k; ties lose."

@@ -19,8 +19,8 @@ from teminal.clips import Clip
 from teminal.evaluation.evaluation import made_by, start_processes
 from teminal.evaluation.options import check_arguments, evaluation_parser, file_stems
 from teminal.files import write_json
-from teminal.groups import SPLITS
 from teminal.sources import add_source_options, labelled_sources, load_clips, require_labels, select_clips
+from teminal.splits import SPLITS
 
 DATA = ("esc50_dir", "audio_dir", "dataset_name", "recording_from_name")
 DRAWN_FROM = ("source", *DATA, "folds", "split", "n_scenes")
@@ -60,9 +60,9 @@ def prepare_clips(args: argparse.Namespace) -> list[Clip] | None:
 def prepare_scenes(args: argparse.Namespace, clips: list[Clip] | None) -> tuple:
     """Examples (list), their audio (`BankAudio` or `DatasetAudio`), and what to report of it (dict)."""
     from teminal.clips import build_bank
-    from teminal.evaluation.zste_audio import BankAudio
     from teminal.evaluation.zste_dataset import load_scenes
-    from teminal.evaluation.zste_scenes import build_examples, drawn_clips
+    from teminal.evaluation.zste_questions import BankAudio, build_examples
+    from teminal.sampling.zste import drawn_clips
 
     if clips is None:
         examples, audio = load_scenes(args.zste_dataset, args.seed)

@@ -1,13 +1,15 @@
-"""Render scenes to waveforms such that nothing but the relation tells the variants of a group apart.
+"""Render compositions to waveforms such that nothing but the relation tells the variants of a group apart.
 
 Every event is first made a seamless loop of fixed length and level without silence inside (`event_loop`). The
 variants of a group tile, join or add two loops and end with the same edges, level and peak (`render_group`), so that
 duration, RMS, peak and share of silence say nothing about the relation.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
+
 import numpy as np
 
-from teminal.scenes import VARIANTS
+from teminal.scenes import VARIANTS, Composition, in_groups
 
 SAMPLING_RATE = 48_000
 EVENT_S = 5.0
@@ -24,6 +26,49 @@ EVENT_SAMPLES = int(EVENT_S * SAMPLING_RATE)
 SCENE_SAMPLES = 2 * EVENT_SAMPLES
 _FADE = int(CROSSFADE_S * SAMPLING_RATE)
 _FRAME = SAMPLING_RATE // 200
+_FP32 = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)  # a look-up is faster than `astype`
+
+Sounds = np.ndarray | Mapping[int, np.ndarray]  # clip -> (samples,) fp16
+
+
+def render(compositions: Iterable[Composition], loops: Sounds, raw: Sounds) -> Iterator[np.ndarray]:
+    """Yield the waveform of each composition; variants of a group that lie side by side are rendered once.
+
+    Args:
+        loops: event loops of a [`teminal.clips.ClipBank`].
+        raw: its clips as recorded.
+
+    Yields:
+        (samples,) fp32 at 48 kHz: as many as `raw` has for "clip", else SCENE_SAMPLES.
+    """
+    for group in in_groups(compositions):
+        first = group[0]
+        sounds = [_FP32.take(sound.view(np.uint16)) for sound in read_sounds(first, loops, raw)]
+        if first.variant in VARIANTS:
+            waveforms = render_group(*sounds, snr_db=first.snr_db, gap_s=first.gap_s)
+            yield from (waveforms[composition.variant] for composition in group)
+        else:
+            waveform = over_background(*sounds, first.snr_db) if len(sounds) == 2 else sounds[0]
+            yield in_silence(waveform, first.onset_s) if first.variant == "onset" else waveform
+
+
+def read_sounds(composition: Composition, loops: Sounds, raw: Sounds) -> list[np.ndarray]:
+    """Read (samples,) fp16 of each clip, from its offset on; what comes before it follows at the end."""
+    bank = loops if composition.variant in VARIANTS else raw
+    offsets = composition.offsets or (0,) * len(composition.clips)
+    return [np.roll(bank[clip], -offset) for clip, offset in zip(composition.clips, offsets, strict=True)]
+
+
+def over_background(clip: np.ndarray, background: np.ndarray, snr_db: float) -> np.ndarray:
+    """Add to (samples,) another clip that is `snr_db` lower."""
+    gain = np.linalg.norm(clip) / np.linalg.norm(background) * 10 ** (-snr_db / 20)
+    return clip + background * np.float32(gain)
+
+
+def in_silence(clip: np.ndarray, onset_s: float) -> np.ndarray:
+    """Place (EVENT_SAMPLES,) at `onset_s` (0 to EVENT_S) in SCENE_SAMPLES of silence."""
+    onset = int(onset_s / EVENT_S * EVENT_SAMPLES)
+    return np.pad(clip, (onset, EVENT_SAMPLES - onset))
 
 
 def _rise(n_samples: int) -> np.ndarray:
@@ -145,7 +190,9 @@ def event_times(variant: str, n_events: int, gap_s: float) -> list[tuple[float, 
     """(onset_s, duration_s) of each event that sounds in a variant, in order of onset."""
     if variant in ("single", "overlay"):
         return [(0.0, SCENE_S)] * (1 if variant == "single" else n_events)
-    joints = [i * SCENE_S / n_events for i in range(n_events + 1)]
-    onsets = [joint + gap_s / 2 * (i > 0) for i, joint in enumerate(joints[:-1])]
-    ends = [joint - gap_s / 2 * (i < n_events) for i, joint in enumerate(joints[1:], start=1)]
-    return [(onset, end - onset) for onset, end in zip(onsets, ends, strict=True)]
+    times = []
+    for i in range(n_events):
+        onset_s = i * SCENE_S / n_events + (gap_s / 2 if i > 0 else 0.0)
+        end_s = (i + 1) * SCENE_S / n_events - (gap_s / 2 if i < n_events - 1 else 0.0)
+        times.append((onset_s, end_s - onset_s))
+    return times

@@ -1,7 +1,8 @@
-"""What sounds in a scene, what a caption says of it, and whether that is true."""
+"""Scenes, the captions that are true of them, and the compositions that they are rendered as."""
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class Scene:
     relation: str
     labels: tuple[str, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check(self, SCENE_RELATIONS)
 
 
@@ -28,20 +29,56 @@ class Caption:
     relation: str
     labels: tuple[str, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check(self, CAPTION_RELATIONS)
 
 
-def _check(item, relations):
+@dataclass(frozen=True, order=True)
+class Composition:
+    """What one waveform is rendered from; sorted, the variants of a group lie side by side.
+
+    Attributes:
+        clips: indices into a bank, in the order of the forward variant; of a recorded clip, it and its background.
+        offsets: the sample of each clip's loop that it starts from, counted from the end if negative; () for zeros.
+        snr_db: level of the first over the last.
+        gap_s: silence around each joint; 0 cross-fades.
+        variant: one of `VARIANTS`; "clip" for a clip as recorded, over another one if it has a background; or "onset"
+            for a clip as recorded in silence.
+        onset_s: where the clip of "onset" starts.
+    """
+
+    clips: tuple[int, ...]
+    offsets: tuple[int, ...] = ()
+    snr_db: float = 0.0
+    gap_s: float = 0.0
+    variant: str = "clip"
+    onset_s: float = 0.0
+
+    def shares_group(self, other: "Composition") -> bool:
+        """Return whether both are variants of one group."""
+        are_variants = self.variant in VARIANTS and other.variant in VARIANTS
+        return are_variants and replace(self, variant=other.variant) == other
+
+
+def in_groups(compositions: Iterable[Composition]) -> list[list[Composition]]:
+    """Put the variants of one group that lie side by side together; recorded clips stand alone."""
+    groups: list[list[Composition]] = []
+    for composition in compositions:
+        if groups and composition.shares_group(groups[-1][0]):
+            groups[-1].append(composition)
+        else:
+            groups.append([composition])
+    return groups
+
+
+def _check(item: Scene | Caption, relations: tuple[str, ...]) -> None:
     if item.relation not in relations:
         raise ValueError(f"{item}: relation must be one of {', '.join(relations)}")
     if len(set(item.labels)) != len(item.labels):
         raise ValueError(f"{item}: two events of one scene or caption must differ in label")
-    n_labels = len(item.labels)
-    right = {"single": n_labels == 1, "sequence": n_labels >= 2, "overlay": n_labels >= 2, "then": n_labels >= 2}.get(
-        item.relation, n_labels == 2
-    )
-    if not right:
+    fewest = 1 if item.relation == "single" else 2
+    has_more = len(item.labels) > fewest and item.relation not in ("sequence", "overlay", "then")
+    if len(item.labels) < fewest or has_more:
         raise ValueError(f"{item}: wrong number of labels for relation {item.relation!r}")
 
 
@@ -61,7 +98,7 @@ def holds(caption: Caption, scene: Scene) -> bool:
 
 def true_captions(captions: list[Caption], scenes: list[Scene]) -> list[list[int]]:
     """Which of some distinct captions (their indices, rising) are true of each of some distinct scenes."""
-    starting = {}
+    starting: dict[str, list[int]] = {}
     for index, caption in enumerate(captions):
         starting.setdefault(caption.labels[0], []).append(index)
     candidates = ([index for label in scene.labels for index in starting.get(label, ())] for scene in scenes)

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import replace
 
 from teminal.clips import Clip
-from teminal.groups import SPLITS
 
+SPLITS = ("train", "validation", "test")
 N_FOLDS = 5  # as many as ESC-50 has; the last is the one that is tested on by default
 logger = logging.getLogger(__name__)
 

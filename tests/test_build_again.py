@@ -19,7 +19,7 @@ from teminal.dataset.claim import claimed
 from teminal.dataset.plan import plan_drawn
 from teminal.dataset.report import REPORT
 from teminal.dataset.shards import hash_file
-from teminal.groups import Mix
+from teminal.sampling.groups import Mix
 from teminal.sources import load_clips
 from tests.built import make_build, make_rows
 from tests.conftest import ROOT

@@ -16,7 +16,7 @@ from teminal.clips import build_bank
 from teminal.evaluation.embeddings import Embedder
 from teminal.evaluation.score import distinct_audios, distinct_captions, score_cosines
 from teminal.evaluation.zste_dataset import load_scenes
-from teminal.evaluation.zste_scenes import build_examples
+from teminal.evaluation.zste_questions import build_examples
 from teminal.sources import load_clips
 
 from .conftest import run_here

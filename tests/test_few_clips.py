@@ -10,8 +10,8 @@ from teminal.clips import build_bank
 from teminal.dataset import shards
 from teminal.evaluation import sounds
 from teminal.evaluation.score import distinct_audios
-from teminal.evaluation.zste_audio import BankAudio
-from teminal.evaluation.zste_scenes import build_examples, drawn_clips
+from teminal.evaluation.zste_questions import BankAudio, build_examples
+from teminal.sampling.zste import drawn_clips
 from teminal.sources import load_clips
 
 

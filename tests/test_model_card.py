@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from teminal.captions import as_sentence
+from teminal.sampling.training import TrainingSampler
 from teminal.training.card import SHOWN, has_learned_order, model_card
 from teminal.training.config_file import parse_config
-from teminal.training.draw import Drawer
 from teminal.training.results import about_run, example_captions
 
 from .card_results import LEARNED, figures, run_results
@@ -139,7 +139,7 @@ def recipe(tiny_recipe):
 
 
 def test_examples_are_of_the_classes_that_were_trained_on(bank, recipe):
-    about = about_run(recipe("--source", "synthetic"), Drawer(bank))
+    about = about_run(recipe("--source", "synthetic"), TrainingSampler(bank))
     x, y = about["examples"]["before"].removeprefix("This is a sound of ").removesuffix(".").split(" before ")
     assert {x.replace(" ", "_"), y.replace(" ", "_")} < set(bank.classes)
     assert about["examples"] == {
@@ -159,7 +159,7 @@ def test_examples_are_of_the_classes_that_were_trained_on(bank, recipe):
 def test_examples_of_captioned_clips_are_their_captions_without_an_order(bank):
     said = ("Rain, then thunder", 'A "dog" barks.', "A man speaks")
     clips = [replace(clip, label="", captions=(caption,)) for clip, caption in zip(bank.clips, said, strict=False)]
-    examples = example_captions(Drawer(replace(bank, clips=clips)))
+    examples = example_captions(TrainingSampler(replace(bank, clips=clips)))
     x, y = examples["before"].removesuffix(".").split(" before ")
     assert {x.lower(), y} == {"a dog barks", "a man speaks"}
     y_first, x_then = as_sentence(y), x[:1].lower() + x[1:]

@@ -12,9 +12,9 @@ import train_accelerate
 from teminal.evaluation.checkpoints import load_clap
 from teminal.evaluation.plots import plot_bars
 from teminal.hub import check_hub_access
+from teminal.sampling.training import TrainingSampler
 from teminal.training.card import write_card
 from teminal.training.config_file import parse_config
-from teminal.training.draw import Drawer
 from teminal.training.export import export_model
 from teminal.training.lora import add_adapters
 from teminal.training.progress import Progress
@@ -37,7 +37,7 @@ ADAPTER = {"adapter/adapter_config.json", "adapter/adapter_model.safetensors"}
 def finish(folder: Path, model, processor, bank, tiny_recipe: Path, *flags: object) -> dict:
     """What the end of a training leaves, with figures that are made up."""
     recipe = parse_config(["--config", str(tiny_recipe), "--output_dir", str(folder), *map(str, flags)])
-    results = run_results(**about_run(recipe, Drawer(bank)))
+    results = run_results(**about_run(recipe, TrainingSampler(bank)))
     folder.mkdir(exist_ok=True)
     results["files"] = [*export_model(model, processor, folder), "zste.png", "course.png"]
     for name in ("zste.png", "course.png"):

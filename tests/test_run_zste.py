@@ -97,8 +97,8 @@ def test_what_is_asked_of_fixed_scenes_is_asked_of_their_audio(scenes):
     rows = pq.read_table(next((scenes / "zste").glob("*.parquet"))).to_pylist()
     for example in examples:
         for spec in example.audios:
-            row = rows[audio.rows[spec.clips[0]]["single" if spec.kind == "onset" else spec.kind]]
-            assert VARIANTS[row["variant"]] == ("single" if spec.kind == "onset" else spec.kind)
+            row = rows[audio.rows[spec.clips[0]]["single" if spec.variant == "onset" else spec.variant]]
+            assert VARIANTS[row["variant"]] == ("single" if spec.variant == "onset" else spec.variant)
             labels = [event["label"] for event in row["events"]]
             if example.task == "3A":
                 assert example.candidates[example.right[0]] == f"This is a sound of {labels[0]} before {labels[1]}."
@@ -107,7 +107,7 @@ def test_what_is_asked_of_fixed_scenes_is_asked_of_their_audio(scenes):
                 assert example.candidates[example.right[0]] == f"This is a sound of {said}."
     specs = distinct_audios(examples)
     assert len(set(audio.keys(specs))) == len(specs)
-    onset = next(spec for spec in specs if spec.kind == "onset")
+    onset = next(spec for spec in specs if spec.variant == "onset")
     (waveform,) = audio.read([onset])
     assert len(waveform) == 480_000
     assert not waveform[: int(onset.onset_s * 48_000) - 1].any()

@@ -4,7 +4,7 @@ import pytest
 
 from teminal.clips import Clip
 from teminal.dataset.plan import plan_drawn
-from teminal.groups import Mix
+from teminal.sampling.groups import Mix
 from teminal.scenes import split_pairs
 from teminal.splits import split_clips
 
@@ -62,15 +62,15 @@ def test_groups_keep_to_their_fold_their_split_and_the_pairs_that_are_held_out()
     _, unseen = split_pairs(LABELS)
     seen_of = {}
     for group in groups:
-        labels = sorted(event.label for event in group.events)
+        labels, clips_of_group = sorted(group.labels), [clips[index] for index in group.composition.clips]
         assert len(set(labels)) == len(labels)
-        assert {clips[event.clip].label for event in group.events} == set(labels)
-        assert {clips[event.clip].fold for event in group.events} == {group.fold}
+        assert {clip.label for clip in clips_of_group} == set(labels)
+        assert {clip.fold for clip in clips_of_group} == {group.fold}
         has_unseen = any(set(pair) <= set(labels) for pair in unseen)
         assert group.seen_pair == (not has_unseen)
         seen_of.setdefault(group.split, set()).add(group.seen_pair)
     assert seen_of == {"train": {True}, "validation": {True, False}, "test": {True, False}}
-    assert {len(group.events) for group in groups} == {2, 3}
+    assert {len(group.labels) for group in groups} == {2, 3}
 
 
 def test_a_group_depends_on_its_number_seed_and_config_alone():
@@ -83,8 +83,8 @@ def test_a_group_depends_on_its_number_seed_and_config_alone():
         plan_drawn(clips, LABELS, splits, {}, True, 40, "x", 1, MIX),
     ]
     for other in others:
-        assert [group.events for group, _ in other["train"][1](range(10))] != [
-            group.events for group, _ in draw(range(10))
+        assert [group.composition for group, _ in other["train"][1](range(10))] != [
+            group.composition for group, _ in draw(range(10))
         ]
 
 

@@ -8,10 +8,10 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from peft import PeftModel
 
+from teminal.sampling.training import TrainingSampler
 from teminal.training.averages import copy_weights, interpolate, trained_weights, update_running_mean, weights_of
 from teminal.training.batches import BatchComposer
 from teminal.training.config import StageConfig, TrainingConfig
-from teminal.training.draw import Drawer
 from teminal.training.lora import add_adapters
 from teminal.training.optimization import freeze, make_optimizer, require_layers
 from teminal.training.step import TrainingStep
@@ -28,7 +28,7 @@ def no_accelerator_left():
 
 @pytest.fixture
 def batch(bank, tiny_clap):
-    return BatchComposer(Drawer(bank), tiny_clap[1].feature_extractor, "joint", SETTINGS, seed=0)[0]
+    return BatchComposer(TrainingSampler(bank), tiny_clap[1].feature_extractor, "joint", SETTINGS, seed=0)[0]
 
 
 def gradients(model, processor, batch, dropout, dynamo_backend="no", **recipe):

@@ -9,12 +9,12 @@ import soundfile
 import torch
 
 from teminal.clips import build_bank
-from teminal.rendering import EVENT_SAMPLES, SCENE_SAMPLES
+from teminal.rendering import EVENT_SAMPLES, SCENE_SAMPLES, render
+from teminal.sampling.training import TrainingSampler
 from teminal.sources import load_clips
 from teminal.sources.synthetic import SYNTHETIC_CLASSES, synthesise
 from teminal.training.batches import BatchComposer, Truth, on_device
 from teminal.training.config import StageConfig
-from teminal.training.draw import Drawer
 from teminal.training.scratch import build_scratch_clap
 
 from .conftest import TINY_SCRATCH, run_here
@@ -59,23 +59,23 @@ def captioned_bank(audiocaps):
 @pytest.fixture(scope="module")
 def composer(captioned_bank, tiny_clap):
     settings = StageConfig(per_device_train_batch_size=4, replay_batch_size=16)
-    return BatchComposer(Drawer(captioned_bank), tiny_clap[1].feature_extractor, "joint", settings, seed=0)
+    return BatchComposer(TrainingSampler(captioned_bank), tiny_clap[1].feature_extractor, "joint", settings, seed=0)
 
 
 def test_recorded_clips_are_whole_and_as_they_are(captioned_bank, composer):
     assert captioned_bank.raw.shape == (len(CAPTIONS), SCENE_SAMPLES)
     assert captioned_bank.loops.shape == (len(CAPTIONS), EVENT_SAMPLES)
     assert not np.array_equal(captioned_bank.raw[0, :EVENT_SAMPLES], captioned_bank.raw[0, EVENT_SAMPLES:])
-    replay = composer.drawer.replay(np.random.default_rng(0))
-    twice = composer._render([replay.audio, replay.audio])
+    replay = composer.sampler.draw_replay(np.random.default_rng(0))
+    twice = list(render([replay.composition] * 2, captioned_bank.loops, captioned_bank.raw))
     assert len(twice) == 2
     for waveform in twice:
-        assert np.array_equal(waveform, captioned_bank.raw[replay.audio.clips[0]].astype(np.float32))
+        assert np.array_equal(waveform, captioned_bank.raw[replay.composition.clips[0]].astype(np.float32))
 
 
 def test_replayed_clips_are_told_from_all_that_is_false_of_them_alone(composer):
-    drawer, rng = composer.drawer, np.random.default_rng(0)
-    replays = [drawer.replay(rng) for _ in range(200)]
+    sampler, rng = composer.sampler, np.random.default_rng(0)
+    replays = [sampler.draw_replay(rng) for _ in range(200)]
     swapped = {replay.text: replay.swapped[1] for replay in replays if replay.swapped}
     assert swapped == {
         "Rain followed by a bell.": "A bell followed by rain.",
@@ -97,7 +97,7 @@ def test_replayed_clips_are_told_from_all_that_is_false_of_them_alone(composer):
 
 def test_features_made_later_are_those_of_the_workers(composer):
     expected = composer[0]
-    later = BatchComposer(*(composer.drawer, composer.extractor, "joint", composer.settings, 0), device=CUDA)[0]
+    later = BatchComposer(composer.sampler, composer.extractor, "joint", composer.settings, 0, device=CUDA)[0]
     assert later.features is None
     batch = on_device(later, composer.extractor, torch.device("cpu"))
     assert batch.features.shape == expected.features.shape
@@ -105,11 +105,11 @@ def test_features_made_later_are_those_of_the_workers(composer):
 
 
 def test_a_caption_is_true_of_every_clip_that_shares_it(composer):
-    pairs = [pair for i in range(60) for pair in composer.drawer.group("joint", np.random.default_rng(i), i)]
+    pairs = [pair for i in range(60) for pair in composer.sampler.draw_pairs("joint", np.random.default_rng(i), i)]
     assert {pair.caption.relation for pair in pairs} == {"single", "and", "before", "after", "while"}
     holds = Truth(pairs).holds()
     assert holds.diagonal().all()
-    dog = composer.drawer.keys[0]
+    dog = composer.sampler.keys[0]
     for i, pair in enumerate(pairs):
         for j, other in enumerate(pairs):
             if other.caption.relation == "single" and other.caption.labels == (dog,):
@@ -117,7 +117,7 @@ def test_a_caption_is_true_of_every_clip_that_shares_it(composer):
 
 
 def clips_heard(pair):
-    return pair.audio.clips[:1] if pair.audio.variant == "single" else pair.audio.clips
+    return pair.composition.clips[:1] if pair.composition.variant == "single" else pair.composition.clips
 
 
 def test_captions_feed_the_tokenizer_of_a_clap_from_scratch(captioned_bank):

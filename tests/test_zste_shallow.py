@@ -5,8 +5,8 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from teminal.evaluation.score import distinct_audios, distinct_captions, score_cosines
-from teminal.evaluation.zste_audio import render
-from teminal.evaluation.zste_scenes import build_examples
+from teminal.evaluation.zste_questions import build_examples
+from teminal.rendering import render
 
 N_SCENES = 200
 TASKS = ("3A", "3B", "3C")
@@ -35,7 +35,9 @@ def asked(bank):
     for seed in (0, 1):
         examples = [example for example in build_examples(bank, N_SCENES, seed) if example.task in TASKS]
         audios = distinct_audios(examples)
-        found.append((examples, dict(zip(audios, map(duration_and_level, render(bank, audios)), strict=True))))
+        found.append(
+            (examples, dict(zip(audios, map(duration_and_level, render(audios, bank.loops, bank.raw)), strict=True)))
+        )
     return found
 
 
@@ -44,7 +46,7 @@ def figures(asked, overlay_gain_db=0.0):
 
     def heard(audio, known):
         seconds, level = known[audio]
-        return seconds, level + overlay_gain_db * (audio.kind == "overlay")
+        return seconds, level + overlay_gain_db * (audio.variant == "overlay")
 
     (examples, known), (others, known_of_others) = asked
     x = [heard(example.audios[0], known) for example in examples]

@@ -1,22 +1,22 @@
 """What is true of an audio of ZSTE, written down once more and independently of the questions."""
 
 from teminal.clips import ClipBank
-from teminal.evaluation.zste_audio import AudioSpec
+from teminal.scenes import Composition
 
 
-def labels_of(bank: ClipBank, audio: AudioSpec) -> list[str]:
+def labels_of(bank: ClipBank, audio: Composition) -> list[str]:
     """In order of onset."""
     labels = [bank.labels[clip].replace("_", " ") for clip in audio.clips]
-    return labels[::-1] if audio.kind == "reversed" else labels
+    return labels[::-1] if audio.variant == "reversed" else labels
 
 
-def true_captions(bank: ClipBank, audio: AudioSpec) -> set[str]:
+def true_captions(bank: ClipBank, audio: Composition) -> set[str]:
     """Every true caption that any sub-task might say of it."""
     labels = labels_of(bank, audio)
     true = {f"This is a sound of {label}." for label in labels}
     if len(labels) == 3:
         true.add(f"This is a sound of {' then '.join(labels)}.")
-    elif audio.kind == "overlay":
+    elif audio.variant == "overlay":
         for x, y in (labels, labels[::-1]):
             true |= {f"This is a sound of {x} while {y}."}
             true |= {f"{x} at the same time as {y}", f"{x} amid {y}", f"{x} simultaneously with {y}"}

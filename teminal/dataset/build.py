@@ -24,9 +24,9 @@ from teminal.dataset.shards import (
     write_shards,
 )
 from teminal.files import file_sha256, read_json, to_disk, write_json
-from teminal.groups import SPLITS
 from teminal.processes import own_cores, process_state
 from teminal.scenes import VARIANTS
+from teminal.splits import SPLITS
 
 ROW_BYTES = {True: 600_000, False: 1_000}  # about, with and without audio
 
@@ -151,7 +151,7 @@ def _clips_to_decode(clips: list[Clip], plan_groups: Callable[[dict[int, str]], 
     for n_groups, draw in plan.values():
         for index in range(n_groups):
             [(group, _)] = draw(range(index, index + 1))
-            drawn.update(event.clip for event in group.events)
+            drawn.update(group.composition.clips)
     return sorted(drawn)
 
 

@@ -7,10 +7,10 @@ import soundfile
 from datasets import Audio, ClassLabel, Features, List, Value
 
 from teminal.clips import Clip
-from teminal.groups import Event, Group
 from teminal.licenses import joint_license
 from teminal.rendering import SAMPLING_RATE, event_times
-from teminal.scenes import VARIANTS
+from teminal.sampling.groups import Group
+from teminal.scenes import VARIANTS, Composition
 
 TEXT, SECONDS = Value("string"), Value("float32")
 EVENT = {"label": TEXT, "clip": TEXT, "onset_s": SECONDS, "duration_s": SECONDS}
@@ -51,12 +51,13 @@ def row_features(includes_audio: bool) -> Features:
 
 
 def group_rows(group: Group, clips: list[Clip]) -> list[dict]:
-    """The four rows of a group, without audio; `clips` is what its events index."""
-    rows = []
+    """Return the four rows of a group, without audio; `clips` is what its composition indexes."""
+    composition, rows = group.composition, []
+    events = list(zip(group.labels, (clips[index] for index in composition.clips), strict=True))
     for code, (variant, (relation, caption)) in enumerate(zip(VARIANTS, group.captions, strict=True)):
-        events = {"single": group.events[:1], "reversed": group.events[::-1]}.get(variant, group.events)
-        times = event_times(variant, len(group.events), group.gap_s)
-        sounding = [clips[event.clip] for event in events]
+        sounding = {"single": events[:1], "reversed": events[::-1]}.get(variant, events)
+        times = event_times(variant, len(events), composition.gap_s)
+        attributions = dict.fromkeys(clip.attribution for _, clip in sounding if clip.attribution)
         rows.append(
             {
                 "caption": caption,
@@ -64,45 +65,50 @@ def group_rows(group: Group, clips: list[Clip]) -> list[dict]:
                 "variant": code,
                 "group_id": group.group_id,
                 "events": [
-                    {"label": event.label, "clip": clip.name, "onset_s": onset_s, "duration_s": duration_s}
-                    for event, clip, (onset_s, duration_s) in zip(events, sounding, times, strict=True)
+                    {"label": label, "clip": clip.name, "onset_s": onset_s, "duration_s": duration_s}
+                    for (label, clip), (onset_s, duration_s) in zip(sounding, times, strict=True)
                 ],
                 "split": group.split,
                 "fold": group.fold,
                 "seen_pair": group.seen_pair,
-                "license": joint_license(clip.license for clip in sounding),
-                "attribution": "; ".join(dict.fromkeys(clip.attribution for clip in sounding if clip.attribution)),
+                "license": joint_license(clip.license for _, clip in sounding),
+                "attribution": "; ".join(attributions),
             }
         )
     return rows
 
 
 def recipe_rows(group: Group, clips: list[Clip]) -> list[dict]:
-    """The rows of a group with the column `render`."""
+    """Return the rows of a group with the column `render`."""
+    composition = group.composition
     how = {
-        "clips": [clips[event.clip].name for event in group.events],
-        "start_s": [clips[event.clip].start_s for event in group.events],
-        "offsets": [event.offset for event in group.events],
-        "snr_db": group.snr_db,
-        "gap_s": group.gap_s,
+        "clips": [clips[index].name for index in composition.clips],
+        "start_s": [clips[index].start_s for index in composition.clips],
+        "offsets": list(composition.offsets),
+        "snr_db": composition.snr_db,
+        "gap_s": composition.gap_s,
     }
     return [{**row, "render": how} for row in group_rows(group, clips)]
 
 
 def group_from_rows(rows: list[dict], clip_index: dict[str, int]) -> Group:
-    """What [`recipe_rows`] was given; `clip_index` maps a clip's name to its index."""
+    """Return what [`recipe_rows`] was given; `clip_index` maps a clip's name to its index."""
     forward = rows[VARIANTS.index("forward")]
     how = forward["render"]
-    labels = [event["label"] for event in forward["events"]]
     return Group(
-        forward["group_id"],
-        forward["split"],
-        forward["fold"],
-        tuple(map(Event, [clip_index[name] for name in how["clips"]], labels, how["offsets"])),
-        how["snr_db"],
-        how["gap_s"],
-        tuple((row["relation"], row["caption"]) for row in rows),
-        forward["seen_pair"],
+        group_id=forward["group_id"],
+        split=forward["split"],
+        fold=forward["fold"],
+        composition=Composition(
+            clips=tuple(clip_index[name] for name in how["clips"]),
+            offsets=tuple(how["offsets"]),
+            snr_db=how["snr_db"],
+            gap_s=how["gap_s"],
+            variant="forward",
+        ),
+        labels=tuple(event["label"] for event in forward["events"]),
+        captions=tuple((row["relation"], row["caption"]) for row in rows),
+        seen_pair=forward["seen_pair"],
     )
 
 

@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from teminal.dataset.rows import encode_flac, row_features
 from teminal.files import file_sha256, write_whole
-from teminal.groups import Group
 from teminal.processes import keep_freed_memory
-from teminal.rendering import EVENT_SAMPLES, render_group
+from teminal.rendering import EVENT_SAMPLES, render
+from teminal.sampling.groups import Group
 from teminal.scenes import VARIANTS
 
 GROUPS_PER_ROW_GROUP = 8
@@ -97,7 +97,7 @@ def _write_shard(path: Path, groups: list[tuple[Group, list[dict]]], loops_file:
             for start in range(0, len(groups), GROUPS_PER_ROW_GROUP):
                 rows = []
                 for group, variants in groups[start : start + GROUPS_PER_ROW_GROUP]:
-                    audio = _compose(group, loops_file) if loops_file else [{}] * len(variants)
+                    audio = _render(group, loops_file) if loops_file else [{}] * len(variants)
                     rows += [sound | row for sound, row in zip(audio, variants, strict=True)]
                 writer.write_table(pa.Table.from_pylist(rows, schema))
         write_whole(hash_file(path), lambda beside: beside.write_text(file_sha256(file)))
@@ -106,14 +106,11 @@ def _write_shard(path: Path, groups: list[tuple[Group, list[dict]]], loops_file:
     return len(VARIANTS) * len(groups)
 
 
-def _compose(group: Group, loops_file: Path) -> list[dict]:
+def _render(group: Group, loops_file: Path) -> list[dict]:
     """The column `audio` of each variant."""
-    loops = [
-        np.roll(np.fromfile(loops_file, np.float16, EVENT_SAMPLES, offset=event.clip * LOOP_BYTES), -event.offset)
-        for event in group.events
-    ]
-    waveforms = render_group(*(loop.astype(np.float32) for loop in loops), snr_db=group.snr_db, gap_s=group.gap_s)
+    loops = np.memmap(loops_file, np.float16, "r").reshape(-1, EVENT_SAMPLES)
+    waveforms = render(group.compositions(), loops, raw={})
     return [
         {"audio": {"bytes": encode_flac(waveform), "path": f"{group.group_id}-{variant}.flac"}}
-        for variant, waveform in waveforms.items()
+        for variant, waveform in zip(VARIANTS, waveforms, strict=True)
     ]

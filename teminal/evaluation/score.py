@@ -14,15 +14,15 @@ from teminal.clips import ClipBank
 from teminal.evaluation.clap import embed_captions, embed_features
 from teminal.evaluation.embeddings import cosine_scores
 from teminal.evaluation.tables import BLOCKS, LABELS
-from teminal.evaluation.zste_audio import AudioSpec, render
 from teminal.evaluation.zste_questions import Example
-from teminal.rendering import SAMPLING_RATE, SCENE_S
+from teminal.rendering import SAMPLING_RATE, SCENE_S, render
+from teminal.scenes import Composition
 
 CONTROL_TASKS = ("3A", "3B", "3C")
 AUDIOS_AT_ONCE = 64
 
 
-def distinct_audios(examples: list[Example]) -> list[AudioSpec]:
+def distinct_audios(examples: list[Example]) -> list[Composition]:
     """Every audio once, those of one composition group side by side."""
     return sorted({audio for example in examples for audio in example.audios})
 
@@ -45,7 +45,7 @@ def audio_features(
     if extractor.nb_max_samples < SCENE_S * extractor.sampling_rate:
         raise ValueError(f"the checkpoint's max_length_s is {extractor.max_length_s}; scenes last {SCENE_S:g} s")
     specs = distinct_audios(examples)
-    waveforms = render(bank, specs)
+    waveforms = render(specs, bank.loops, bank.raw)
     features = []
     for _ in tqdm(range(0, len(specs), batch_size), desc="ZSTE scenes", unit="batch", leave=False):
         batch = list(itertools.islice(waveforms, batch_size))

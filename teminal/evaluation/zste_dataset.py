@@ -11,13 +11,12 @@ import numpy as np
 from datasets import Dataset
 
 from teminal.audio import read_audio
-from teminal.captions import HELD_OUT
 from teminal.dataset.rows import row_features
-from teminal.evaluation.zste_audio import AudioSpec, in_silence
-from teminal.evaluation.zste_questions import Example, SceneGroup, three_examples, two_sound_examples
+from teminal.evaluation.zste_questions import Example, ask_of_three, ask_of_two
 from teminal.hub_rows import load_hub_dataset, with_undecoded_audio
-from teminal.rendering import EVENT_S, EVENT_SAMPLES
-from teminal.scenes import VARIANTS, Scene
+from teminal.rendering import EVENT_S, EVENT_SAMPLES, in_silence
+from teminal.sampling.zste import draw_scene_group
+from teminal.scenes import VARIANTS, Composition, Scene
 
 CONFIG = "zste"
 NEEDED = ("audio", "variant", "group_id", "events", "seen_pair")
@@ -34,29 +33,29 @@ class DatasetAudio:
     def __init__(self, dataset: Dataset, rows: list[dict[str, int]], gaps_s: list[float]):
         self.dataset, self.rows, self.gaps_s = dataset, rows, gaps_s
 
-    def keys(self, specs: list[AudioSpec]) -> list[str]:
+    def keys(self, specs: list[Composition]) -> list[str]:
         code = inspect.getsource(sys.modules[__name__]) + inspect.getsource(in_silence)
-        about = [(self._bytes(spec), repr((code, spec.kind, spec.onset_s)).encode()) for spec in specs]
+        about = [(self._bytes(spec), repr((code, spec.variant, spec.onset_s)).encode()) for spec in specs]
         return [hashlib.sha256(content + how).hexdigest() for content, how in about]
 
-    def read(self, specs: list[AudioSpec]) -> Iterator[np.ndarray]:
+    def read(self, specs: list[Composition]) -> Iterator[np.ndarray]:
         """(samples,) fp32 of each, as stored; an "onset" is the first 5 s of the single sound in silence."""
         for spec in specs:
             try:
                 waveform = read_audio(self._bytes(spec))
             except ValueError as error:
                 name = self.dataset[self.rows[spec.clips[0]]["single"]]["group_id"]
-                raise ValueError(f"group {name}, {spec.kind}: {error}; build the scenes again") from error
-            yield in_silence(waveform[:EVENT_SAMPLES], spec.onset_s) if spec.kind == "onset" else waveform
+                raise ValueError(f"group {name}, {spec.variant}: {error}; build the scenes again") from error
+            yield in_silence(waveform[:EVENT_SAMPLES], spec.onset_s) if spec.variant == "onset" else waveform
 
-    def how_hard(self, spec: AudioSpec) -> float:
+    def how_hard(self, spec: Composition) -> float:
         return self.gaps_s[spec.clips[0]]
 
     def _bytes(self, spec):
-        row = self.dataset[self.rows[spec.clips[0]]["single" if spec.kind == "onset" else spec.kind]]
+        row = self.dataset[self.rows[spec.clips[0]]["single" if spec.variant == "onset" else spec.variant]]
         if not (row["audio"] and row["audio"]["bytes"]):
             raise ValueError(
-                f"group {row['group_id']} has no audio of its {spec.kind} variant: build the scenes again"
+                f"group {row['group_id']} has no audio of its {spec.variant} variant: build the scenes again"
             )
         return row["audio"]["bytes"]
 
@@ -117,23 +116,17 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
             raise ValueError(f"{flag}: group {group_id} has no variant {', '.join(missing)}")
 
     rng = np.random.default_rng([seed, 17])
-    singles, gaps_s = [], []
+    singles, in_silences, gaps_s = [], [], []
     two, three = [], []  # groups, and the pairs of their events where those were never trained on
     for number, of_group in enumerate(rows.values()):
         forward = about[of_group["forward"]]
         labels = tuple(event["label"] for event in forward["events"])
         first, second = forward["events"][:2]
         gaps_s.append(second["onset_s"] - first["onset_s"] - first["duration_s"])
-        onset = AudioSpec((number,), kind="onset", onset_s=float(rng.uniform(0, EVENT_S)))
-        singles.append((AudioSpec((number,), kind="single"), onset, Scene("single", labels[:1])))
-        group = SceneGroup(
-            clips=(number,),
-            labels=labels,
-            snr_db=0.0,
-            mixed_variant=VARIANTS[1 + len(two) % 3],
-            held_out={relation: str(rng.choice(HELD_OUT[relation])) for relation in ("before", "while")},
-            sentence=str(rng.choice(HELD_OUT["sentence"])),
-        )
+        single, onset_s = Scene("single", labels[:1]), float(rng.uniform(0, EVENT_S))
+        singles.append((Composition((number,), variant="single"), single))
+        in_silences.append((Composition((number,), variant="onset", onset_s=onset_s), single))
+        group = draw_scene_group(rng, len(two), (number,), labels)
         pairs = set() if forward["seen_pair"] else set(itertools.combinations(sorted(labels), 2))
         (two if len(labels) == 2 else three).append((group, pairs))
     if not (two and three):
@@ -141,7 +134,7 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
     classes = sorted({label for group, _ in two + three for label in group.labels})
     groups, unseen = [group for group, _ in two], set().union(*(pairs for _, pairs in two))
     examples = [
-        *two_sound_examples(singles, groups, classes, unseen),
-        *(example for group, pairs in three for example in three_examples([group], pairs)),
+        *ask_of_two(singles, in_silences, groups, classes, unseen),
+        *(example for group, pairs in three for example in ask_of_three(group, pairs)),
     ]
     return examples, DatasetAudio(dataset, list(rows.values()), gaps_s)

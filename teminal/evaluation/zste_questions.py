@@ -1,11 +1,20 @@
-"""What each ZSTE sub-task asks of a scene: of which audios, with which candidate captions, and which are true."""
+"""Ask the questions of each ZSTE sub-task: about which compositions, with which candidates, and which are true."""
 
+import hashlib
+import inspect
 import itertools
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from teminal import rendering
 from teminal.captions import say
-from teminal.evaluation.zste_audio import AudioSpec
-from teminal.scenes import Caption, Scene, true_captions, variant_scene
+from teminal.clips import ClipBank
+from teminal.sampling.zste import Heard, SceneGroup, draw_scenes
+from teminal.scenes import Caption, Composition, Scene, split_pairs, true_captions
+
+Pairs = set[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -18,134 +27,149 @@ class Example:
     """
 
     task: str
-    audios: tuple[AudioSpec, ...]
+    audios: tuple[Composition, ...]
     candidates: tuple[str, ...]
     right: tuple[int, ...]
     group: str
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class SceneGroup:
-    """Clips of three different classes with everything random about their scenes already drawn.
+def build_examples(bank: ClipBank, n_scenes: int, seed: int) -> list[Example]:
+    """Draw the scenes of a bank and ask all tasks of them; example i of each sub-task but 1A and 1B is of group i.
 
-    The scenes of two sounds are those of the first two. `held_out` maps "before" and "while" to held-out templates;
-    `sentence` is one for "before". Every candidate of a question has the same, so that only the order differs.
+    Args:
+        bank: test clips alone, of three classes at least.
+        n_scenes: groups; task 1 takes as many clips, or all if there are fewer.
+        seed: of everything that is drawn.
     """
-
-    clips: tuple[int, int, int]
-    labels: tuple[str, str, str]
-    snr_db: float
-    mixed_variant: str
-    held_out: dict[str, str]
-    sentence: str
-
-    def two(self, variant: str) -> tuple[AudioSpec, Scene]:
-        return AudioSpec(self.clips[:2], self.snr_db, variant), variant_scene(variant, *self.labels[:2])
-
-    def mixed(self) -> tuple[AudioSpec, Scene]:
-        """Forward, reversed or overlay."""
-        return self.two(self.mixed_variant)
-
-    def three(self) -> tuple[AudioSpec, Scene]:
-        """All three sounds in sequence."""
-        return AudioSpec(self.clips, kind="forward"), Scene("sequence", self.labels)
-
-
-def seen_or_unseen(scene: Scene, unseen_pairs: set[tuple[str, str]]) -> str:
-    """ "unseen" if any two of the sounds never occur together in training; "" for a single sound."""
-    pairs = set(itertools.combinations(sorted(scene.labels), 2))
-    return ("unseen" if pairs & unseen_pairs else "seen") if pairs else ""
-
-
-def ask_of_each(
-    task: str, heard: list[tuple[AudioSpec, Scene]], captions: list[Caption], unseen_pairs: set[tuple[str, str]]
-) -> list[Example]:
-    """The same candidates, in default wording, for each audio."""
-    candidates = tuple(map(say, captions))
-    right = true_captions(captions, [scene for _, scene in heard])
+    if n_scenes < 1:
+        raise ValueError(f"--n_scenes {n_scenes}: at least 1 is needed")
+    if len(bank.classes) < 3:
+        raise ValueError(f"test clips of {', '.join(bank.classes)} only: ZSTE needs three classes, take more folds")
+    recorded, in_silence, groups = draw_scenes(bank, n_scenes, seed)
+    unseen_pairs = set(split_pairs(bank.classes)[1])
     return [
-        Example(task, (audio,), candidates, tuple(true), seen_or_unseen(scene, unseen_pairs), scene.labels)
-        for (audio, scene), true in zip(heard, right, strict=True)
+        *ask_of_two(recorded, in_silence, groups, bank.classes, unseen_pairs),
+        *(example for group in groups for example in ask_of_three(group, unseen_pairs)),
     ]
 
 
-def recognition_examples(
-    clips: list[tuple[AudioSpec, AudioSpec, Scene]],
+def ask_of_two(
+    recorded: list[Heard],
+    in_silence: list[Heard],
     groups: list[SceneGroup],
     classes: list[str],
-    unseen_pairs: set[tuple[str, str]],
+    unseen_pairs: Pairs,
 ) -> list[Example]:
-    """Tasks 1 and 2: one or two sounds against every class; `clips` are as recorded, in silence, and their scene."""
-    captions = [Caption("single", (label,)) for label in classes]
-    recorded = [(recorded, scene) for recorded, _, scene in clips]
-    in_silence = [(in_silence, scene) for _, in_silence, scene in clips]
+    """Ask all tasks but 5D.
+
+    Args:
+        recorded, in_silence: single clips, as recorded (1A) and in silence (1B).
+        groups: of which the first two sounds are asked about.
+        classes: all candidates.
+        unseen_pairs: sorted pairs of classes that never meet in training.
+    """
     overlay = [group.two("overlay") for group in groups]
     forward = [group.two("forward") for group in groups]
-    heard = {"1A": recorded, "1B": in_silence, "2A": overlay, "2B": overlay, "2C": forward, "2D": forward}
-    return [example for task in heard for example in ask_of_each(task, heard[task], captions, unseen_pairs)]
+    heard_in = {"1A": recorded, "1B": in_silence, "2A": overlay, "2B": overlay, "2C": forward, "2D": forward}
+    singles = [Caption("single", (label,)) for label in classes]
+    examples = []
+    for task, heard in heard_in.items():
+        examples += ask(task, [[one] for one in heard], singles, unseen_pairs)
+    statements = [Caption("before", labels) for labels in itertools.permutations(classes, 2)]
+    statements += [Caption("while", labels) for labels in itertools.combinations(classes, 2)]
+    examples += ask("4D", [[group.mixed()] for group in groups], statements, unseen_pairs)
+    for group in groups:
+        examples += _ask_of_order(group, unseen_pairs)
+    return examples
 
 
-def all_statements_examples(
-    groups: list[SceneGroup], classes: list[str], unseen_pairs: set[tuple[str, str]]
-) -> list[Example]:
-    """Task 4D: every statement about two of the classes."""
-    captions = [Caption("before", labels) for labels in itertools.permutations(classes, 2)]
-    captions += [Caption("while", labels) for labels in itertools.combinations(classes, 2)]
-    return ask_of_each("4D", [group.mixed() for group in groups], captions, unseen_pairs)
-
-
-def order_examples(group: SceneGroup, unseen_pairs: set[tuple[str, str]]) -> list[Example]:
-    """Tasks 3 to 5 but for 4D and 5D: the candidates are about the group's first two sounds."""
+def _ask_of_order(group: SceneGroup, unseen_pairs: Pairs) -> list[Example]:
+    """Ask tasks 3 to 5 but 4D and 5D: the candidates are about the group's first two sounds."""
     x, y = group.labels[:2]
     orders = [Caption("before", (x, y)), Caption("before", (y, x))]
     orders_by_after = [Caption("after", (y, x)), Caption("after", (x, y))]
     relations = [*orders, Caption("while", (x, y))]
-    forward, reverse = group.two("forward"), group.two("reversed")
-
-    def ask(task, heard, captions, templates=None):
-        audios, scenes = zip(*heard, strict=True)
-        candidates = tuple(say(caption, (templates or {}).get(caption.relation)) for caption in captions)
-        true = enumerate(true_captions(captions, scenes))
-        right = tuple(number * len(captions) + index for number, indices in true for index in indices)
-        group = seen_or_unseen(scenes[0], unseen_pairs)
-        return Example(task, audios, candidates, right, group, scenes[0].labels)
-
+    forward, mixed, both_orders = (
+        [group.two("forward")],
+        [group.mixed()],
+        [group.two("forward"), group.two("reversed")],
+    )
     return [
-        ask("3A", [forward], orders),
-        ask("3B", [forward], orders_by_after),
-        ask("3C", [group.mixed()], relations),
-        ask("3D", [forward], orders + orders_by_after),
-        *(ask(task, [forward, reverse], orders) for task in ("4A", "4B", "4C")),
-        ask("5A", [forward], orders, group.held_out),
-        ask("5B", [group.mixed()], relations, group.held_out),
-        ask("5C", [forward], orders, {"before": group.sentence}),
+        *ask("3A", [forward], orders, unseen_pairs),
+        *ask("3B", [forward], orders_by_after, unseen_pairs),
+        *ask("3C", [mixed], relations, unseen_pairs),
+        *ask("3D", [forward], orders + orders_by_after, unseen_pairs),
+        *ask("4A", [both_orders], orders, unseen_pairs),
+        *ask("4B", [both_orders], orders, unseen_pairs),
+        *ask("4C", [both_orders], orders, unseen_pairs),
+        *ask("5A", [forward], orders, unseen_pairs, group.held_out),
+        *ask("5B", [mixed], relations, unseen_pairs, group.held_out),
+        *ask("5C", [forward], orders, unseen_pairs, {"before": group.sentence}),
     ]
 
 
-def two_sound_examples(
-    clips: list[tuple[AudioSpec, AudioSpec, Scene]],
-    groups: list[SceneGroup],
-    classes: list[str],
-    unseen_pairs: set[tuple[str, str]],
+def ask_of_three(group: SceneGroup, unseen_pairs: Pairs) -> list[Example]:
+    """Ask task 5D: the orders of three sounds."""
+    orders = [Caption("then", labels) for labels in itertools.permutations(group.labels)]
+    return ask("5D", [[group.three()]], orders, unseen_pairs)
+
+
+def ask(
+    task: str,
+    questions: list[list[Heard]],
+    captions: list[Caption],
+    unseen_pairs: Pairs,
+    templates: dict[str, str] | None = None,
 ) -> list[Example]:
-    """All tasks but 5D; arguments are those of [`recognition_examples`]."""
-    return [
-        *recognition_examples(clips, groups, classes, unseen_pairs),
-        *all_statements_examples(groups, classes, unseen_pairs),
-        *(example for group in groups for example in order_examples(group, unseen_pairs)),
-    ]
+    """Ask questions with the same candidates.
+
+    Args:
+        questions: each of one or more compositions.
+        captions: the candidates.
+        templates: relation -> how it is worded; the default wording without.
+    """
+    candidates = tuple(say(caption, (templates or {}).get(caption.relation)) for caption in captions)
+    scenes = list(dict.fromkeys(scene for heard in questions for _, scene in heard))
+    true = dict(zip(scenes, true_captions(captions, scenes), strict=True))
+    examples = []
+    for heard in questions:
+        audios, scenes = zip(*heard, strict=True)
+        right = [n * len(captions) + index for n, scene in enumerate(scenes) for index in true[scene]]
+        group = seen_or_unseen(scenes[0], unseen_pairs)
+        examples.append(Example(task, audios, candidates, tuple(right), group, scenes[0].labels))
+    return examples
 
 
-def three_examples(groups: list[SceneGroup], unseen_pairs: set[tuple[str, str]]) -> list[Example]:
-    """Task 5D: the orders of three sounds."""
-    return [
-        example
-        for group in groups
-        for example in ask_of_each(
-            "5D",
-            [group.three()],
-            [Caption("then", labels) for labels in itertools.permutations(group.labels)],
-            unseen_pairs,
-        )
-    ]
+def seen_or_unseen(scene: Scene, unseen_pairs: Pairs) -> str:
+    """Return "unseen" if any two of the sounds never meet in training, else "seen"; "" for a single sound."""
+    pairs = set(itertools.combinations(sorted(scene.labels), 2))
+    return ("unseen" if pairs & unseen_pairs else "seen") if pairs else ""
+
+
+class BankAudio:
+    """The compositions of a bank's clips; what may make them hard is the level of overlays."""
+
+    hard_task, hardness = "2B", "level difference of the two sounds (dB)"
+
+    def __init__(self, bank: ClipBank):
+        self.bank = bank
+
+    def keys(self, compositions: list[Composition]) -> list[str]:
+        """Hash what each is rendered from, and by which code."""
+        code, sounds = inspect.getsource(rendering), {}
+        for clip in {clip for composition in compositions for clip in composition.clips}:
+            sounds[clip] = hashlib.sha256(self.bank.raw[clip].tobytes() + self.bank.loops[clip].tobytes()).hexdigest()
+        keys = []
+        for composition in compositions:
+            how = replace(composition, clips=())
+            of = [sounds[clip] for clip in composition.clips]
+            keys.append(hashlib.sha256(repr((code, of, how)).encode()).hexdigest())
+        return keys
+
+    def read(self, compositions: list[Composition]) -> Iterator[np.ndarray]:
+        """Yield the waveform of each."""
+        return rendering.render(compositions, self.bank.loops, self.bank.raw)
+
+    def how_hard(self, composition: Composition) -> float:
+        return abs(composition.snr_db)

@@ -1,6 +1,5 @@
 """Training batches, composed on the fly; a batch depends on the seed, the stage and the step alone."""
 
-import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,22 +7,27 @@ import torch
 from torch.utils.data import Dataset
 
 from modeling_teminal import TeminalFeatureExtractor
-from teminal.rendering import SAMPLING_RATE, render_group
-from teminal.scenes import VARIANTS, Scene, true_captions
+from teminal.rendering import SAMPLING_RATE, render
+from teminal.rendering_torch import Unrendered, read_unrendered
+from teminal.sampling.training import Pair, Replay, TrainingSampler
+from teminal.scenes import VARIANTS, Composition, in_groups, true_captions
 from teminal.training.augment import N_RANDOM, augment
 from teminal.training.config import STAGES, StageConfig
-from teminal.training.draw import Audio, Drawer, Pair, Replay
-from teminal.training.sounds import Sounds, from_offset, read_sounds
 
 CPU = torch.device("cpu")
 
 
 class Truth:
-    """`group`, `variant` (N,) long, and `holds` for any rows of N pairs; memory linear in N."""
+    """What the loss knows of N pairs, in memory linear in N.
+
+    Attributes:
+        group, variant: (N,) long: the number of a pair's group in the batch, and the index of its variant.
+    """
 
     def __init__(self, pairs: list[Pair]):
+        variants = [pair.composition.variant for pair in pairs]
         self.group = torch.tensor([pair.group for pair in pairs])
-        self.variant = torch.tensor([VARIANTS.index(pair.audio.variant or "single") for pair in pairs])
+        self.variant = torch.tensor([VARIANTS.index(variant) if variant in VARIANTS else 0 for variant in variants])
         scenes = {scene: i for i, scene in enumerate(dict.fromkeys(pair.scene for pair in pairs))}
         captions = {caption: i for i, caption in enumerate(dict.fromkeys(pair.caption for pair in pairs))}
         self.scene = [scenes[pair.scene] for pair in pairs]
@@ -32,7 +36,7 @@ class Truth:
         self.true_captions = true_captions(list(captions), list(scenes))
 
     def holds(self, rows: slice = slice(None)) -> torch.Tensor:
-        """(rows, N) bool: whether caption m is true of audio n."""
+        """(rows, N) bool: whether caption m is true of composition n."""
         scenes = self.scene[rows]
         distinct = {scene: row for row, scene in enumerate(dict.fromkeys(scenes))}
         table = torch.zeros(len(distinct), self.n_captions, dtype=torch.bool)
@@ -43,19 +47,25 @@ class Truth:
 
 @dataclass
 class Batch:
-    """What one process needs of a batch.
+    """What one process needs of a batch of P pairs of A compositions, R replayed clips and C candidate captions.
 
-    This process's own: augmented `features` (audios, then replayed clips), `audio_rows` (index into them) and
-    `texts`, one per pair; `candidates` (captions) with the right one of each replayed clip in `replay_targets` and,
-    for the event loss, `event_holds` (audios, candidates), which of them are true of the others; and the names of all
-    `clips`. Of all processes, rank after rank: `truth`, in which this
-    process's pairs are those from `first_pair` on.
-
-    Of a batch for an accelerator there are `sounds` and `masks` until [`on_device`] makes its features of them.
+    Attributes:
+        features: (A + R, channels, frames, mel bins), augmented: compositions, then replayed clips; `None` until
+            [`on_device`] makes them of `unrendered`.
+        unrendered: what they are made of, for an accelerator alone.
+        masks: (A + R, N_RANDOM) in [0, 1), which decide the augmentation.
+        audio_rows: (P,) long, the row in `features` that each pair is about.
+        texts: P captions, true of what they are paired with.
+        candidates: C captions, of which one is true of each replayed clip.
+        replay_targets: (R,) long, which one.
+        event_holds: (A, C) bool for the event loss, whether a candidate is true of a composition.
+        clips: the names of all clips in it.
+        truth: of the pairs of all processes, rank after rank.
+        first_pair: the first of this process's pairs in `truth`.
     """
 
     features: torch.Tensor | None
-    sounds: list[Sounds]
+    unrendered: list[Unrendered]
     masks: torch.Tensor
     audio_rows: torch.Tensor
     texts: list[str]
@@ -68,23 +78,24 @@ class Batch:
 
     @property
     def nbytes(self) -> int:
-        """Of what is large: features, or sounds to make them of."""
+        """Bytes of what is large: features, or what they are made of."""
         features = 0 if self.features is None else self.features.nbytes
-        return features + self.masks.nbytes + sum(sounds.pairs.nbytes for sounds in self.sounds)
+        return features + self.masks.nbytes + sum(some.sounds.nbytes for some in self.unrendered)
 
     def pin_memory(self) -> "Batch":
-        return replace(self, sounds=[sounds.pin_memory() for sounds in self.sounds])
+        """Called by a DataLoader that pins memory."""
+        return replace(self, unrendered=[some.pin_memory() for some in self.unrendered])
 
 
 class BatchComposer(Dataset):
     """`composer[step]` is the batch of a step of one stage, for training on `device`.
 
-    For a CPU it has its features, composed in NumPy, which is faster there; for CUDA the sounds to make them of.
+    For a CPU it has its features, rendered with NumPy; for CUDA what they are made of there.
     """
 
     def __init__(
         self,
-        drawer: Drawer,
+        sampler: TrainingSampler,
         extractor: TeminalFeatureExtractor,
         stage: str,
         settings: StageConfig,
@@ -93,7 +104,7 @@ class BatchComposer(Dataset):
         n_ranks: int = 1,
         device: torch.device = CPU,
     ):
-        self.drawer, self.extractor, self.stage, self.settings, self.seed = drawer, extractor, stage, settings, seed
+        self.sampler, self.extractor, self.stage, self.settings, self.seed = sampler, extractor, stage, settings, seed
         self.rank, self.n_ranks = rank, n_ranks
         self.renders = device.type != "cuda"
 
@@ -101,38 +112,49 @@ class BatchComposer(Dataset):
         return self.settings.max_train_steps
 
     def draw(self, rng: np.random.Generator, n_groups: int) -> list[list[Pair]]:
-        return [self.drawer.group(self.stage, rng, number) for number in range(n_groups)]
+        """Draw the pairs of each of `n_groups` groups."""
+        return [self.sampler.draw_pairs(self.stage, rng, number) for number in range(n_groups)]
 
     def __getitem__(self, step: int) -> Batch:
+        # 1. Draw what all processes hear, so that a batch does not depend on how many there are.
         rng = np.random.default_rng([self.seed, STAGES.index(self.stage), step])
-        n_groups, n_replay = self.settings.per_device_train_batch_size, self.settings.replay_batch_size
+        n_groups, n_replays = self.settings.per_device_train_batch_size, self.settings.replay_batch_size
         groups = self.draw(rng, n_groups * self.n_ranks)
-        replays = [self.drawer.replay(rng) for _ in range(n_replay * self.n_ranks)]
-        group_audios = [list(dict.fromkeys(pair.audio for pair in group)) for group in groups]
-        group_masks = [rng.random((len(audios), N_RANDOM), dtype=np.float32) for audios in group_audios]
+        replays = [self.sampler.draw_replay(rng) for _ in range(n_replays * self.n_ranks)]
+        scenes = [{pair.composition: pair.scene for pair in group} for group in groups]  # each composition once
+        group_masks = [rng.random((len(of_group), N_RANDOM), dtype=np.float32) for of_group in scenes]
         replay_masks = rng.random((len(replays), N_RANDOM), dtype=np.float32)
-
-        own = slice(self.rank * n_groups, (self.rank + 1) * n_groups)
-        own_replay = slice(self.rank * n_replay, (self.rank + 1) * n_replay)
-        audios = [audio for group in group_audios[own] for audio in group]
-        scene_of = {pair.audio: pair.scene for group in groups[own] for pair in group}
-        rows = {audio: row for row, audio in enumerate(audios)}
-        event_holds = self._event_holds([scene_of[audio] for audio in audios])
-        audios += [replay.audio for replay in replays[own_replay]]
-        masks = torch.from_numpy(np.concatenate([*group_masks[own], replay_masks[own_replay]]))
         candidates = self._candidates(replays)
+
+        # 2. Take this process's share.
+        own = slice(self.rank * n_groups, (self.rank + 1) * n_groups)
+        own_replays = slice(self.rank * n_replays, (self.rank + 1) * n_replays)
+        own_pairs = [pair for group in groups[own] for pair in group]
+        own_scenes = [item for of_group in scenes[own] for item in of_group.items()]
+        compositions = [composition for composition, _ in own_scenes]
+        row_of = {composition: row for row, composition in enumerate(compositions)}
+        heard = compositions + [replay.composition for replay in replays[own_replays]]
+        masks = torch.from_numpy(np.concatenate([*group_masks[own], replay_masks[own_replays]]))
+
+        # 3. Say which caption is true of what.
+        classes = self.sampler.bank.classes if self.settings.event_weight else []
+        event_holds = [[label in scene.labels for label in classes] for _, scene in own_scenes]
         keys = list(candidates)
-        clips = self.drawer.bank.clips
+        targets = [keys.index(replay.key) for replay in replays[own_replays]]
+        clips = dict.fromkeys(clip for composition in heard for clip in composition.clips)
+
+        # 4. Render it, or read what an accelerator renders.
+        bank = self.sampler.bank
         return Batch(
-            features=augment(self._features(audios), masks) if self.renders else None,
-            sounds=[] if self.renders else read_sounds(audios, self.drawer.bank),
+            features=augment(self._features(heard), masks) if self.renders else None,
+            unrendered=[] if self.renders else read_unrendered(heard, bank.loops, bank.raw),
             masks=masks,
-            audio_rows=torch.tensor([rows[pair.audio] for group in groups[own] for pair in group]),
-            texts=[pair.text for group in groups[own] for pair in group],
+            audio_rows=torch.tensor([row_of[pair.composition] for pair in own_pairs]),
+            texts=[pair.text for pair in own_pairs],
             candidates=list(candidates.values()),
-            replay_targets=torch.tensor([keys.index(replay.key) for replay in replays[own_replay]]).long(),
-            event_holds=event_holds,
-            clips=[clips[index].name for index in dict.fromkeys(i for audio in audios for i in audio.clips)],
+            replay_targets=torch.tensor(targets, dtype=torch.long),
+            event_holds=torch.tensor(event_holds, dtype=torch.bool),
+            clips=[bank.clips[clip].name for clip in clips],
             truth=Truth([pair for group in groups for pair in group]),
             first_pair=sum(len(group) for group in groups[: own.start]),
         )
@@ -142,40 +164,26 @@ class BatchComposer(Dataset):
         become when swapped. So none but its target is true of a replayed clip."""
         if not replays and not self.settings.event_weight:
             return {}
-        if self.drawer.class_captions:
-            return {caption: caption for caption in self.drawer.class_captions}
+        if self.sampler.class_captions:
+            return {caption: caption for caption in self.sampler.class_captions}
         swapped = dict(replay.swapped for replay in replays if replay.swapped)
         return swapped | {replay.key: replay.text for replay in replays}
 
-    def _event_holds(self, scenes: list[Scene]) -> torch.Tensor:
-        """(scenes, classes) bool: whether a class is among the events."""
-        if not self.settings.event_weight:
-            return torch.empty(0, 0, dtype=torch.bool)
-        return torch.tensor([[label in scene.labels for label in self.drawer.bank.classes] for scene in scenes])
-
-    def _features(self, audios: list[Audio]) -> torch.Tensor:
-        """(audios, channels, frames, mel bins); rendered a group at a time, so that waveforms stay in the cache."""
-        features = []
-        for _, group in itertools.groupby(audios, key=lambda audio: (audio.clips, audio.offsets)):
-            waveforms = self._render(list(group))
+    def _features(self, compositions: list[Composition]) -> torch.Tensor:
+        """(compositions, channels, frames, mel bins); a group at a time, so that waveforms stay in the cache."""
+        bank, features = self.sampler.bank, []
+        for group in in_groups(compositions):
+            waveforms = list(render(group, bank.loops, bank.raw))
             features.append(self.extractor(waveforms, sampling_rate=SAMPLING_RATE)["input_features"])
         return torch.cat(features)
 
-    def _render(self, audios: list[Audio]) -> list[np.ndarray]:
-        """(samples,) fp32 of each of some audios of the same clips, whose events start at `offsets` of their loops."""
-        first, bank = audios[0], self.drawer.bank
-        sounds = bank.raw if first.variant is None else bank.loops
-        x, y = (from_offset(sounds[clip], offset) for clip, offset in zip(first.clips, first.offsets, strict=True))
-        if first.variant is None:
-            background = y * np.float32(np.linalg.norm(x) / np.linalg.norm(y) * 10 ** (-first.snr_db / 20))
-            return [x + background] * len(audios)
-        variants = render_group(x, y, snr_db=first.snr_db)
-        return [variants[audio.variant] for audio in audios]
-
 
 def on_device(batch: Batch, extractor: TeminalFeatureExtractor, device: torch.device) -> Batch:
-    """The batch with its features, made on `device` where it has none yet."""
+    """Return the batch with its features, made on `device` where it has none yet."""
     if batch.features is not None:
         return batch
-    features = torch.cat([sounds.features(extractor, device) for sounds in batch.sounds])
-    return replace(batch, features=augment(features, batch.masks.to(device)), sounds=[])
+    features = []
+    for some in batch.unrendered:
+        features.append(extractor(some.render(device), sampling_rate=SAMPLING_RATE)["input_features"])
+    augmented = augment(torch.cat(features), batch.masks.to(device))
+    return replace(batch, features=augmented, unrendered=[])

@@ -6,17 +6,17 @@ import numpy as np
 
 from teminal.captions import say, say_naturally
 from teminal.files import is_place, place_name, without_places, write_json
+from teminal.sampling.training import TrainingSampler
 from teminal.scenes import Caption
 from teminal.sources import source_credits
 from teminal.training.config import TrainingConfig
-from teminal.training.draw import Drawer
 
 RESULTS = "results.json"  # written last: where it is, the run is finished
 
 
-def about_run(recipe: TrainingConfig, drawer: Drawer) -> dict:
+def about_run(recipe: TrainingConfig, sampler: TrainingSampler) -> dict:
     """What a run starts from: its recipe, the origin of weights and data, their terms, and captions that fit them."""
-    bank, settings = drawer.bank, recipe.as_dict()
+    bank, settings = sampler.bank, recipe.as_dict()
     return {
         "recipe": {**without_places(settings), "hub_model_id": recipe.hub_model_id},
         "base": _origin(recipe.model_name_or_path),
@@ -25,7 +25,7 @@ def about_run(recipe: TrainingConfig, drawer: Drawer) -> dict:
         "terms": source_credits(recipe.source, bank.clips),
         "captioned": not bank.classes,
         "n_train_clips": len(bank.clips),
-        "examples": example_captions(drawer),
+        "examples": example_captions(sampler),
     }
 
 
@@ -34,12 +34,12 @@ def _origin(name_or_path: str | None) -> dict | None:
     return name_or_path and {"name": place_name(name_or_path), "on_hub": not is_place(name_or_path)}
 
 
-def example_captions(drawer: Drawer) -> dict[str, str]:
+def example_captions(sampler: TrainingSampler) -> dict[str, str]:
     """Of the two sounds x and y of a scene: "x before y", the reverse "y before x", "y after x" and "x while y"."""
-    _, _, (x, y), _ = drawer.pool.draw(np.random.default_rng(0), 2)
+    x, y = sampler.pool.draw(np.random.default_rng(0), 2).labels
 
     def word(relation: str, *sounds: str) -> str:
-        return say(Caption(relation, sounds)) if drawer.bank.classes else say_naturally(relation, sounds)
+        return say(Caption(relation, sounds)) if sampler.bank.classes else say_naturally(relation, sounds)
 
     return {
         "before": word("before", x, y),

@@ -16,13 +16,13 @@ from teminal.evaluation.score import format_table
 from teminal.evaluation.statistics import format_table as figure_table
 from teminal.evaluation.statistics import versions
 from teminal.hub import check_hub_access
+from teminal.sampling.training import TrainingSampler
 from teminal.training.averages import copy_weights, trained_weights
 from teminal.training.card import write_card
 from teminal.training.checkpoints import find_checkpoint, identity, load_checkpoint
 from teminal.training.config import TrainingConfig
 from teminal.training.config_file import check_scratch
 from teminal.training.data import Clips
-from teminal.training.draw import Drawer
 from teminal.training.export import export_model
 from teminal.training.interrupts import Interrupts
 from teminal.training.launch import require_agreement, start_accelerator, start_trackers
@@ -68,7 +68,7 @@ def run_recipe(recipe: TrainingConfig, clips: Clips) -> None:
         run = identity(recipe, banks, accelerator.num_processes)
         require_agreement(run)
         progress, tensors = load_checkpoint(resumed, run) if resumed else (Progress(), None)
-        drawer = Drawer(bank)
+        sampler = TrainingSampler(bank)
         model, processor = make_model(bank)
         require_layers(model, recipe.freeze_layers)
         model.to(accelerator.device)
@@ -108,7 +108,7 @@ def run_recipe(recipe: TrainingConfig, clips: Clips) -> None:
                 if tensors:
                     base = {name: weight.to(accelerator.device) for name, weight in tensors["base"].items()}
                 accelerator.free_memory()
-                shared = accelerator, model, processor, drawer, recipe, progress, run, base
+                shared = accelerator, model, processor, sampler, recipe, progress, run, base
                 trainer = StageTrainer(*shared, validate=validation if recipe.eval_steps else None)
             trainer.train(stage, interrupts, tensors)
             tensors = None
@@ -122,7 +122,7 @@ def run_recipe(recipe: TrainingConfig, clips: Clips) -> None:
         if wise_ft:
             keep(f"WiSE-FT {wise_ft['share']:g}", evaluate())
         results = {
-            **about_run(recipe, drawer),
+            **about_run(recipe, sampler),
             "temporal_head": model.config.temporal_head,
             "n_eval_clips": len(test_bank.clips),
             "skipped": bank.skipped | test_bank.skipped | (validation_bank.skipped if validation_bank else {}),

@@ -12,7 +12,7 @@ from teminal.evaluation.clap import embed_captions, embed_features
 from teminal.evaluation.classification import accuracy_figures
 from teminal.evaluation.embeddings import cosine_scores
 from teminal.evaluation.score import audio_features, score_examples
-from teminal.evaluation.zste_scenes import build_examples
+from teminal.evaluation.zste_questions import build_examples
 from teminal.rendering import SAMPLING_RATE
 from teminal.scenes import Caption
 from teminal.training.data import draw_kept_clips

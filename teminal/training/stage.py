@@ -15,11 +15,11 @@ from transformers import ClapProcessor
 
 from modeling_teminal import TeminalModel
 from teminal.processes import own_cores
+from teminal.sampling.training import TrainingSampler
 from teminal.training.averages import weights_of
 from teminal.training.batches import Batch, BatchComposer, on_device
 from teminal.training.checkpoints import list_checkpoints, save_checkpoint
 from teminal.training.config import StageConfig, TrainingConfig
-from teminal.training.draw import Drawer
 from teminal.training.interrupts import Interrupts
 from teminal.training.loading import BatchLoader
 from teminal.training.optimization import make_optimizer
@@ -47,7 +47,7 @@ class StageTrainer:
     accelerator: Accelerator
     model: TeminalModel
     processor: ClapProcessor
-    drawer: Drawer
+    sampler: TrainingSampler
     recipe: TrainingConfig
     progress: Progress
     run: dict
@@ -77,7 +77,7 @@ class StageTrainer:
         settings = recipe.stage(stage)
         ranks = accelerator.process_index, accelerator.num_processes
         extractor = self.processor.feature_extractor
-        composer = BatchComposer(self.drawer, extractor, stage, settings, recipe.seed, *ranks, accelerator.device)
+        composer = BatchComposer(self.sampler, extractor, stage, settings, recipe.seed, *ranks, accelerator.device)
         self._train_mode()
         if resumed is None:
             self._begin(stage, composer, interrupts)

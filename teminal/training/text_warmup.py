@@ -63,8 +63,8 @@ def warm_up_text(
         FloatingPointError: an embedding is not finite.
         SystemExit: after a signal; the warm-up starts again when the run goes on.
     """
-    classes = composer.drawer.bank.classes
-    class_captions = composer.drawer.class_captions
+    classes = composer.sampler.bank.classes
+    class_captions = composer.sampler.class_captions
     with torch.no_grad():
         known = encode_text(class_captions).detach()
     anchors = SceneAnchors(known, classes, torch.Generator().manual_seed(seed)).to(known.device)

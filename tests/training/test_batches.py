@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from teminal.sampling.training import TrainingSampler
 from teminal.scenes import holds, split_pairs
 from teminal.training.batches import BatchComposer, Truth
 from teminal.training.config import STAGES, StageConfig
-from teminal.training.draw import Drawer
 
 SETTINGS = StageConfig(per_device_train_batch_size=6, replay_batch_size=4)
 
@@ -16,7 +16,7 @@ SETTINGS = StageConfig(per_device_train_batch_size=6, replay_batch_size=4)
 def composer(bank, tiny_clap):
     def build(stage, settings=SETTINGS, rank=0, n_ranks=1):
         extractor = tiny_clap[1].feature_extractor
-        return BatchComposer(Drawer(bank), extractor, stage, settings, seed=3, rank=rank, n_ranks=n_ranks)
+        return BatchComposer(TrainingSampler(bank), extractor, stage, settings, seed=3, rank=rank, n_ranks=n_ranks)
 
     return build
 
@@ -27,9 +27,9 @@ def test_every_pair_is_true_and_of_seen_classes(composer, bank, stage):
     for i in range(40):
         for pair in itertools.chain.from_iterable(composer(stage).draw(np.random.default_rng(i), 2)):
             assert holds(pair.caption, pair.scene)
-            heard = {bank.labels[clip] for clip in pair.audio.clips}
-            if pair.audio.variant == "single":
-                assert pair.scene.labels == (bank.labels[pair.audio.clips[0]],)
+            heard = {bank.labels[clip] for clip in pair.composition.clips}
+            if pair.composition.variant == "single":
+                assert pair.scene.labels == (bank.labels[pair.composition.clips[0]],)
             else:
                 assert heard == set(pair.scene.labels)
             if len(pair.scene.labels) == 2:
@@ -38,7 +38,7 @@ def test_every_pair_is_true_and_of_seen_classes(composer, bank, stage):
 
 def test_stage_b_says_after_of_forward_and_of_reversed(composer):
     groups = composer("B").draw(np.random.default_rng(0), 40)
-    said = {(pair.audio.variant, pair.caption.relation) for group in groups for pair in group}
+    said = {(pair.composition.variant, pair.caption.relation) for group in groups for pair in group}
     assert said == {
         ("single", "single"),
         ("forward", "before"),

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from teminal.sampling.training import TrainingSampler
 from teminal.training import loading
 from teminal.training.batches import BatchComposer
 from teminal.training.config import StageConfig
-from teminal.training.draw import Drawer
 from teminal.training.loading import BatchLoader
 
 SETTINGS = StageConfig(max_train_steps=4, per_device_train_batch_size=2)
@@ -20,7 +20,7 @@ SETTINGS = StageConfig(max_train_steps=4, per_device_train_batch_size=2)
 
 @pytest.fixture
 def composer(bank, tiny_clap):
-    return BatchComposer(Drawer(bank), tiny_clap[1].feature_extractor, "B", SETTINGS, seed=3)
+    return BatchComposer(TrainingSampler(bank), tiny_clap[1].feature_extractor, "B", SETTINGS, seed=3)
 
 
 def take(loader, interrupted=lambda: 0):
@@ -71,9 +71,9 @@ def test_workers_give_the_batches_of_the_composer_from_any_step(composer, start_
 
 def test_what_spawned_workers_get_is_small_and_the_same(composer):
     sent = pickle.dumps(composer)
-    assert len(sent) < composer.drawer.bank.raw.nbytes / 10
+    assert len(sent) < composer.sampler.bank.raw.nbytes / 10
     received = pickle.loads(sent)
-    assert received.drawer.bank.sha256 == composer.drawer.bank.sha256
+    assert received.sampler.bank.sha256 == composer.sampler.bank.sha256
     assert torch.equal(received[1].features, composer[1].features)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from teminal import rendering_torch
 from teminal.rendering import (
     EVENT_SAMPLES,
     OVERLAY_SNR_DB,
@@ -16,14 +17,13 @@ from teminal.rendering import (
     render_group,
 )
 from teminal.rendering_torch import limiting_gains, render_groups
-from teminal.training import sounds
+from teminal.sampling.training import TrainingSampler
 from teminal.training.batches import BatchComposer, on_device
 from teminal.training.config import StageConfig
-from teminal.training.draw import Drawer
 from teminal.training.loading import BatchLoader
 
 from .conftest import run_cli
-from .test_loading import take
+from .training.test_loading import take
 
 SETTINGS = StageConfig(per_device_train_batch_size=5, replay_batch_size=3, max_train_steps=3)
 
@@ -32,7 +32,7 @@ SETTINGS = StageConfig(per_device_train_batch_size=5, replay_batch_size=3, max_t
 def composer(bank, tiny_clap):
     def build(stage, device):
         extractor = tiny_clap[1].feature_extractor
-        return BatchComposer(Drawer(bank), extractor, stage, SETTINGS, seed=3, device=torch.device(device))
+        return BatchComposer(TrainingSampler(bank), extractor, stage, SETTINGS, seed=3, device=torch.device(device))
 
     return build
 
@@ -83,7 +83,7 @@ def test_gains_hold_the_level_where_nearly_all_is_clipped():
 
 @pytest.mark.parametrize("stage", ["pretrain", "A", "B", "joint"])
 def test_features_made_later_are_those_of_the_workers(composer, stage, monkeypatch):
-    monkeypatch.setattr(sounds, "PAIRS_AT_ONCE", 2)
+    monkeypatch.setattr(rendering_torch, "GROUPS_AT_ONCE", 2)
     expected, drawn = composer(stage, "cpu")[1], composer(stage, "cuda")[1]
     assert drawn.features is None
     batch = on_device(drawn, composer(stage, "cpu").extractor, torch.device("cpu"))
@@ -102,16 +102,16 @@ def test_a_batch_of_the_workers_stays_as_it_is(composer):
 def test_workers_hand_over_what_the_composer_reads(composer):
     loaded = take(BatchLoader(composer("joint", "cuda"), 1, num_workers=1))
     for batch, step in zip(loaded, (1, 2), strict=True):
-        for found, expected in zip(batch.sounds, composer("joint", "cuda")[step].sounds, strict=True):
-            assert found.pairs.dtype == torch.float16
-            assert torch.equal(found.pairs, expected.pairs)
+        for found, expected in zip(batch.unrendered, composer("joint", "cuda")[step].unrendered, strict=True):
+            assert found.sounds.dtype == torch.float16
+            assert torch.equal(found.sounds, expected.sounds)
             assert torch.equal(found.snr_db, expected.snr_db)
 
 
 @pytest.mark.gpu
 def test_features_made_on_the_gpu_are_those_of_the_workers(composer):
     batch = take(BatchLoader(composer("joint", "cuda"), 1, num_workers=1))[0]
-    assert all(some.pairs.is_pinned() for some in batch.sounds)
+    assert all(some.sounds.is_pinned() for some in batch.unrendered)
     features = on_device(batch, composer("joint", "cuda").extractor, torch.device("cuda")).features
     assert features.is_cuda
     assert (features.cpu() - composer("joint", "cpu")[1].features).abs().max() <= 1e-2

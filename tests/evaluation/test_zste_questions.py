@@ -6,12 +6,11 @@ import pytest
 
 from eval.zste.zste import SUBTASKS
 from teminal.captions import DEFAULT, HELD_OUT, TRAINING
-from teminal.evaluation.zste_audio import render
-from teminal.evaluation.zste_scenes import build_examples
-from teminal.rendering import EVENT_SAMPLES
+from teminal.evaluation.zste_questions import build_examples
+from teminal.rendering import EVENT_SAMPLES, render
 from teminal.scenes import split_pairs
 
-from .zste_truth import labels_of, true_captions
+from ..zste_truth import labels_of, true_captions
 
 N_SCENES = 30
 
@@ -30,7 +29,7 @@ def test_every_subtask_is_asked_of_every_scene_and_the_right_audio(examples):
     both_orders, mixed = ("forward", "reversed"), ("forward", "reversed", "overlay")
     kinds = {"1A": ("clip",), "1B": ("onset",), "2A": ("overlay",), "2B": ("overlay",)}
     for example in examples:
-        asked_of = tuple(audio.kind for audio in example.audios)
+        asked_of = tuple(audio.variant for audio in example.audios)
         if example.task in ("3C", "4D", "5B"):
             assert len(asked_of) == 1
             assert asked_of[0] in mixed
@@ -93,7 +92,7 @@ def test_held_out_questions_swap_the_labels_in_one_wording_never_trained_on(bank
 
 def test_three_variants_are_asked_for_evenly(examples):
     asked = [of_task(examples, task) for task in ("3C", "4D", "5B")]
-    assert Counter(example.audios[0].kind for example in asked[0]) == {"forward": 10, "reversed": 10, "overlay": 10}
+    assert Counter(example.audios[0].variant for example in asked[0]) == {"forward": 10, "reversed": 10, "overlay": 10}
     assert len({tuple(example.audios for example in of_one) for of_one in asked}) == 1
 
 
@@ -123,7 +122,7 @@ def test_two_classes_are_too_few(bank):
 
 def test_an_onset_lies_in_silence(bank, examples):
     spec = of_task(examples, "1B")[0].audios[0]
-    [audio] = render(bank, [spec])
+    [audio] = render([spec], bank.loops, bank.raw)
     start = int(spec.onset_s / 5 * EVENT_SAMPLES)
     assert len(audio) == 2 * EVENT_SAMPLES
     assert np.array_equal(audio[start : start + EVENT_SAMPLES], bank.raw[spec.clips[0]])
@@ -134,7 +133,7 @@ def test_an_onset_lies_in_silence(bank, examples):
 def test_audios_are_the_same_alone_and_side_by_side(bank, examples):
     clips = of_task(examples, "3C")[0].audios[0].clips
     specs = sorted({audio for e in examples for audio in e.audios if audio.clips[:2] in (clips, clips[:1])})
-    assert {"forward", "reversed", "overlay"} <= {spec.kind for spec in specs}
+    assert {"forward", "reversed", "overlay"} <= {spec.variant for spec in specs}
     assert {2, 3} <= {len(spec.clips) for spec in specs}
-    for spec, waveform in zip(specs, render(bank, specs), strict=True):
-        assert np.array_equal(next(render(bank, [spec])), waveform)
+    for spec, waveform in zip(specs, render(specs, bank.loops, bank.raw), strict=True):
+        assert np.array_equal(next(render([spec], bank.loops, bank.raw)), waveform)

@@ -1,0 +1,71 @@
+"""Draw the groups of a dataset: which clips, in which order, how they are mixed, and what is said of each variant."""
+
+import zlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from teminal.rendering import EVENT_SAMPLES
+from teminal.sampling.pools import Pool
+from teminal.scenes import VARIANTS, Composition
+from teminal.splits import SPLITS
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How the groups of a dataset are drawn: ranges are (low, high)."""
+
+    three_event_share: float
+    snr_db: tuple[float, float]
+    gap_s: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of a dataset: its `composition` (variant "forward"), and the relation and text said of each variant.
+
+    `labels` are the classes or captions of the composition's clips.
+    """
+
+    group_id: str
+    split: str
+    fold: int | None
+    composition: Composition
+    labels: tuple[str, ...]
+    captions: tuple[tuple[str, str], ...]
+    seen_pair: bool | None
+
+    def compositions(self) -> list[Composition]:
+        """Those of all `VARIANTS`."""
+        return [replace(self.composition, variant=variant) for variant in VARIANTS]
+
+
+def draw_group(pool: Pool, config: str, seed: int, mix: Mix, number: int) -> Group:
+    """Draw group `number` of a config's split, which is the pool's."""
+    rng = np.random.default_rng([seed, zlib.crc32(config.encode()), SPLITS.index(pool.split), number])
+    events = pool.draw(rng, 3 if rng.random() < mix.three_event_share else 2)
+    labels = events.labels
+    offsets = tuple(rng.integers(0, EVENT_SAMPLES, len(labels)).tolist())
+    statements = [
+        ("single", labels[:1]),
+        _draw_order(rng, labels),
+        _draw_order(rng, labels[::-1]),
+        ("while", tuple(labels[i] for i in rng.permutation(len(labels))[:2])),
+    ]
+    snr_db = float(rng.uniform(*mix.snr_db))
+    gap_s = float(rng.uniform(*mix.gap_s)) if rng.random() < 0.5 else 0.0
+    return Group(
+        group_id=f"{config}-{pool.split}-{number:06d}",
+        split=pool.split,
+        fold=events.fold,
+        composition=Composition(events.clips, offsets, snr_db, gap_s, "forward"),
+        labels=labels,
+        captions=tuple((relation, pool.say(rng, relation, said)) for relation, said in statements),
+        seen_pair=events.seen_pair,
+    )
+
+
+def _draw_order(rng: np.random.Generator, labels: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    if len(labels) > 2:
+        return "then", labels
+    return ("before", labels) if rng.random() < 0.5 else ("after", labels[::-1])

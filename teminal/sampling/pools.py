@@ -1,0 +1,129 @@
+"""Pools of events: which clips may meet in a scene, and how a statement about them is worded."""
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from teminal.captions import as_clause, has_order, say, say_for_training, say_naturally
+from teminal.clips import Clip
+from teminal.language import content, keys_of_meanings, meaning
+from teminal.scenes import Caption, split_pairs
+
+MAX_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events of one scene: `labels` are the classes or captions of `clips`; `seen_pair` is whether all pairs of their
+    classes occur in training."""
+
+    clips: tuple[int, ...]
+    labels: tuple[str, ...]
+    fold: int | None = None
+    seen_pair: bool | None = None
+
+
+class LabelledPool:
+    """Clips with classes. All events of a scene come from one fold, so that rows can be split by fold again.
+
+    Args:
+        indices: the clips to draw from.
+        all_classes: decide which pairs of classes are held out.
+        split: in "train", held-out pairs never meet and wordings vary.
+
+    Raises:
+        ValueError: no two clips may meet.
+    """
+
+    def __init__(self, clips: list[Clip], indices: Iterable[int], all_classes: list[str], split: str):
+        self.split = split
+        self.seen = set(split_pairs(all_classes)[0])
+        self.keys = [clip.label for clip in clips]
+        self.by_fold: dict[int | None, dict[str, list[int]]] = {}
+        for index in indices:
+            clip = clips[index]
+            self.by_fold.setdefault(clip.fold, {}).setdefault(clip.label, []).append(index)
+        self.pairs = {
+            fold: [pair for pair in itertools.combinations(sorted(by_class), 2) if self.may_meet(*pair)]
+            for fold, by_class in self.by_fold.items()
+        }
+        self.folds = sorted(fold for fold, pairs in self.pairs.items() if pairs)
+        if not self.folds:
+            raise ValueError("no fold has clips of two classes that may meet")
+
+    def may_meet(self, x: str, y: str) -> bool:
+        """Return whether two classes may occur in one scene."""
+        return self.split != "train" or self._is_seen(x, y)
+
+    def draw(self, rng: np.random.Generator, n_events: int) -> Events:
+        """Draw events of two classes, or of three where a third may meet both."""
+        fold = self.folds[rng.integers(len(self.folds))]
+        labels = list(self.pairs[fold][rng.integers(len(self.pairs[fold]))])
+        by_class = self.by_fold[fold]
+        if n_events == 3:
+            others = [label for label in sorted(by_class) if label not in labels]
+            others = [label for label in others if all(self.may_meet(label, drawn) for drawn in labels)]
+            if others:
+                labels.append(str(rng.choice(others)))
+        labels = [labels[i] for i in rng.permutation(len(labels))]
+        clips = tuple(int(rng.choice(by_class[label])) for label in labels)
+        seen_pair = all(self._is_seen(*pair) for pair in itertools.combinations(labels, 2))
+        return Events(clips, tuple(labels), fold, seen_pair)
+
+    def say(self, rng: np.random.Generator, relation: str, labels: tuple[str, ...]) -> str:
+        """Word a statement about classes."""
+        caption = Caption(relation, labels)
+        return say_for_training(caption, rng) if self.split == "train" else say(caption)
+
+    def _is_seen(self, x: str, y: str) -> bool:
+        return (min(x, y), max(x, y)) in self.seen
+
+
+class CaptionedPool:
+    """Clips with captions. Two events of a scene share no content word, so that their order is not in doubt.
+
+    `keys[i]` is the same for clips that share a caption, see [`keys_of_meanings`]; `key_of` is that of a meaning.
+
+    Args:
+        indices: the clips to draw from.
+        split: in "train", wordings vary.
+
+    Raises:
+        ValueError: fewer than two clips have a caption that tells no order.
+    """
+
+    def __init__(self, clips: list[Clip], indices: Iterable[int], split: str):
+        self.split = split
+        self.key_of = keys_of_meanings(clips)
+        self.keys = [self.key_of[meaning(clip.captions[0])] for clip in clips]
+        self.usable = []  # clips, each with its captions and their content words
+        for index in indices:
+            captions = [caption for caption in clips[index].captions if as_clause(caption) and not has_order(caption)]
+            if captions:
+                self.usable.append((index, [(caption, content(as_clause(caption))) for caption in captions]))
+        if len(self.usable) < 2:
+            raise ValueError(f"{len(self.usable)} clips have a caption without an order of its own; scenes need two")
+
+    def draw(self, rng: np.random.Generator, n_events: int) -> Events:
+        """Draw two or three events; two where three are not found.
+
+        Raises:
+            ValueError: no two have captions without a word in common.
+        """
+        for attempt in range(MAX_DRAWS):
+            n_drawn = n_events if attempt < MAX_DRAWS // 2 else 2
+            drawn = [self.usable[i] for i in rng.integers(0, len(self.usable), n_drawn)]
+            chosen = [captions[rng.integers(len(captions))] for _, captions in drawn]
+            are_distinct = len({self.keys[index] for index, _ in drawn}) == n_drawn
+            if are_distinct and not any(one & other for (_, one), (_, other) in itertools.combinations(chosen, 2)):
+                return Events(tuple(index for index, _ in drawn), tuple(caption for caption, _ in chosen))
+        raise ValueError(f"{self.split}: no two clips have captions without a word in common")
+
+    def say(self, rng: np.random.Generator, relation: str, captions: tuple[str, ...]) -> str:
+        """Word a statement about people's captions."""
+        return say_naturally(relation, captions, rng=rng if self.split == "train" else None)
+
+
+Pool = LabelledPool | CaptionedPool

@@ -1,0 +1,140 @@
+"""Draw what training hears: pairs of compositions and captions, and recorded clips for replay."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from teminal.captions import as_clause, as_sentence, say
+from teminal.clips import Clip, ClipBank
+from teminal.language import meaning, swap_order
+from teminal.rendering import EVENT_SAMPLES, OVERLAY_SNR_DB
+from teminal.sampling.pools import CaptionedPool, LabelledPool, Pool
+from teminal.scenes import VARIANTS, Caption, Composition, Scene, variant_scene
+
+BACKGROUND_SNR_DB = (3.0, 30.0)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One row of the training loss: a composition and a caption that is true of it, with its wording."""
+
+    composition: Composition
+    scene: Scene
+    caption: Caption
+    text: str
+    group: int
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A recorded clip and what is said of it; statements of the same key are true of the same clips.
+
+    `swapped` is a false statement (key, text), where the clip's caption can be swapped.
+    """
+
+    composition: Composition
+    text: str
+    key: str
+    swapped: tuple[str, str] | None = None
+
+
+class TrainingSampler:
+    """Draw pairs and replayed clips from a bank; class pairs held out for evaluation never meet.
+
+    What is true is decided by `keys`: the class of each labelled clip; the same for captioned clips that share a
+    caption. `class_captions` are the single captions of all classes, none for captioned clips.
+    """
+
+    def __init__(self, bank: ClipBank):
+        self.bank = bank
+        indices = range(len(bank.clips))
+        self.pool: Pool
+        if bank.classes:  # in training, the events of a scene may come from different folds
+            clips = [replace(clip, fold=None) for clip in bank.clips]
+            self.pool = LabelledPool(clips, indices, bank.classes, "train")
+        else:
+            self.pool = CaptionedPool(bank.clips, indices, "train")
+        self.keys = self.pool.keys
+        self.class_captions = [say(Caption("single", (label,))) for label in bank.classes]
+        self.recorded = [i for i, clip in enumerate(bank.clips) if clip.label or any(map(as_clause, clip.captions))]
+
+    def draw_pairs(self, stage: str, rng: np.random.Generator, number: int) -> list[Pair]:
+        """Draw the pairs of group `number` of a batch: of one composition group, or of one clip (pretrain)."""
+        if stage == "pretrain":
+            return [self._draw_recorded_pair(rng, number)]
+        events = self.pool.draw(rng, 2)
+        x, y = (self.keys[clip] for clip in events.clips)
+        label_of = dict(zip((x, y), events.labels, strict=True))
+        offsets = tuple((-rng.integers(0, EVENT_SAMPLES, 2)).tolist())
+        composition = Composition(events.clips, offsets, snr_db=float(rng.uniform(*OVERLAY_SNR_DB)))
+        says_which = stage == "A" or (stage == "joint" and number % 2)
+        statements = _draw_which(rng, x, y) if says_which else _draw_relations(rng, x, y)
+        return [
+            Pair(
+                composition=replace(composition, variant=variant),
+                scene=variant_scene(variant, x, y),
+                caption=caption,
+                text=self.pool.say(rng, caption.relation, tuple(label_of[key] for key in caption.labels)),
+                group=number,
+            )
+            for variant, caption in statements
+        ]
+
+    def draw_replay(self, rng: np.random.Generator) -> Replay:
+        """Draw a recorded clip, with its caption in the default wording."""
+        index, composition = self._draw_recorded(rng)
+        clip, key = self.bank.clips[index], self.keys[index]
+        if clip.label:
+            caption = say(Caption("single", (clip.label,)))
+            return Replay(composition, caption, caption)
+        caption = _draw_caption(rng, clip)
+        text, swapped = as_sentence(as_clause(caption)), swap_order(caption)
+        if not swapped:
+            return Replay(composition, text, key)
+        false_key = self.pool.key_of.get(meaning(swapped), meaning(swapped))
+        false = (false_key, as_sentence(as_clause(swapped))) if false_key != key else None
+        return Replay(composition, text, key, false)
+
+    def _draw_recorded_pair(self, rng: np.random.Generator, number: int) -> Pair:
+        index, composition = self._draw_recorded(rng)
+        clip, key = self.bank.clips[index], self.keys[index]
+        text = self.pool.say(rng, "single", (clip.label or _draw_caption(rng, clip),))
+        return Pair(composition, Scene("single", (key,)), Caption("single", (key,)), text, number)
+
+    def _draw_recorded(self, rng: np.random.Generator) -> tuple[int, Composition]:
+        """Draw a clip as recorded: from any moment on and over another of its class, so that nothing unsaid can be
+        heard; a captioned one from its start and alone, for its caption may say what comes first."""
+        index = self.recorded[rng.integers(len(self.recorded))]
+        label = self.bank.labels[index]
+        if not label:
+            return index, Composition((index,))
+        background = int(rng.choice(self.bank.by_class[label]))
+        offsets = tuple((-rng.integers(0, EVENT_SAMPLES, 2)).tolist())
+        return index, Composition((index, background), offsets, float(rng.uniform(*BACKGROUND_SNR_DB)))
+
+
+def _draw_caption(rng: np.random.Generator, clip: Clip) -> str:
+    captions = [caption for caption in clip.captions if as_clause(caption)]
+    return captions[rng.integers(len(captions))]
+
+
+def _draw_which(rng: np.random.Generator, x: str, y: str) -> list[tuple[str, Caption]]:
+    """Stage A's statements (variant, caption): x alone, and all that is said of one composition of two sounds."""
+    several = str(rng.choice(VARIANTS[1:]))
+    both = (x, y) if rng.random() < 0.5 else (y, x)
+    return [
+        ("single", Caption("single", (x,))),
+        (several, Caption("and", both)),
+        (several, Caption("single", (x,))),
+        (several, Caption("single", (y,))),
+    ]
+
+
+def _draw_relations(rng: np.random.Generator, x: str, y: str) -> list[tuple[str, Caption]]:
+    """Stage B's statements (variant, caption): each variant once; "after" is said of forward and of reversed."""
+    return [
+        ("single", Caption("single", (x,))),
+        ("forward", Caption("before", (x, y)) if rng.random() < 0.5 else Caption("after", (y, x))),
+        ("reversed", Caption("before", (y, x)) if rng.random() < 0.5 else Caption("after", (x, y))),
+        ("overlay", Caption("while", (x, y) if rng.random() < 0.5 else (y, x))),
+    ]

@@ -1,0 +1,86 @@
+"""Draw the scenes of ZSTE from the clips of a bank."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from teminal.captions import HELD_OUT
+from teminal.clips import ClipBank
+from teminal.rendering import EVENT_S, OVERLAY_SNR_DB
+from teminal.scenes import VARIANTS, Composition, Scene, variant_scene
+
+Heard = tuple[Composition, Scene]  # what is heard, and what sounds in it
+
+
+@dataclass(frozen=True)
+class SceneGroup:
+    """Clips of three different classes with everything random about their scenes already drawn.
+
+    The scenes of two sounds are those of the first two. `held_out` maps "before" and "while" to held-out templates;
+    `sentence` is one for "before". Every candidate of a question has the same, so that only the order differs.
+    """
+
+    clips: tuple[int, ...]
+    labels: tuple[str, ...]
+    snr_db: float
+    mixed_variant: str
+    held_out: dict[str, str]
+    sentence: str
+
+    def two(self, variant: str) -> Heard:
+        """A variant of the first two sounds."""
+        return Composition(self.clips[:2], snr_db=self.snr_db, variant=variant), variant_scene(
+            variant, *self.labels[:2]
+        )
+
+    def mixed(self) -> Heard:
+        """Forward, reversed or overlay."""
+        return self.two(self.mixed_variant)
+
+    def three(self) -> Heard:
+        """All three sounds in sequence."""
+        return Composition(self.clips, variant="forward"), Scene("sequence", self.labels)
+
+
+def draw_scene_group(
+    rng: np.random.Generator, number: int, clips: tuple[int, ...], labels: tuple[str, ...], snr_db: float = 0.0
+) -> SceneGroup:
+    """Draw the held-out wordings of group `number`."""
+    return SceneGroup(
+        clips=clips,
+        labels=labels,
+        snr_db=snr_db,
+        mixed_variant=VARIANTS[1 + number % 3],
+        held_out={relation: str(rng.choice(HELD_OUT[relation])) for relation in ("before", "while")},
+        sentence=str(rng.choice(HELD_OUT["sentence"])),
+    )
+
+
+def draw_scenes(bank: ClipBank, n_scenes: int, seed: int) -> tuple[list[Heard], list[Heard], list[SceneGroup]]:
+    """Draw clips as recorded, the same at a random onset in silence, and groups of scenes.
+
+    There are `n_scenes` of each, or as many single clips as the bank has. Third sounds and held-out wordings have a
+    generator of their own, so that tasks that need neither keep their scenes from version to version.
+    """
+    rng, rng_of_more = np.random.default_rng([seed, 7]), np.random.default_rng([seed, 13])
+    clips = np.sort(rng.permutation(len(bank.clips))[:n_scenes]).tolist()
+    onsets_s = rng.uniform(0, EVENT_S, len(clips)).tolist()
+    recorded, in_silence, groups = [], [], []
+    for clip, onset_s in zip(clips, onsets_s, strict=True):
+        scene = Scene("single", (bank.labels[clip],))
+        recorded.append((Composition((clip,)), scene))
+        in_silence.append((Composition((clip,), variant="onset", onset_s=onset_s), scene))
+    for number in range(n_scenes):
+        x, y = (str(label) for label in rng.choice(bank.classes, 2, replace=False))
+        first, second = (int(rng.choice(bank.by_class[label])) for label in (x, y))
+        snr_db = float(rng.uniform(*OVERLAY_SNR_DB))
+        z = str(rng_of_more.choice([label for label in bank.classes if label not in (x, y)]))
+        third = int(rng_of_more.choice(bank.by_class[z]))
+        groups.append(draw_scene_group(rng_of_more, number, (first, second, third), (x, y, z), snr_db))
+    return recorded, in_silence, groups
+
+
+def drawn_clips(bank: ClipBank, n_scenes: int, seed: int) -> set[int]:
+    """Return which clips the scenes are made of."""
+    recorded, _, groups = draw_scenes(bank, n_scenes, seed)
+    return {composition.clips[0] for composition, _ in recorded}.union(*(group.clips for group in groups))
