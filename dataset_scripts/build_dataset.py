@@ -162,7 +162,7 @@ def main() -> None:
             about(args, classes, terms),
             clips,
             lambda skipped: plan_drawn(
-                clips, classes, splits, skipped, args.include_audio, args.n_groups, args.config_name, args.seed, mix
+                clips, classes, splits, skipped, args.n_groups, args.config_name, args.seed, mix
             ),
             args.include_audio,
             args.num_proc,

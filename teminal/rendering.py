@@ -48,7 +48,8 @@ def render(compositions: Iterable[Composition], loops: Sounds, raw: Sounds) -> I
             waveforms = render_group(*sounds, snr_db=first.snr_db, gap_s=first.gap_s)
             yield from (waveforms[composition.variant] for composition in group)
         else:
-            waveform = over_background(*sounds, first.snr_db) if len(sounds) == 2 else sounds[0]
+            clip, *background = sounds
+            waveform = over_background(clip, background[0], first.snr_db) if background else clip
             yield in_silence(waveform, first.onset_s) if first.variant == "onset" else waveform
 
 

@@ -1,19 +1,17 @@
 """Render whole batches of compositions at once on an accelerator: the waveforms of `teminal.rendering`, in torch.
 
-There are two renderers because each is far too slow in the other's place: one CPU thread renders 179 groups/s with
-NumPy, which sorts the few loud samples of a waveform, and 50 with torch, which sums over all of them; a GPU cannot
-sort fast.
+Each renderer would be too slow in the other's place: one CPU thread renders 179 groups/s with NumPy, which sorts the
+few loud samples of a waveform, and 50 with torch, which sums over all of them, for a GPU cannot sort fast.
 """
 
-import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from teminal.rendering import CROSSFADE_S, EDGE_S, EVENT_SAMPLES, PEAK, RMS, SAMPLING_RATE, Sounds, read_sounds
+from teminal.rendering import CROSSFADE_S, EDGE_S, EVENT_SAMPLES, PEAK, RMS, SAMPLING_RATE, Sounds, read_sounds, render
 from teminal.scenes import VARIANTS, Composition, in_groups
 
 GROUPS_AT_ONCE = 32  # their waveforms are 246 MB
@@ -24,52 +22,56 @@ TOLERANCE = 1e-8  # of a gain, well under what fp32 can tell
 
 @dataclass
 class Unrendered:
-    """Some compositions of a batch as workers read them.
+    """Compositions of a batch as workers send them: S groups of two events without gaps, then R recorded clips.
 
     Attributes:
-        sounds: (S, 2, samples) fp16, from their offsets on: the two loops of each group, or each recorded clip and its
-            background; (S, 1, samples) of recorded clips without one.
+        loops: (S, 2, EVENT_SAMPLES) fp16.
         snr_db: (S,) fp64, level of the first over the second.
-        rows: (A,) long, the compositions among the 4 S variants of all groups; `None` for recorded clips.
+        rows: (A,) long, rising: the compositions among the 4 S variants of all groups.
+        recorded: (R, samples) fp32, whole waveforms.
     """
 
-    sounds: torch.Tensor
+    loops: torch.Tensor
     snr_db: torch.Tensor
-    rows: torch.Tensor | None
+    rows: torch.Tensor
+    recorded: torch.Tensor
+
+    @classmethod
+    def read(cls, compositions: Iterable[Composition], loops: Sounds, raw: Sounds) -> "Unrendered":
+        """Read compositions, recorded clips last; arguments are those of [`teminal.rendering.render`]."""
+        grouped = in_groups(compositions)
+        groups = [group for group in grouped if group[0].variant in VARIANTS]
+        rows: list[int] = []
+        for number, group in enumerate(groups):
+            rows += [len(VARIANTS) * number + VARIANTS.index(composition.variant) for composition in group]
+        sounds = np.array([read_sounds(first, loops, raw) for first, *_ in groups], np.float16)
+        recorded = [group[0] for group in grouped if group[0].variant not in VARIANTS]
+        return cls(
+            loops=torch.from_numpy(sounds).view(len(groups), 2, EVENT_SAMPLES),
+            snr_db=torch.tensor([first.snr_db for first, *_ in groups], dtype=torch.float64),
+            rows=torch.tensor(rows, dtype=torch.long),
+            recorded=torch.from_numpy(np.array(list(render(recorded, loops, raw)), np.float32)),
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is large."""
+        return self.loops.nbytes + self.recorded.nbytes
 
     def pin_memory(self) -> "Unrendered":
         """Called by a DataLoader that pins memory."""
-        return replace(self, sounds=self.sounds.pin_memory())
+        return replace(self, loops=self.loops.pin_memory(), recorded=self.recorded.pin_memory())
 
-    def render(self, device: torch.device) -> torch.Tensor:
-        """(A or S, samples) fp32 on `device`."""
-        sounds, snr_db = self.sounds.to(device, non_blocking=True), self.snr_db.to(device)
-        if self.rows is None:
-            return over_background(sounds, snr_db)
-        return render_groups(sounds, snr_db).flatten(0, 1)[self.rows.to(device)]
-
-
-def read_unrendered(compositions: Iterable[Composition], loops: Sounds, raw: Sounds) -> list[Unrendered]:
-    """Read what compositions of one or two clips without gaps are rendered from, in their order; variants of a group
-    must lie side by side. `loops` and `raw` are those of a bank."""
-    found = []
-    groups = in_groups(compositions)
-    for is_recorded, of_kind in itertools.groupby(groups, lambda group: group[0].variant not in VARIANTS):
-        chosen = list(of_kind)
-        for start in range(0, len(chosen), GROUPS_AT_ONCE):
-            some = chosen[start : start + GROUPS_AT_ONCE]
-            sounds = np.stack([read_sounds(first, loops, raw) for first, *_ in some])
-            snr_db = torch.tensor([first.snr_db for first, *_ in some], dtype=torch.float64)
-            rows = None if is_recorded else torch.tensor(_rows_of(some))
-            found.append(Unrendered(torch.from_numpy(sounds), snr_db, rows))
-    return found
-
-
-def _rows_of(groups: list[list[Composition]]) -> list[int]:
-    rows = []
-    for number, group in enumerate(groups):
-        rows += [number * len(VARIANTS) + VARIANTS.index(composition.variant) for composition in group]
-    return rows
+    def render(self, device: torch.device) -> Iterator[torch.Tensor]:
+        """Yield the waveforms of all compositions, some at a time, (n, samples) fp32 on `device`."""
+        group_of = self.rows // len(VARIANTS)
+        for start in range(0, len(self.loops), GROUPS_AT_ONCE):
+            some = slice(start, start + GROUPS_AT_ONCE)
+            rows = self.rows[(group_of >= some.start) & (group_of < some.stop)] - len(VARIANTS) * start
+            loops = self.loops[some].to(device, non_blocking=True)
+            yield render_groups(loops, self.snr_db[some].to(device)).flatten(0, 1)[rows.to(device)]
+        for start in range(0, len(self.recorded), GROUPS_AT_ONCE):
+            yield self.recorded[start : start + GROUPS_AT_ONCE].to(device, non_blocking=True)
 
 
 def render_groups(loops: torch.Tensor, snr_db: torch.Tensor) -> torch.Tensor:
@@ -99,31 +101,12 @@ def render_groups(loops: torch.Tensor, snr_db: torch.Tensor) -> torch.Tensor:
     return scenes.clamp_(-peaks, peaks)
 
 
-def over_background(clips: torch.Tensor, snr_db: torch.Tensor) -> torch.Tensor:
-    """Add to each recorded clip, at its own level, another one.
-
-    Args:
-        clips: (K, 2, samples), clip and background, any float type, not silent; (K, 1, samples) without background.
-        snr_db: (K,) level of the clip over its background.
-
-    Returns:
-        (K, samples) fp32.
-    """
-    if clips.shape[1] == 1:
-        return clips[:, 0].float()
-    clip, background = clips.float().unbind(1)
-    gain = (_sum(clip.square()) / _sum(background.square())).sqrt() * 10 ** (-snr_db / 20)
-    return clip + background * gain[:, None].float()
-
-
 def limiting_gains(power: torch.Tensor, peaks: torch.Tensor) -> torch.Tensor:
     """The gains with which waveforms, clipped to `peaks` after them, have RMS 0.1.
 
-    As in [`teminal.rendering.limiting_gain`], with n samples clipped a gain is the root of
-    (N RMS^2 - n peak^2) / (power of the others), and n follows from the gain. Here n and that power are masked sums,
-    for which a GPU need not sort. The power after clipping is concave in the square of the gain, and one round is
-    Newton's step on it: from the unclipped gain it rises to the solution and never beyond, in two or three rounds for
-    most sounds.
+    The formula is that of [`teminal.rendering.limiting_gain`], with masked sums. The power after clipping is concave
+    in the square of the gain, and one round is Newton's step on it: from the unclipped gain it rises to the solution
+    and never beyond, in two or three rounds for most sounds.
 
     Args:
         power: (..., N) fp32 squares of the samples.

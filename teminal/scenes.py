@@ -1,14 +1,17 @@
 """Scenes, the captions that are true of them, and the compositions that they are rendered as."""
 
 import itertools
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 VARIANTS = ("single", "forward", "reversed", "overlay")
-SCENE_RELATIONS = ("single", "sequence", "overlay")
-CAPTION_RELATIONS = ("single", "and", "before", "after", "while", "then")
+# relation -> how many labels it takes: (at least, at most)
+SCENE_RELATIONS = {"single": (1, 1), "sequence": (2, math.inf), "overlay": (2, math.inf)}
+_TWO = dict.fromkeys(("and", "before", "after", "while"), (2, 2))
+CAPTION_RELATIONS = {"single": (1, 1), **_TWO, "then": (2, math.inf)}
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,13 @@ def in_groups(compositions: Iterable[Composition]) -> list[list[Composition]]:
     return groups
 
 
-def _check(item: Scene | Caption, relations: tuple[str, ...]) -> None:
+def _check(item: Scene | Caption, relations: dict[str, tuple[int, float]]) -> None:
     if item.relation not in relations:
         raise ValueError(f"{item}: relation must be one of {', '.join(relations)}")
     if len(set(item.labels)) != len(item.labels):
         raise ValueError(f"{item}: two events of one scene or caption must differ in label")
-    fewest = 1 if item.relation == "single" else 2
-    has_more = len(item.labels) > fewest and item.relation not in ("sequence", "overlay", "then")
-    if len(item.labels) < fewest or has_more:
+    fewest, most = relations[item.relation]
+    if not fewest <= len(item.labels) <= most:
         raise ValueError(f"{item}: wrong number of labels for relation {item.relation!r}")
 
 
@@ -101,11 +103,11 @@ def true_captions(captions: list[Caption], scenes: list[Scene]) -> list[list[int
     starting: dict[str, list[int]] = {}
     for index, caption in enumerate(captions):
         starting.setdefault(caption.labels[0], []).append(index)
-    candidates = ([index for label in scene.labels for index in starting.get(label, ())] for scene in scenes)
-    return [
-        sorted(index for index in known if holds(captions[index], scene))
-        for scene, known in zip(scenes, candidates, strict=True)
-    ]
+    true = []
+    for scene in scenes:
+        candidates = sorted(index for label in scene.labels for index in starting.get(label, ()))
+        true.append([index for index in candidates if holds(captions[index], scene)])
+    return true
 
 
 def variant_scene(variant: str, x: str, y: str) -> Scene:
@@ -119,13 +121,11 @@ def variant_scene(variant: str, x: str, y: str) -> Scene:
 
 
 def split_pairs(labels: list[str], unseen_share: float = 0.2, seed: int = 0) -> tuple[list, list]:
-    """Split the unordered pairs of `labels` into (seen, unseen); unseen pairs never occur in training scenes.
+    """Split the sorted pairs of `labels` into (seen, unseen); unseen pairs never occur in training scenes.
 
-    Depends on the set of labels and the seed alone. Each pair is a sorted tuple of two labels.
+    Depends on the set of labels and the seed alone.
     """
     pairs = list(itertools.combinations(sorted(set(labels)), 2))
+    order = np.random.default_rng(seed).permutation(len(pairs)).tolist()
     n_unseen = round(unseen_share * len(pairs))
-    unseen_index = set(np.random.default_rng(seed).permutation(len(pairs))[:n_unseen].tolist())
-    seen = [pair for i, pair in enumerate(pairs) if i not in unseen_index]
-    unseen = [pair for i, pair in enumerate(pairs) if i in unseen_index]
-    return seen, unseen
+    return [pairs[i] for i in sorted(order[n_unseen:])], [pairs[i] for i in sorted(order[:n_unseen])]

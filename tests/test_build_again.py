@@ -41,9 +41,9 @@ def clips():
     return [clip for clip in found if clip.label in classes and clip.audio.number % 1000 < 2]
 
 
-def plan(clips, n_groups, includes_audio=True):
+def plan(clips, n_groups):
     classes, splits = sorted({clip.label for clip in clips}), {"test": list(range(len(clips)))}
-    return lambda skipped: plan_drawn(clips, classes, splits, skipped, includes_audio, n_groups, "synthetic", 0, MIX)
+    return lambda skipped: plan_drawn(clips, classes, splits, skipped, n_groups, "synthetic", 0, MIX)
 
 
 def make(folder, clips, n_groups=3):

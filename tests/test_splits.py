@@ -52,12 +52,12 @@ def test_a_recording_in_two_folds_stays_in_the_one_for_testing(caplog):
 
 
 def groups_of(plan):
-    return [group for n_groups, draw in plan.values() for group, _ in draw(range(n_groups))]
+    return [group for n_groups, draw in plan.values() for group, _ in map(draw, range(n_groups))]
 
 
 def test_groups_keep_to_their_fold_their_split_and_the_pairs_that_are_held_out():
     clips, splits = split_clips(clips_of([1, 2, 3, 4]))
-    groups = groups_of(plan_drawn(clips, LABELS, splits, {}, True, 301, "x", 0, MIX))
+    groups = groups_of(plan_drawn(clips, LABELS, splits, {}, 301, "x", 0, MIX))
     assert Counter(group.split for group in groups) == {"train": 150, "validation": 76, "test": 75}
     _, unseen = split_pairs(LABELS)
     seen_of = {}
@@ -75,24 +75,20 @@ def test_groups_keep_to_their_fold_their_split_and_the_pairs_that_are_held_out()
 
 def test_a_group_depends_on_its_number_seed_and_config_alone():
     clips, splits = split_clips(clips_of([1, 2, 3]))
-    plan = plan_drawn(clips, LABELS, splits, {}, True, 40, "x", 0, MIX)
+    plan = plan_drawn(clips, LABELS, splits, {}, 40, "x", 0, MIX)
     _, draw = plan["train"]
-    assert draw(range(5, 8)) == draw(range(10))[5:8]
-    others = [
-        plan_drawn(clips, LABELS, splits, {}, True, 40, "y", 0, MIX),
-        plan_drawn(clips, LABELS, splits, {}, True, 40, "x", 1, MIX),
-    ]
-    for other in others:
-        assert [group.composition for group, _ in other["train"][1](range(10))] != [
-            group.composition for group, _ in draw(range(10))
-        ]
+    group, rows = draw(5)
+    assert draw(5) == (group, rows)
+    for config, seed in (("y", 0), ("x", 1)):
+        _, draw_other = plan_drawn(clips, LABELS, splits, {}, 40, config, seed, MIX)["train"]
+        assert draw_other(5)[0].composition != group.composition
 
 
 def test_a_split_with_nothing_to_compose_is_left_out_and_said(caplog):
     clips, splits = split_clips(clips_of([1, 2, 3]))
     skipped = {index: "silent audio" for index in splits["validation"] if clips[index].label != "cat"}
-    plan = plan_drawn(clips, LABELS, splits, skipped, True, 40, "x", 0, MIX)
+    plan = plan_drawn(clips, LABELS, splits, skipped, 40, "x", 0, MIX)
     assert set(plan) == {"train", "test"}
     assert "no validation split" in caplog.text
     with pytest.raises(ValueError, match="nothing to compose"):
-        plan_drawn(clips, LABELS, splits, dict.fromkeys(range(len(clips)), "silent audio"), True, 40, "x", 0, MIX)
+        plan_drawn(clips, LABELS, splits, dict.fromkeys(range(len(clips)), "silent audio"), 40, "x", 0, MIX)

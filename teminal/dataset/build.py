@@ -93,7 +93,7 @@ def _build(folder, recipe, about, clips, plan_groups, includes_audio, num_proc, 
             mine = todo[state.process_index :: state.num_processes]
             n_rows = len(VARIANTS) * sum(len(which) for _, _, which in mine)
             with tqdm(desc="compose", unit="row", total=n_rows, disable=not state.is_main_process) as bar:
-                drawn = ((path, plan[split][1](which)) for path, split, which in mine)
+                drawn = ((path, [plan[split][1](number) for number in which]) for path, split, which in mine)
                 write_shards(drawn, loops_file if includes_audio else None, pool, 2 * num_proc, bar)
             state.wait_for_everyone()
             if state.is_main_process:
@@ -150,7 +150,7 @@ def _clips_to_decode(clips: list[Clip], plan_groups: Callable[[dict[int, str]], 
     drawn = set()
     for n_groups, draw in plan.values():
         for index in range(n_groups):
-            [(group, _)] = draw(range(index, index + 1))
+            group, _ = draw(index)
             drawn.update(group.composition.clips)
     return sorted(drawn)
 

@@ -5,16 +5,15 @@ from collections.abc import Callable
 from functools import partial
 
 from teminal.clips import Clip
-from teminal.dataset.rows import group_from_rows, group_rows, recipe_rows
+from teminal.dataset.rows import group_from_rows, group_rows
 from teminal.sampling.groups import Group, Mix, draw_group
-from teminal.sampling.pools import CaptionedPool, LabelledPool
+from teminal.sampling.pools import Pool, make_pool
 from teminal.scenes import VARIANTS
 
 logger = logging.getLogger(__name__)
 
 GroupRows = tuple[Group, list[dict]]
-# split -> (number of groups, range of them -> each group with its rows)
-Plan = dict[str, tuple[int, Callable[[range], list[GroupRows]]]]
+Plan = dict[str, tuple[int, Callable[[int], GroupRows]]]  # split -> number of groups, group number -> it and its rows
 
 
 def plan_drawn(
@@ -22,39 +21,30 @@ def plan_drawn(
     classes: list[str],
     splits: dict[str, list[int]],
     skipped: dict[int, str],
-    includes_audio: bool,
     n_groups: int,
     config: str,
     seed: int,
     mix: Mix,
 ) -> Plan:
-    """Give each split groups by its share of the clips that are not skipped, drawn from those.
+    """Give each split groups by its share of the clips that are not `skipped`, drawn from those.
 
-    Args:
-        classes: of all clips; they decide which pairs are held out.
-        splits: split -> indices of its clips.
-        skipped: index -> reason of the clips that cannot be used.
-        includes_audio: else rows are recipes.
+    `classes` are those of all clips, which decide which pairs are held out.
     """
     splits = {split: [index for index in indices if index not in skipped] for split, indices in splits.items()}
     n_clips = max(1, sum(map(len, splits.values())))
-    make_rows = partial(group_rows if includes_audio else recipe_rows, clips=clips)
     plan: Plan = {}
     n_before = 0
     for split, indices in splits.items():
-        n_after = n_before + len(indices)
-        n_of_split = round(n_groups * n_after / n_clips) - round(n_groups * n_before / n_clips)
-        n_before = n_after
+        first = round(n_groups * n_before / n_clips)
+        n_before += len(indices)
+        n_of_split = round(n_groups * n_before / n_clips) - first
         try:
-            is_captioned = bool(clips[0].captions)
-            pool = (
-                CaptionedPool(clips, indices, split) if is_captioned else LabelledPool(clips, indices, classes, split)
-            )
+            pool = make_pool(clips, indices, classes, split)
         except ValueError as error:
             logger.warning("no %s split: %s", split, error)
             continue
         if n_of_split:
-            plan[split] = n_of_split, partial(_draw, partial(draw_group, pool, config, seed, mix), make_rows)
+            plan[split] = n_of_split, partial(_draw, clips, pool, config, seed, mix)
         else:
             logger.warning("no %s split: too few groups for its share of the clips", split)
     if not plan:
@@ -62,13 +52,13 @@ def plan_drawn(
     return plan
 
 
-def _draw(draw: Callable[[int], Group], make_rows: Callable[[Group], list[dict]], which: range) -> list[GroupRows]:
-    groups = [draw(number) for number in which]
-    return [(group, make_rows(group)) for group in groups]
+def _draw(clips: list[Clip], pool: Pool, config: str, seed: int, mix: Mix, number: int) -> GroupRows:
+    group = draw_group(pool, config, seed, mix, number)
+    return group, group_rows(group, clips)
 
 
 def plan_recipes(rows: dict[str, list[dict]], clips: list[Clip], skipped: dict[int, str]) -> Plan:
-    """Take the groups of recipe rows whose clips are all there, with rows that have no recipe any more."""
+    """Take the groups of recipe rows whose clips are all there."""
     clip_index = {clip.name: i for i, clip in enumerate(clips) if i not in skipped}
     plan: Plan = {}
     for split, recipes in rows.items():
@@ -81,9 +71,5 @@ def plan_recipes(rows: dict[str, list[dict]], clips: list[Clip], skipped: dict[i
     return plan
 
 
-def _take(groups: list[list[dict]], clip_index: dict[str, int], which: range) -> list[GroupRows]:
-    taken = []
-    for rows in groups[which.start : which.stop]:
-        without_recipe = [{name: value for name, value in row.items() if name != "render"} for row in rows]
-        taken.append((group_from_rows(rows, clip_index), without_recipe))
-    return taken
+def _take(groups: list[list[dict]], clip_index: dict[str, int], number: int) -> GroupRows:
+    return group_from_rows(groups[number], clip_index), groups[number]

@@ -51,8 +51,16 @@ def row_features(includes_audio: bool) -> Features:
 
 
 def group_rows(group: Group, clips: list[Clip]) -> list[dict]:
-    """Return the four rows of a group, without audio; `clips` is what its composition indexes."""
+    """Return the four rows of a group with the column `render` but without audio; `clips` is what its composition
+    indexes."""
     composition, rows = group.composition, []
+    how = {
+        "clips": [clips[index].name for index in composition.clips],
+        "start_s": [clips[index].start_s for index in composition.clips],
+        "offsets": list(composition.offsets),
+        "snr_db": composition.snr_db,
+        "gap_s": composition.gap_s,
+    }
     events = list(zip(group.labels, (clips[index] for index in composition.clips), strict=True))
     for code, (variant, (relation, caption)) in enumerate(zip(VARIANTS, group.captions, strict=True)):
         sounding = {"single": events[:1], "reversed": events[::-1]}.get(variant, events)
@@ -73,26 +81,14 @@ def group_rows(group: Group, clips: list[Clip]) -> list[dict]:
                 "seen_pair": group.seen_pair,
                 "license": joint_license(clip.license for _, clip in sounding),
                 "attribution": "; ".join(attributions),
+                "render": how,
             }
         )
     return rows
 
 
-def recipe_rows(group: Group, clips: list[Clip]) -> list[dict]:
-    """Return the rows of a group with the column `render`."""
-    composition = group.composition
-    how = {
-        "clips": [clips[index].name for index in composition.clips],
-        "start_s": [clips[index].start_s for index in composition.clips],
-        "offsets": list(composition.offsets),
-        "snr_db": composition.snr_db,
-        "gap_s": composition.gap_s,
-    }
-    return [{**row, "render": how} for row in group_rows(group, clips)]
-
-
 def group_from_rows(rows: list[dict], clip_index: dict[str, int]) -> Group:
-    """Return what [`recipe_rows`] was given; `clip_index` maps a clip's name to its index."""
+    """Return what [`group_rows`] was given; `clip_index` maps a clip's name to its index."""
     forward = rows[VARIANTS.index("forward")]
     how = forward["render"]
     return Group(

@@ -78,7 +78,7 @@ def ask_of_two(
         examples += ask(task, [[one] for one in heard], singles, unseen_pairs)
     statements = [Caption("before", labels) for labels in itertools.permutations(classes, 2)]
     statements += [Caption("while", labels) for labels in itertools.combinations(classes, 2)]
-    examples += ask("4D", [[group.mixed()] for group in groups], statements, unseen_pairs)
+    examples += ask("4D", [[group.two(group.mixed_variant)] for group in groups], statements, unseen_pairs)
     for group in groups:
         examples += _ask_of_order(group, unseen_pairs)
     return examples
@@ -90,11 +90,8 @@ def _ask_of_order(group: SceneGroup, unseen_pairs: Pairs) -> list[Example]:
     orders = [Caption("before", (x, y)), Caption("before", (y, x))]
     orders_by_after = [Caption("after", (y, x)), Caption("after", (x, y))]
     relations = [*orders, Caption("while", (x, y))]
-    forward, mixed, both_orders = (
-        [group.two("forward")],
-        [group.mixed()],
-        [group.two("forward"), group.two("reversed")],
-    )
+    forward, mixed = [group.two("forward")], [group.two(group.mixed_variant)]
+    both_orders = [*forward, group.two("reversed")]
     return [
         *ask("3A", [forward], orders, unseen_pairs),
         *ask("3B", [forward], orders_by_after, unseen_pairs),
@@ -134,10 +131,10 @@ def ask(
     true = dict(zip(scenes, true_captions(captions, scenes), strict=True))
     examples = []
     for heard in questions:
-        audios, scenes = zip(*heard, strict=True)
-        right = [n * len(captions) + index for n, scene in enumerate(scenes) for index in true[scene]]
-        group = seen_or_unseen(scenes[0], unseen_pairs)
-        examples.append(Example(task, audios, candidates, tuple(right), group, scenes[0].labels))
+        audios = tuple(composition for composition, _ in heard)
+        right = tuple(n * len(captions) + index for n, (_, scene) in enumerate(heard) for index in true[scene])
+        first = heard[0][1]
+        examples.append(Example(task, audios, candidates, right, seen_or_unseen(first, unseen_pairs), first.labels))
     return examples
 
 

@@ -11,13 +11,10 @@ from teminal.clips import Clip
 from teminal.language import content, keys_of_meanings, meaning
 from teminal.scenes import Caption, split_pairs
 
-MAX_DRAWS = 1000
-
 
 @dataclass(frozen=True)
 class Events:
-    """Events of one scene: `labels` are the classes or captions of `clips`; `seen_pair` is whether all pairs of their
-    classes occur in training."""
+    """Events of one scene; `labels` are the classes or captions of `clips`, `seen_pair` is `None` without classes."""
 
     clips: tuple[int, ...]
     labels: tuple[str, ...]
@@ -28,34 +25,32 @@ class Events:
 class LabelledPool:
     """Clips with classes. All events of a scene come from one fold, so that rows can be split by fold again.
 
-    Args:
-        indices: the clips to draw from.
-        all_classes: decide which pairs of classes are held out.
-        split: in "train", held-out pairs never meet and wordings vary.
-
-    Raises:
-        ValueError: no two clips may meet.
+    `all_classes` decide which pairs are held out; in the split "train" those never meet, and wordings vary.
     """
 
     def __init__(self, clips: list[Clip], indices: Iterable[int], all_classes: list[str], split: str):
         self.split = split
         self.seen = set(split_pairs(all_classes)[0])
         self.keys = [clip.label for clip in clips]
-        self.by_fold: dict[int | None, dict[str, list[int]]] = {}
+        self.by_fold: dict = {}  # fold -> class -> clips
         for index in indices:
             clip = clips[index]
             self.by_fold.setdefault(clip.fold, {}).setdefault(clip.label, []).append(index)
-        self.pairs = {
-            fold: [pair for pair in itertools.combinations(sorted(by_class), 2) if self.may_meet(*pair)]
-            for fold, by_class in self.by_fold.items()
-        }
-        self.folds = sorted(fold for fold, pairs in self.pairs.items() if pairs)
+        self.pairs = {}
+        for fold, by_class in self.by_fold.items():
+            if pairs := [pair for pair in itertools.combinations(sorted(by_class), 2) if self.may_meet(*pair)]:
+                self.pairs[fold] = pairs
+        self.folds = sorted(self.pairs)
         if not self.folds:
             raise ValueError("no fold has clips of two classes that may meet")
 
+    def is_seen(self, x: str, y: str) -> bool:
+        """Return whether two classes occur together in training."""
+        return (min(x, y), max(x, y)) in self.seen
+
     def may_meet(self, x: str, y: str) -> bool:
         """Return whether two classes may occur in one scene."""
-        return self.split != "train" or self._is_seen(x, y)
+        return self.split != "train" or self.is_seen(x, y)
 
     def draw(self, rng: np.random.Generator, n_events: int) -> Events:
         """Draw events of two classes, or of three where a third may meet both."""
@@ -69,7 +64,7 @@ class LabelledPool:
                 labels.append(str(rng.choice(others)))
         labels = [labels[i] for i in rng.permutation(len(labels))]
         clips = tuple(int(rng.choice(by_class[label])) for label in labels)
-        seen_pair = all(self._is_seen(*pair) for pair in itertools.combinations(labels, 2))
+        seen_pair = all(self.is_seen(*pair) for pair in itertools.combinations(labels, 2))
         return Events(clips, tuple(labels), fold, seen_pair)
 
     def say(self, rng: np.random.Generator, relation: str, labels: tuple[str, ...]) -> str:
@@ -77,21 +72,12 @@ class LabelledPool:
         caption = Caption(relation, labels)
         return say_for_training(caption, rng) if self.split == "train" else say(caption)
 
-    def _is_seen(self, x: str, y: str) -> bool:
-        return (min(x, y), max(x, y)) in self.seen
-
 
 class CaptionedPool:
     """Clips with captions. Two events of a scene share no content word, so that their order is not in doubt.
 
-    `keys[i]` is the same for clips that share a caption, see [`keys_of_meanings`]; `key_of` is that of a meaning.
-
-    Args:
-        indices: the clips to draw from.
-        split: in "train", wordings vary.
-
-    Raises:
-        ValueError: fewer than two clips have a caption that tells no order.
+    `keys[i]` is the same for clips that share a caption, see [`keys_of_meanings`]; `key_of` is that of a meaning. In
+    the split "train", wordings vary.
     """
 
     def __init__(self, clips: list[Clip], indices: Iterable[int], split: str):
@@ -107,13 +93,9 @@ class CaptionedPool:
             raise ValueError(f"{len(self.usable)} clips have a caption without an order of its own; scenes need two")
 
     def draw(self, rng: np.random.Generator, n_events: int) -> Events:
-        """Draw two or three events; two where three are not found.
-
-        Raises:
-            ValueError: no two have captions without a word in common.
-        """
-        for attempt in range(MAX_DRAWS):
-            n_drawn = n_events if attempt < MAX_DRAWS // 2 else 2
+        """Draw two or three events; two where three are not found."""
+        for attempt in range(1000):
+            n_drawn = n_events if attempt < 500 else 2
             drawn = [self.usable[i] for i in rng.integers(0, len(self.usable), n_drawn)]
             chosen = [captions[rng.integers(len(captions))] for _, captions in drawn]
             are_distinct = len({self.keys[index] for index, _ in drawn}) == n_drawn
@@ -127,3 +109,12 @@ class CaptionedPool:
 
 
 Pool = LabelledPool | CaptionedPool
+
+
+def make_pool(clips: list[Clip], indices: Iterable[int], all_classes: list[str], split: str) -> Pool:
+    """Make the pool of some clips, captioned where there are no classes.
+
+    Raises:
+        ValueError: no two of them may meet.
+    """
+    return LabelledPool(clips, indices, all_classes, split) if all_classes else CaptionedPool(clips, indices, split)

@@ -8,7 +8,7 @@ from teminal.captions import as_clause, as_sentence, say
 from teminal.clips import Clip, ClipBank
 from teminal.language import meaning, swap_order
 from teminal.rendering import EVENT_SAMPLES, OVERLAY_SNR_DB
-from teminal.sampling.pools import CaptionedPool, LabelledPool, Pool
+from teminal.sampling.pools import LabelledPool, make_pool
 from teminal.scenes import VARIANTS, Caption, Composition, Scene, variant_scene
 
 BACKGROUND_SNR_DB = (3.0, 30.0)
@@ -42,18 +42,13 @@ class TrainingSampler:
     """Draw pairs and replayed clips from a bank; class pairs held out for evaluation never meet.
 
     What is true is decided by `keys`: the class of each labelled clip; the same for captioned clips that share a
-    caption. `class_captions` are the single captions of all classes, none for captioned clips.
+    caption. `class_captions` say each class, if there are any.
     """
 
     def __init__(self, bank: ClipBank):
         self.bank = bank
-        indices = range(len(bank.clips))
-        self.pool: Pool
-        if bank.classes:  # in training, the events of a scene may come from different folds
-            clips = [replace(clip, fold=None) for clip in bank.clips]
-            self.pool = LabelledPool(clips, indices, bank.classes, "train")
-        else:
-            self.pool = CaptionedPool(bank.clips, indices, "train")
+        clips = [replace(clip, fold=None) for clip in bank.clips]  # events of a scene may come from different folds
+        self.pool = make_pool(clips, range(len(clips)), bank.classes, "train")
         self.keys = self.pool.keys
         self.class_captions = [say(Caption("single", (label,))) for label in bank.classes]
         self.recorded = [i for i, clip in enumerate(bank.clips) if clip.label or any(map(as_clause, clip.captions))]
@@ -61,7 +56,10 @@ class TrainingSampler:
     def draw_pairs(self, stage: str, rng: np.random.Generator, number: int) -> list[Pair]:
         """Draw the pairs of group `number` of a batch: of one composition group, or of one clip (pretrain)."""
         if stage == "pretrain":
-            return [self._draw_recorded_pair(rng, number)]
+            composition = self._draw_recorded(rng)
+            clip, key = self.bank.clips[composition.clips[0]], self.keys[composition.clips[0]]
+            text = self.pool.say(rng, "single", (clip.label or _draw_caption(rng, clip),))
+            return [Pair(composition, Scene("single", (key,)), Caption("single", (key,)), text, number)]
         events = self.pool.draw(rng, 2)
         x, y = (self.keys[clip] for clip in events.clips)
         label_of = dict(zip((x, y), events.labels, strict=True))
@@ -82,35 +80,28 @@ class TrainingSampler:
 
     def draw_replay(self, rng: np.random.Generator) -> Replay:
         """Draw a recorded clip, with its caption in the default wording."""
-        index, composition = self._draw_recorded(rng)
-        clip, key = self.bank.clips[index], self.keys[index]
-        if clip.label:
-            caption = say(Caption("single", (clip.label,)))
+        composition = self._draw_recorded(rng)
+        clip, key = self.bank.clips[composition.clips[0]], self.keys[composition.clips[0]]
+        if isinstance(self.pool, LabelledPool):
+            caption = say(Caption("single", (key,)))
             return Replay(composition, caption, caption)
         caption = _draw_caption(rng, clip)
-        text, swapped = as_sentence(as_clause(caption)), swap_order(caption)
-        if not swapped:
-            return Replay(composition, text, key)
-        false_key = self.pool.key_of.get(meaning(swapped), meaning(swapped))
-        false = (false_key, as_sentence(as_clause(swapped))) if false_key != key else None
+        text, swapped, false = as_sentence(as_clause(caption)), swap_order(caption), None
+        if swapped:
+            false_key = self.pool.key_of.get(meaning(swapped), meaning(swapped))
+            false = (false_key, as_sentence(as_clause(swapped))) if false_key != key else None
         return Replay(composition, text, key, false)
 
-    def _draw_recorded_pair(self, rng: np.random.Generator, number: int) -> Pair:
-        index, composition = self._draw_recorded(rng)
-        clip, key = self.bank.clips[index], self.keys[index]
-        text = self.pool.say(rng, "single", (clip.label or _draw_caption(rng, clip),))
-        return Pair(composition, Scene("single", (key,)), Caption("single", (key,)), text, number)
-
-    def _draw_recorded(self, rng: np.random.Generator) -> tuple[int, Composition]:
+    def _draw_recorded(self, rng: np.random.Generator) -> Composition:
         """Draw a clip as recorded: from any moment on and over another of its class, so that nothing unsaid can be
         heard; a captioned one from its start and alone, for its caption may say what comes first."""
         index = self.recorded[rng.integers(len(self.recorded))]
         label = self.bank.labels[index]
         if not label:
-            return index, Composition((index,))
+            return Composition((index,))
         background = int(rng.choice(self.bank.by_class[label]))
         offsets = tuple((-rng.integers(0, EVENT_SAMPLES, 2)).tolist())
-        return index, Composition((index, background), offsets, float(rng.uniform(*BACKGROUND_SNR_DB)))
+        return Composition((index, background), offsets, float(rng.uniform(*BACKGROUND_SNR_DB)))
 
 
 def _draw_caption(rng: np.random.Generator, clip: Clip) -> str:

@@ -14,10 +14,12 @@ Heard = tuple[Composition, Scene]  # what is heard, and what sounds in it
 
 @dataclass(frozen=True)
 class SceneGroup:
-    """Clips of three different classes with everything random about their scenes already drawn.
+    """Clips of three different classes, with everything random about their scenes already drawn.
 
-    The scenes of two sounds are those of the first two. `held_out` maps "before" and "while" to held-out templates;
-    `sentence` is one for "before". Every candidate of a question has the same, so that only the order differs.
+    Attributes:
+        mixed_variant: forward, reversed or overlay, for questions about any of them.
+        held_out: "before" and "while" -> a held-out template, the same for all candidates of a question.
+        sentence: one for "before" that is a sentence.
     """
 
     clips: tuple[int, ...]
@@ -28,17 +30,12 @@ class SceneGroup:
     sentence: str
 
     def two(self, variant: str) -> Heard:
-        """A variant of the first two sounds."""
-        return Composition(self.clips[:2], snr_db=self.snr_db, variant=variant), variant_scene(
-            variant, *self.labels[:2]
-        )
-
-    def mixed(self) -> Heard:
-        """Forward, reversed or overlay."""
-        return self.two(self.mixed_variant)
+        """Return a variant of the first two sounds."""
+        composition = Composition(self.clips[:2], snr_db=self.snr_db, variant=variant)
+        return composition, variant_scene(variant, *self.labels[:2])
 
     def three(self) -> Heard:
-        """All three sounds in sequence."""
+        """Return all three sounds in sequence."""
         return Composition(self.clips, variant="forward"), Scene("sequence", self.labels)
 
 

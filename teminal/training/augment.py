@@ -28,7 +28,7 @@ def augment(features: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
     return features
 
 
-def _span(start, length, size):
+def _span(start: torch.Tensor, length: torch.Tensor, size: int) -> torch.Tensor:
     """(B, size) bool: a span of `length` (B, 1) that starts at the share `start` (B, 1) of where it may."""
     position = torch.arange(size, device=start.device)
     first = start * (size - length)

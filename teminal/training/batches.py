@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from modeling_teminal import TeminalFeatureExtractor
 from teminal.rendering import SAMPLING_RATE, render
-from teminal.rendering_torch import Unrendered, read_unrendered
+from teminal.rendering_torch import Unrendered
 from teminal.sampling.training import Pair, Replay, TrainingSampler
 from teminal.scenes import VARIANTS, Composition, in_groups, true_captions
 from teminal.training.augment import N_RANDOM, augment
@@ -65,7 +65,7 @@ class Batch:
     """
 
     features: torch.Tensor | None
-    unrendered: list[Unrendered]
+    unrendered: Unrendered | None
     masks: torch.Tensor
     audio_rows: torch.Tensor
     texts: list[str]
@@ -79,12 +79,11 @@ class Batch:
     @property
     def nbytes(self) -> int:
         """Bytes of what is large: features, or what they are made of."""
-        features = 0 if self.features is None else self.features.nbytes
-        return features + self.masks.nbytes + sum(some.sounds.nbytes for some in self.unrendered)
+        return self.masks.nbytes + sum(part.nbytes for part in (self.features, self.unrendered) if part is not None)
 
     def pin_memory(self) -> "Batch":
         """Called by a DataLoader that pins memory."""
-        return replace(self, unrendered=[some.pin_memory() for some in self.unrendered])
+        return replace(self, unrendered=self.unrendered and self.unrendered.pin_memory())
 
 
 class BatchComposer(Dataset):
@@ -147,7 +146,7 @@ class BatchComposer(Dataset):
         bank = self.sampler.bank
         return Batch(
             features=augment(self._features(heard), masks) if self.renders else None,
-            unrendered=[] if self.renders else read_unrendered(heard, bank.loops, bank.raw),
+            unrendered=None if self.renders else Unrendered.read(heard, bank.loops, bank.raw),
             masks=masks,
             audio_rows=torch.tensor([row_of[pair.composition] for pair in own_pairs]),
             texts=[pair.text for pair in own_pairs],
@@ -180,10 +179,10 @@ class BatchComposer(Dataset):
 
 def on_device(batch: Batch, extractor: TeminalFeatureExtractor, device: torch.device) -> Batch:
     """Return the batch with its features, made on `device` where it has none yet."""
-    if batch.features is not None:
+    if batch.unrendered is None:
         return batch
     features = []
-    for some in batch.unrendered:
-        features.append(extractor(some.render(device), sampling_rate=SAMPLING_RATE)["input_features"])
+    for waveforms in batch.unrendered.render(device):
+        features.append(extractor(waveforms, sampling_rate=SAMPLING_RATE)["input_features"])
     augmented = augment(torch.cat(features), batch.masks.to(device))
-    return replace(batch, features=augmented, unrendered=[])
+    return replace(batch, features=augmented, unrendered=None)

@@ -1,6 +1,5 @@
-"""Batches composed ahead in worker processes, sent by the way that has room, and never waited for without end."""
+"""Compose batches ahead in worker processes, send them by the way that has room, and never wait without end."""
 
-import itertools
 import logging
 import math
 import multiprocessing
@@ -8,7 +7,7 @@ import os
 import pickle
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -25,7 +24,7 @@ logger = logging.getLogger("teminal")
 
 
 def shared_memory_room() -> float:
-    """Free bytes of what tensors of other processes lie in; infinite where the system names no limit."""
+    """Return the free bytes of shared memory; infinite where the system names no limit."""
     try:
         return shutil.disk_usage(SHARED_MEMORY).free
     except OSError:
@@ -33,17 +32,12 @@ def shared_memory_room() -> float:
 
 
 class Parcels(Dataset):
-    """Batches as workers send them: in shared memory, or pickled, through a pipe, while that has no room for more.
-
-    PyTorch would drop a batch that finds no room, and wait for it for ever.
-    """
+    """Batches as workers send them: in shared memory, or pickled through a pipe while that has no room for more, for
+    PyTorch would drop such a batch and wait for it for ever."""
 
     def __init__(self, composer: BatchComposer, num_workers: int):
         self.composer = composer
         self.n_under_way = PREFETCH * num_workers * int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-
-    def __len__(self) -> int:
-        return len(self.composer)
 
     def __getitem__(self, step: int) -> Batch | bytes:
         batch = self.composer[step]
@@ -51,17 +45,13 @@ class Parcels(Dataset):
 
 
 class BatchLoader:
-    """The batches of a stage, in order.
-
-    Args:
-        first_step: of the first batch.
-        num_workers: processes that compose; 0: each batch is composed when it is asked for.
-    """
+    """The batches of a stage from `first_step` on, composed by `num_workers` processes; 0: each when asked for."""
 
     def __init__(self, composer: BatchComposer, first_step: int, num_workers: int):
         steps, before = range(first_step, len(composer)), multiprocessing.active_children()
-        self.sent_by_pipe, self.stalled, self.workers = False, False, []
-        self.batches = (composer[step] for step in steps)
+        self.sent_by_pipe, self.stalled = False, False
+        self.workers: list[multiprocessing.process.BaseProcess] = []
+        self.batches: Iterator[Batch | bytes] = (composer[step] for step in steps)
         if not num_workers:
             return
         loader = DataLoader(
@@ -82,34 +72,29 @@ class BatchLoader:
         self.workers = [child for child in multiprocessing.active_children() if child not in before]
 
     def next(self, interrupted: Callable[[], int] = lambda: 0) -> Batch | None:
-        """The next batch; `None` if a signal came and it is still not there ten seconds later.
-
-        Args:
-            interrupted: whether a signal came.
+        """Return the next batch; `None` if a signal came and it is still not there ten seconds later.
 
         Raises:
             TimeoutError: no worker has sent anything for a quarter of an hour.
         """
-        for polls in itertools.count(1):
+        polls = 0
+        while not self.stalled:
             try:
                 return self._unpack(next(self.batches))
             except RuntimeError as error:
                 if TIMED_OUT not in str(error):
                     raise
+            polls += 1
             self.stalled = polls >= (POLLS_AFTER_SIGNAL if interrupted() else MAX_POLLS)
-            if self.stalled and interrupted():
-                return None
-            if self.stalled:
-                raise TimeoutError(
-                    f"no batch for {MAX_POLLS * POLL_S} s: the processes that compose them hang; is the disk of the "
-                    "decoded clips (HF_ASSETS_CACHE) there? --dataloader_num_workers 0 does without them"
-                )
+        if interrupted():
+            return None
+        raise TimeoutError(
+            f"no batch for {MAX_POLLS * POLL_S} s: the processes that compose them hang; is the disk of the decoded "
+            "clips (HF_ASSETS_CACHE) there? --dataloader_num_workers 0 does without them"
+        )
 
     def require_workers(self, error: BaseException) -> None:
-        """
-        Raises:
-            ChildProcessError: `error`, which may be raised anywhere, is that a worker has died.
-        """
+        """Raise ChildProcessError if `error`, which may be raised anywhere, is that a worker has died."""
         if isinstance(error, RuntimeError) and any(not worker.is_alive() for worker in self.workers):
             raise ChildProcessError(
                 f"a process that composes batches has died ({error}); if memory is short, fewer of them may help: "
@@ -118,21 +103,17 @@ class BatchLoader:
 
     def close(self) -> None:
         """End the workers, which leave signals to this process: it would wait for them at its end."""
-        if self.stalled:
+        if self.stalled:  # else they end by themselves when their iterator does
             self._kill()
-        self.batches = None
+        self.batches = iter(())
         self._kill()
 
     def _unpack(self, batch: Batch | bytes) -> Batch:
         if isinstance(batch, Batch):
             return batch
         if not self.sent_by_pipe:
-            logger.info(
-                "%s has no room for batches of %.0f MB: they come through pipes, which takes a little longer (docker "
-                "run --shm-size 2g gives more)",
-                SHARED_MEMORY,
-                len(batch) / 1e6,
-            )
+            hint = "they come through pipes, which takes a little longer (docker run --shm-size 2g gives more)"
+            logger.info("%s has no room for batches of %.0f MB: %s", SHARED_MEMORY, len(batch) / 1e6, hint)
         self.sent_by_pipe = True
         return pickle.loads(batch)
 
@@ -146,6 +127,6 @@ class BatchLoader:
 
 
 def _ignore_interrupts(worker: int) -> None:
-    """What they mean is for the trainer to say; a worker ends when it does."""
+    """Leave signals to the trainer; a worker ends when it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
