@@ -91,10 +91,11 @@ def test_features_and_embeddings_are_in_the_order_of_the_scores(tiny_clap, bank,
         assert torch.equal(alone["input_features"][0], row)
     embedded = {}
     monkeypatch.setattr(
-        "teminal.evaluation.score.embed_audio", lambda _, features: embedded.setdefault("audio", features.flatten(1))
+        "teminal.evaluation.score.embed_features",
+        lambda _, features: embedded.setdefault("audio", features.flatten(1)),
     )
     monkeypatch.setattr(
-        "teminal.evaluation.score.embed_text",
+        "teminal.evaluation.score.embed_captions",
         lambda *_: embedded.setdefault("text", torch.rand(len(_[2]), features[0].numel())),
     )
     result = score_examples(model, processor, examples, features)
