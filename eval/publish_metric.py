@@ -11,9 +11,7 @@ from teminal.endings import errors_in_one_line, interrupts_in_one_line
 if __name__ == "__main__":
     interrupts_in_one_line("publish_metric.py")
 
-from huggingface_hub import CommitOperationAdd, HfApi
-
-from teminal.hub import check_hub_access, check_repo_id, commit_with_retries, list_files
+from teminal.hub import check_hub_access, check_repo_id, list_files, push_files
 
 METRIC = Path(__file__).parent / "zste"
 
@@ -42,13 +40,8 @@ def push_metric(hub_model_id: str) -> str:
     """
     check_name(hub_model_id)
     check_hub_access("--hub_model_id", hub_model_id, "space", private=False)
-
-    def commit() -> str:
-        operations = [CommitOperationAdd(name, path) for name, path in files_to_push().items()]
-        message = "ZSTE metric"
-        return HfApi().create_commit(hub_model_id, operations, commit_message=message, repo_type="space").commit_url
-
-    return commit_with_retries(f"--hub_model_id {hub_model_id}", "the metric", "run the same command again", commit)
+    cure = "run the same command again"
+    return push_files("--hub_model_id", hub_model_id, "space", files_to_push(), "ZSTE metric", cure)
 
 
 def main() -> None:

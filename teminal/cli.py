@@ -3,6 +3,7 @@
 import argparse
 import functools
 import inspect
+import logging
 import math
 import sys
 import traceback
@@ -26,9 +27,10 @@ def option(default: Any, help: str | None = None, **about: Any) -> Any:
     """Declare a field of an options dataclass; a list is copied for each instance.
 
     Args:
-        default: what holds where the flag is not given.
+        default: what holds where the flag is not given; `dataclasses.MISSING` where it must be.
         help: shown by `--help`.
-        about: `least` and `most` of a number, see [`check_ranges`]; others are for `teminal.training.config`.
+        about: `least` and `most` of a number, see [`check_ranges`]; more arguments of `argparse.add_argument`; others
+            are for `teminal.training.config`.
     """
     metadata = {"help": help, **about} if help else about
     if isinstance(default, list):
@@ -59,6 +61,8 @@ def make_parser(kinds: list[Any], description: str | None) -> "HfArgumentParser"
 
     class Parser(HfArgumentParser):
         def add_argument(self, *flags: str, **kwargs: Any) -> argparse.Action:
+            if kwargs.get("nargs") == "+" and not kwargs.get("required") and kwargs.get("default") is None:
+                kwargs["nargs"] = "*"
             for name in ("least", "most", "may_change", "needs"):  # of `option`; argparse does not know them
                 kwargs.pop(name, None)
             return super().add_argument(*flags, **kwargs)
@@ -69,19 +73,32 @@ def make_parser(kinds: list[Any], description: str | None) -> "HfArgumentParser"
     return Parser(kinds, description=description, formatter_class=_Help, allow_abbrev=False)
 
 
-def parse_options(kind: type[Options], argv: list[str] | None, description: str | None) -> Options:
+def parse_options(
+    kind: type[Options], argv: list[str] | None, description: str | None, first: str | None = None
+) -> Options:
     """Parse command-line flags into a dataclass, which checks itself in `__post_init__`.
 
     Args:
-        kind: fields are flags: lists take several values, `True` by default also gives `--no_...`.
+        kind: fields are flags: lists take several values (or none where the default is `None`), `True` by default
+            also gives `--no_...`.
         argv: flags; `None` for those of this process.
         description: shown by `--help` as it stands.
+        first: the field whose value may come first, without its flag.
 
     Raises:
         ValueError, OSError: naming the flag at fault, also from the dataclass.
         SystemExit: `--help`.
     """
-    return kind(**vars(make_parser([kind], description).parse_args(argv)))
+    words = sys.argv[1:] if argv is None else argv
+    if first and words and not words[0].startswith("-"):
+        words = [f"--{first}", *words]
+    return kind(**vars(make_parser([kind], description).parse_args(words)))
+
+
+def show_messages() -> None:
+    """Print what the library logs, and warnings of others, to stderr."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("teminal").setLevel(logging.INFO)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Write files whole or not at all, lock output folders, find caches, and hide paths of this machine."""
 
 import errno
 import functools
@@ -8,17 +8,21 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from huggingface_hub import constants
 
+LOCK = ".lock"
 LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)  # what a sync says of data that is not on disk
+PATH_OPTIONS = ("config", "resume_from_checkpoint")  # take a path, as options in `_dir` and `_file` do
+logger = logging.getLogger("teminal")
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """`write` to a hidden file beside `path`, then rename, so that a file of this name is always whole."""
+    """Call `write` with a hidden file beside `path`, then rename it, so that a file of this name is always whole."""
     beside = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         write(beside)
@@ -30,7 +34,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def to_disk(path: Path) -> None:
-    """Make what is written so far to a file survive a power cut; of a folder, the names in it. Where systems can:
+    """Make a file's content, or a folder's names, survive a power cut, where the system can.
+
     Windows opens no folders, and some network disks do not sync them.
 
     Raises:
@@ -48,19 +53,13 @@ def to_disk(path: Path) -> None:
             raise
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete what a killed process left of `write_whole`."""
-    for path in folder.glob(".[0-9]*-*"):
-        path.unlink(missing_ok=True)
-
-
 def write_json(path: Path, value: dict) -> None:
-    """A value as JSON in a file that is either whole or not there, in UTF-8."""
+    """Write a value as indented UTF-8 JSON, to a file that is whole or not there."""
     write_whole(path, lambda beside: beside.write_text(json.dumps(value, indent=2) + "\n", "utf-8"))
 
 
 def read_json(path: Path) -> dict | None:
-    """What a file says, or `None` where it is missing or damaged."""
+    """Read a JSON object; `None` if the file is missing, damaged, or holds something else."""
     try:
         known = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
@@ -69,15 +68,51 @@ def read_json(path: Path) -> dict | None:
 
 
 def file_sha256(path: Path) -> str:
+    """Hash a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-logger = logging.getLogger(__name__)
+@contextmanager
+def lock_folder(folder: Path, what: str) -> Iterator[None]:
+    """Make an output folder if need be, and keep other processes out of it, until this one ends.
+
+    What a killed process was in the middle of writing is deleted first; a new folder in which nothing was left is
+    deleted at the end.
+
+    Args:
+        folder: `--output_dir`, or a folder in it.
+        what: is at work in the folder, such as "build", for the error.
+
+    Raises:
+        ValueError: another process is at work there.
+        OSError: the folder cannot be written.
+    """
+    is_new = not folder.exists()
+    lock = FileLock(folder / LOCK, timeout=0)  # the system drops it with the process
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise ValueError(f"{folder}: another {what} is at work here; wait for it, or stop it") from error
+    except NotImplementedError:
+        logger.warning("%s: its disk has no file locks; see that nothing else writes there", folder)
+    except OSError as error:
+        raise OSError(f"--output_dir {folder}: cannot be written ({error.strerror}); name another") from error
+    for leftover in folder.glob(".[0-9]*-*"):  # of `write_whole`
+        leftover.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        if is_new and {path.name for path in folder.iterdir()} <= {LOCK}:
+            with suppress(OSError):  # Windows deletes no lock that is held
+                (folder / LOCK).unlink(missing_ok=True)
+                folder.rmdir()
+        lock.release()
 
 
 def assets_folder(namespace: str) -> Path:
-    """The folder of decoded clips ("banks") or "embeddings", which [`huggingface_hub.cached_assets_path`] gives too.
+    """Find the cache of decoded clips ("banks") or "embeddings", as [`huggingface_hub.cached_assets_path`] does.
 
     It lies in `HF_ASSETS_CACHE`, or in `assets` of `HF_HOME`.
     """
@@ -85,7 +120,7 @@ def assets_folder(namespace: str) -> Path:
 
 
 def datasets_folder() -> str:
-    """`cache_dir` of [`datasets.load_dataset`]."""
+    """Find the `cache_dir` of [`datasets.load_dataset`]."""
     from datasets import config
 
     return str(writable_or_temporary(Path(config.HF_DATASETS_CACHE), "datasets"))
@@ -93,7 +128,7 @@ def datasets_folder() -> str:
 
 @functools.cache  # so that it warns once
 def writable_or_temporary(folder: Path, name: str) -> Path:
-    """`folder`, made if need be; or a temporary one of this name, which all processes of a user share, and a warning.
+    """Make `folder`, or where that cannot be written, warn and make a temporary one that the user's processes share.
 
     Raises:
         OSError: there is no temporary folder either.
@@ -116,78 +151,32 @@ def writable_or_temporary(folder: Path, name: str) -> Path:
 
 
 def check_writable(folder: Path) -> None:
-    """Make `folder` and a file in it that goes at once.
-
-    Raises:
-        OSError: it cannot.
-    """
+    """Make `folder`, and a file in it that goes at once; raise an OSError where that fails."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass
 
 
-PATHS = ("config", "resume_from_checkpoint")  # options that take a path, as those in `_dir` and `_file` do
-
-
-def is_place(text: str) -> bool:
+def is_local_path(text: str) -> bool:
     """Whether a text is a path on this machine, and not the id of a repository, a number or prose."""
     path = Path(text)
     is_far = path.is_absolute() and len(path.parts) > 2  # "/" and "/x" may be anything
     return is_far or ".." in path.parts or text.startswith("~") or os.path.exists(text)
 
 
-def place_name(text: str) -> str:
-    """The last part of a path on this machine; any other text as it is."""
-    return _last_part(text) if is_place(text) else text
-
-
-def option_value(option: str, value: str) -> str:
-    """What is told of an option's value: of a path the last part, also where nothing lies there yet or any more."""
-    takes_path = option.endswith(("_dir", "_file")) or option in PATHS
-    return _last_part(value) if takes_path and value else place_name(value)
-
-
-def without_places(content, option: str = ""):
-    """JSON content in which every text that is a path on this machine is told by its last part.
+def hide_paths(content: Any, option: str = "") -> Any:
+    """Replace every path on this machine, in JSON content or a text, by its last part.
 
     Args:
-        option: the key that the content stands under.
+        option: the key that the content stands under; the value of an option that takes a path is one, even if
+            nothing lies there.
     """
     if isinstance(content, dict):
-        return {key: without_places(value, str(key)) for key, value in content.items()}
+        return {key: hide_paths(value, str(key)) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [without_places(value, option) for value in content]
-    return option_value(option, content) if isinstance(content, str) else content
-
-
-def _last_part(path: str) -> str:
-    return os.path.basename(os.path.abspath(path)) or path
-
-
-LOCK = ".lock"
-logger = logging.getLogger("teminal")
-
-
-@contextmanager
-def locked(folder: Path, what: str) -> Iterator[None]:
-    """Hold a folder's lock, which the system drops with this process.
-
-    Args:
-        folder: is there.
-        what: is at work in the folder, such as "build", for the error.
-
-    Raises:
-        ValueError: another process holds it.
-        OSError: the folder cannot be written.
-    """
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise ValueError(f"{folder}: another {what} is at work here; wait for it, or stop it") from error
-    except NotImplementedError:
-        logger.warning("%s: its disk has no file locks; see that nothing else writes there", folder)
-    try:
-        yield
-    finally:
-        lock.release()
+        return [hide_paths(value, option) for value in content]
+    if not isinstance(content, str) or not content:
+        return content
+    takes_path = option.endswith(("_dir", "_file")) or option in PATH_OPTIONS
+    is_path = takes_path or is_local_path(content)
+    return os.path.basename(os.path.abspath(content)) or content if is_path else content

@@ -1,21 +1,29 @@
-"""The Hub: may we write there, and a commit that goes through or leaves nothing visible."""
+"""Write to the Hub in commits that go through or leave nothing visible, and do without it where it is away."""
 
 import logging
 import os
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
-from huggingface_hub import HfApi, constants, get_session, get_token
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_session, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
 from huggingface_hub.utils import validate_repo_id
 
 ATTEMPTS = 5
 WAIT_S = 2.0  # before the second attempt; twice as long before each further one
 PASSING = (408, 412, 429)  # 412: someone else has pushed since
+TIMEOUT_S = 5.0
+REFUSALS = {
+    401: "the token is not valid, or sees no such repository; run `hf auth login`",
+    403: "the token may not write there; use one with write access (https://huggingface.co/settings/tokens)",
+    404: "no such repository, or the token does not see it",
+}
 
+Files = dict[str, bytes | Path]  # name on the Hub -> content, or the file that holds it
 logger = logging.getLogger("teminal")
 
 
@@ -46,21 +54,17 @@ def check_hub_access(flag: str, repo_id: str, repo_type: str, private: bool) -> 
     if get_token() is None:
         raise ValueError(f"{flag}: there is no Hugging Face token; run `hf auth login` or set HF_TOKEN")
     api = HfApi()
-    try:
+    with _explained(flag, "the Hub cannot be used now", "try again later"):
         space_sdk = "gradio" if repo_type == "space" else None
         api.create_repo(repo_id, repo_type=repo_type, private=private, exist_ok=True, space_sdk=space_sdk)
         api.auth_check(repo_id, repo_type=repo_type, write=True)
         is_private = api.repo_info(repo_id, repo_type=repo_type).private
-    except (HTTPError, OSError) as error:
-        if refusal := _refusal(flag, error):
-            raise refusal from error
-        raise OSError(f"{flag}: the Hub cannot be used now ({_reason(error)}); try again later") from error
     if private and not is_private:
         raise ValueError(f"{flag}: it exists and is public; make it private in its settings, or ask for a public one")
 
 
-def list_files(repo: str, files: dict[str, bytes | Path]) -> str:
-    """What would be sent to a repository such as `"datasets/me/sounds"`: a line per file, with its size in bytes."""
+def list_files(repo: str, files: Files) -> str:
+    """List what would be sent to a repository such as `"datasets/me/sounds"`, with sizes in bytes."""
     sizes = {
         name: len(content) if isinstance(content, bytes) else content.stat().st_size for name, content in files.items()
     }
@@ -69,59 +73,79 @@ def list_files(repo: str, files: dict[str, bytes | Path]) -> str:
     return "\n".join([where, *lines, f"{sum(sizes.values()):>15,}  in all"])
 
 
-def commit_with_retries(flag: str, what: str, cure: str, commit: Callable[[], str]) -> str:
-    """Call `commit`, which returns its URL; what fails in passing is tried again, `ATTEMPTS` times in all.
+def push_files(
+    flag: str,
+    repo_id: str,
+    repo_type: str,
+    files: Files | Callable[[str | None, list[str]], Files],
+    message: str,
+    cure: str,
+    stale: tuple[str, ...] = (),
+) -> str:
+    """Upload files in one commit, and return its URL; what fails in passing is tried again.
 
     Args:
-        flag: with its value, for errors.
-        what: is published.
+        flag: where `repo_id` comes from, for errors.
+        files: or a function of the revision on the Hub and the names of its files, called at every attempt.
+        message: of the commit.
         cure: what to do where it did not go through, for the error.
+        stale: patterns of names; what they match on the Hub and is not sent again is deleted.
 
     Raises:
         ValueError: the Hub refuses.
         OSError: it did not go through; the Hub shows what it showed before.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    import tenacity  # needed to publish alone
+
+    api = HfApi()
+
+    def commit() -> str:
+        parent = api.repo_info(repo_id, repo_type=repo_type).sha
+        there = api.list_repo_files(repo_id, repo_type=repo_type, revision=parent)
+        content = files(parent, there) if callable(files) else files
+        gone = [name for name in there if name not in content and any(fnmatch(name, pattern) for pattern in stale)]
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [CommitOperationDelete(name) for name in gone]
+        operations += [CommitOperationAdd(name, what) for name, what in content.items()]
         try:
-            return commit()
-        except (HTTPError, OSError, RuntimeError) as error:
-            if refusal := _refusal(flag, error):
-                raise refusal from error
-            if attempt == ATTEMPTS:
-                raise OSError(
-                    f"{flag}: nothing of {what} was published, after {ATTEMPTS} attempts ({_reason(error)}); {cure}"
-                ) from error
-            wait_s = WAIT_S * 2 ** (attempt - 1)
-            logger.warning("upload failed (%s), again in %g s", _reason(error), wait_s)
-            time.sleep(wait_s)
+            done = api.create_commit(
+                repo_id, operations, commit_message=message, repo_type=repo_type, parent_commit=parent
+            )
+        except RuntimeError as error:  # the library wraps so what went wrong with one file
+            raise error.__cause__ or error from None
+        return done.commit_url
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_may_pass),
+        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        wait=tenacity.wait_exponential(WAIT_S),
+        before_sleep=tenacity.before_sleep_log(logger, logging.WARNING),
+        reraise=True,
+    )
+    with _explained(f"{flag} {repo_id}", f"nothing was published, after {ATTEMPTS} attempts", cure):
+        return retrying(commit)
 
 
-def _refusal(flag: str, error: Exception) -> ValueError | None:
-    """What to tell the user where trying again is of no use."""
-    cause = _cause(error)
-    status = cause.response.status_code if isinstance(cause, HfHubHTTPError) else None
-    if status is None or status >= 500 or status in PASSING:
-        return None
-    told = {
-        401: "the token is not valid, or sees no such repository; run `hf auth login`",
-        403: "the token may not write there; use one with write access (https://huggingface.co/settings/tokens)",
-        404: "no such repository, or the token does not see it",
-    }
-    return ValueError(f"{flag}: {told.get(status, _reason(error))} (status {status})")
+@contextmanager
+def _explained(flag: str, failed: str, cure: str) -> Iterator[None]:
+    """Turn what goes wrong with the Hub into a ValueError where it refuses, else into an OSError, of one line."""
+    try:
+        yield
+    except (HTTPError, OSError, RuntimeError) as error:
+        if _may_pass(error) or not isinstance(error, HfHubHTTPError):
+            raise OSError(f"{flag}: {failed} ({_reason(error)}); {cure}") from error
+        status = error.response.status_code
+        raise ValueError(f"{flag}: {REFUSALS.get(status, _reason(error))} (status {status})") from error
 
 
-def _cause(error: Exception) -> Exception:
-    """The library wraps what went wrong with a file in a RuntimeError."""
-    return error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
+def _may_pass(error: BaseException) -> bool:
+    """Whether it is of use to try again."""
+    if isinstance(error, HfHubHTTPError):
+        return error.response.status_code >= 500 or error.response.status_code in PASSING
+    return isinstance(error, HTTPError | OSError | RuntimeError)
 
 
-def _reason(error: Exception) -> str:
-    cause = _cause(error)
-    return (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-
-
-TIMEOUT_S = 5.0
-logger = logging.getLogger("teminal")
+def _reason(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def use_cache_if_hub_is_away(name_or_path: str) -> None:
@@ -144,11 +168,11 @@ def use_cache_if_hub_is_away(name_or_path: str) -> None:
 
 @cache
 def _why_away(endpoint: str) -> str:
-    """Why the Hub cannot be reached; nothing if it can."""
+    """Say why the Hub cannot be reached; nothing if it can."""
     try:
         get_session().head(endpoint, timeout=TIMEOUT_S)
     except (HTTPError, OSError) as error:
-        return (str(error).splitlines() or [type(error).__name__])[0]
+        return _reason(error)
     return ""
 
 

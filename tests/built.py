@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from teminal.dataset.report import shard_facts
+from teminal.dataset.report import report_shard
 from teminal.dataset.rows import encode_flac, row_features
 from teminal.scenes import VARIANTS
 
@@ -56,7 +56,7 @@ def make_build(output_dir: Path, config: str, n_shards: int = 2, includes_audio:
             name = f"{split}-{number:05d}-of-{n_shards:05d}.parquet"
             rows = make_rows(config, split, number, includes_audio)
             pq.write_table(pa.Table.from_pylist(rows, schema), folder / name)
-            shards.append(shard_facts(folder / name))
+            shards.append(report_shard(folder / name))
         splits[split] = {
             "rows": 4 * n_shards,
             "hours": 0.01,

@@ -12,11 +12,9 @@ import soundfile
 
 from teminal import audio as decode
 from teminal import clips as bank
-from teminal import files as atomic
 from teminal.clips import Clip, build_bank
 from teminal.evaluation import sounds
 from teminal.evaluation.sounds import check_sounds as check
-from teminal.files import read_json, to_disk, write_json, write_whole
 from teminal.sources.synthetic import synthesise
 
 
@@ -102,55 +100,3 @@ def test_a_header_that_promises_too_much_is_not_believed(tmp_path):
     content[40:44] = (2**31 - 1).to_bytes(4, "little")
     (tmp_path / "x.wav").write_bytes(content)
     assert len(decode.read_audio(tmp_path / "x.wav")) == 48_000
-
-
-@pytest.mark.parametrize("content", [None, b"", b"{", b"[1]", b"\xff\xfe"])
-def test_json_that_is_damaged_counts_as_missing(tmp_path, content):
-    if content is not None:
-        (tmp_path / "x.json").write_bytes(content)
-    assert read_json(tmp_path / "x.json") is None
-
-
-def test_json_that_may_not_be_read_does_not(tmp_path, monkeypatch):
-    monkeypatch.setattr("pathlib.Path.read_bytes", lambda _: (_ for _ in ()).throw(PermissionError("no")))
-    with pytest.raises(PermissionError):
-        read_json(tmp_path / "x.json")
-
-
-@pytest.mark.parametrize("error", [OSError(), PermissionError(errno.EACCES, "no"), OSError(errno.EINVAL, "no")])
-def test_systems_that_do_not_sync(tmp_path, monkeypatch, error):
-    def refuse(_):
-        raise error
-
-    monkeypatch.setattr(os, "fsync", refuse)
-    write_whole(tmp_path / "x", lambda file: file.write_text("whole"))
-    assert [path.name for path in tmp_path.iterdir()] == ["x"]
-
-
-def test_a_file_that_is_not_on_disk_is_not_whole(tmp_path, monkeypatch):
-    def refuse(_):
-        raise OSError(errno.EIO, "broken")
-
-    monkeypatch.setattr(os, "fsync", refuse)
-    to_disk(tmp_path)
-    with pytest.raises(OSError, match="broken"):
-        write_whole(tmp_path / "x", lambda file: file.write_text("whole"))
-    assert not list(tmp_path.iterdir())
-
-
-def test_file_and_folder_are_synced(tmp_path, monkeypatch):
-    synced = []
-    monkeypatch.setattr(atomic, "to_disk", lambda path: synced.append((path.name, path.exists())))
-    write_whole(tmp_path / "x", lambda file: file.write_text("whole"))
-    assert synced == [(f".{os.getpid()}-x", True), (tmp_path.name, True)]
-
-
-def test_json_is_whole_and_of_one_form(tmp_path):
-    write_json(tmp_path / "x.json", {"class": "Möwe", "n": 1})
-    assert read_json(tmp_path / "x.json") == {"class": "Möwe", "n": 1}
-    text = (tmp_path / "x.json").read_bytes().decode("utf-8")
-    assert text.endswith("}\n")
-    with pytest.raises(TypeError):
-        write_json(tmp_path / "x.json", {"n": object()})
-    assert (tmp_path / "x.json").read_text("utf-8") == text
-    assert os.listdir(tmp_path) == ["x.json"]

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from dataset_scripts import build_dataset, check_dataset
-from dataset_scripts.render_dataset import clips_of
 from eval import run_classification, run_retrieval, run_zste
 from teminal.clip_report import find_problems, inspect_clips
+from teminal.dataset.render import list_clips
 from teminal.evaluation.clap import embed_captions, embed_waveforms
 from teminal.sources import load_clips
 from teminal.training.data import draw_kept_clips
@@ -108,7 +108,7 @@ def test_recipes_are_rendered_of_the_file_in_the_same_sub_folder(tmp_path):
         write_sound(tmp_path / label / "1.wav")
     names = [f"{label}/1.wav" for label in CLASSES]
     rows = {"test": [{"variant": 1, "render": {"clips": [*names, "dog/2.wav"], "start_s": [0] * 4}}]}
-    found = {clip.name: clip.audio for clip in clips_of(rows, tmp_path)}
+    found = {clip.name: clip.audio for clip in list_clips(rows, tmp_path)}
     assert found == {**{name: tmp_path / name for name in names}, "dog/2.wav": None}
 
 

@@ -1,1 +1,1 @@
-"""Build, check and publish datasets of compositions."""
+"""Build, render, check and publish datasets of compositions and captions."""

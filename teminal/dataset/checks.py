@@ -1,20 +1,119 @@
-"""What a built dataset must keep to: each check yields what is wrong, one line each."""
+"""Check a built dataset, or the clips that one is to be built of; each check yields what is wrong, one line each."""
 
+import hashlib
+import io
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import soundfile
+from tqdm import tqdm
 
-from teminal.captions import DEFAULT, HELD_OUT, NATURAL_TRAINING, TRAINING, TRAINING_THEN, say, say_naturally
+from teminal.captions import HELD_OUT, NATURAL_TRAINING, TRAINING, TRAINING_THEN, say, say_naturally
+from teminal.clip_report import describe_clips, find_problems, inspect_clips
+from teminal.clips import Clip
+from teminal.dataset.report import read_report, shard_hashes
+from teminal.dataset.rows import row_features
+from teminal.files import file_sha256
 from teminal.scenes import VARIANTS, Caption, Scene, holds
+from teminal.tables import check_columns
 
 SHALLOW = ("duration_s", "level_db", "peak_db", "silent_share")  # features that must not tell the relation
 SIGMAS = 4.0  # by which a classifier on them may beat chance
+MIN_GROUPS = 10
+SHOWN = 5  # findings of one check
+
+Row = dict[str, Any]
+
+
+def check_dataset(folder: Path) -> bool:
+    """Print what each check finds in a built config; whether it is nothing.
+
+    Raises:
+        ValueError, OSError: the folder holds no such dataset, or a shard of it cannot be read.
+    """
+    rows = read_rows(folder)
+    report = read_report(folder)
+    found = {"shards": list(changed_shards(folder, report)), **find_faults(rows, report["unseen_pairs"])}
+    for name, lines in found.items():
+        print(f"{name}: {f'{len(lines)} problems' if lines else 'fine'}")
+        print("".join(f"  {line}\n" for line in lines[:SHOWN]), end="")
+    if "variants" not in found:
+        print("variants: not checked, there is no audio")
+    if "relation" not in found:
+        print(f"relation: not checked, there is no audio, or fewer than {MIN_GROUPS} groups")
+    return not any(found.values())
+
+
+def check_clips(clips: list[Clip]) -> bool:
+    """Print what a source holds and what is in the way; whether nothing is."""
+    found = inspect_clips([clip for clip in clips if clip.audio])
+    print("\n".join(describe_clips(found)))
+    problems = list(find_problems(found))
+    print("\n".join([f"problems: {len(problems)}", *(f"  {line}" for line in problems)]) if problems else "fine")
+    return not problems
+
+
+def find_faults(rows: list[Row], unseen_pairs: list) -> dict[str, list[str]]:
+    """Make every check that the rows allow: its name -> what it found."""
+    found = {
+        "sources": leaked_sources(rows),
+        "held-out pairs": unseen_in_training(rows, unseen_pairs),
+        "captions": wrong_captions(rows),
+        "groups": broken_groups(rows),
+        "duplicates": duplicate_rows(rows),
+    }
+    if "duration_s" in rows[0]:
+        found["variants"] = unequal_variants(rows)
+        if len({row["group_id"] for row in rows}) >= MIN_GROUPS:
+            found["relation"] = relation_tells(rows)
+    return {name: list(lines) for name, lines in found.items()}
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """Read all rows of a config, with shallow features and a hash in place of the audio.
+
+    Raises:
+        ValueError: the folder holds no such dataset, or a shard of it cannot be read.
+    """
+    rows: list[Row] = []
+    with tqdm(desc="read", unit="row") as bar, ThreadPoolExecutor() as pool:
+        for shard in sorted(folder.glob("*.parquet")):
+            try:
+                file = pq.ParquetFile(shard)
+                schema = row_features(includes_audio="audio" in file.schema_arrow.names).arrow_schema
+                check_columns(shard, file.schema_arrow.names, tuple(schema.names))
+                for batch in file.iter_batches(batch_size=32, columns=schema.names):
+                    table = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+                    rows += pool.map(_measure_audio, table.to_pylist())
+                    bar.update(len(batch))
+            except (pa.ArrowException, soundfile.LibsndfileError) as error:
+                raise ValueError(f"{shard}: damaged: {error}") from error
+    if not rows:
+        raise ValueError(f"{folder}: no rows in Parquet shards in it; point at the folder of one config")
+    return rows
+
+
+def _measure_audio(row: Row) -> Row:
+    for name, value in row.items():
+        if value is None and name not in ("fold", "seen_pair"):
+            raise ValueError(f"group {row['group_id']}, variant {row['variant']}: its {name} is missing")
+    if "audio" not in row:
+        return row
+    content = row.pop("audio")["bytes"] or b""
+    waveform, sampling_rate = soundfile.read(io.BytesIO(content), dtype="float32")
+    sha256 = hashlib.sha256(content).hexdigest()
+    return {**row, "audio_sha256": sha256, **shallow_features(waveform, sampling_rate)}
 
 
 def shallow_features(waveform: np.ndarray, sampling_rate: int) -> dict[str, float]:
-    """Duration, RMS and peak in dB of full scale to a thousandth, and the share of 20 ms frames under -60 dB."""
+    """Measure duration, RMS and peak in dB of full scale, and the share of 20 ms frames under -60 dB."""
     size = sampling_rate // 50
     frames = waveform[: len(waveform) // size * size].reshape(-1, size)
     level = np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))
@@ -26,8 +125,18 @@ def shallow_features(waveform: np.ndarray, sampling_rate: int) -> dict[str, floa
     }
 
 
-def leaked_sources(rows: list[dict]) -> Iterator[str]:
-    """A clip, or whom it is credited to, that occurs in two splits."""
+def changed_shards(folder: Path, report: dict[str, Any]) -> Iterator[str]:
+    """Yield shards that are not those of the report."""
+    told = shard_hashes(report)
+    found = {path.name: file_sha256(path) for path in folder.glob("*.parquet")}
+    for name in sorted(told | found):
+        if told.get(name) != found.get(name):
+            how = "missing" if name not in found else "not in the report" if name not in told else "changed"
+            yield f"shard {how}: {name}"
+
+
+def leaked_sources(rows: list[Row]) -> Iterator[str]:
+    """Yield clips, and people who are credited, that occur in two splits."""
     where = defaultdict(set)
     for row in rows:
         for name in {event["clip"] for event in row["events"]} | set(filter(None, row["attribution"].split("; "))):
@@ -37,8 +146,8 @@ def leaked_sources(rows: list[dict]) -> Iterator[str]:
             yield f"leaked source: {name} is in {' and '.join(sorted(splits))}"
 
 
-def unseen_in_training(rows: list[dict], unseen_pairs: list) -> Iterator[str]:
-    """A held-out pair of classes in training, or `seen_pair` that says otherwise of a scene of two or more."""
+def unseen_in_training(rows: list[Row], unseen_pairs: list) -> Iterator[str]:
+    """Yield held-out pairs of classes in training, and scenes of two or more of which `seen_pair` says otherwise."""
     unseen = {tuple(pair) for pair in unseen_pairs}
     for row in rows:
         labels = sorted({event["label"] for event in row["events"]})
@@ -49,14 +158,15 @@ def unseen_in_training(rows: list[dict], unseen_pairs: list) -> Iterator[str]:
             yield f"seen_pair is wrong: {row['group_id']} has {' and '.join(labels)}"
 
 
-def wrong_captions(rows: list[dict]) -> Iterator[str]:
-    """A caption that is no wording of a statement of its relation that is true of the events."""
+def wrong_captions(rows: list[Row]) -> Iterator[str]:
+    """Yield captions that are no wording of a statement of their relation that is true of the events."""
     for row in rows:
         if row["caption"] not in true_wordings(row):
             yield f"wrong caption: {row['group_id']} {VARIANTS[row['variant']]}: {row['caption']!r}"
 
 
-def true_wordings(row: dict) -> set[str]:
+def true_wordings(row: Row) -> set[str]:
+    """List all wordings of the statements of a row's relation that are true of its events."""
     events = sorted(row["events"], key=lambda event: event["onset_s"])
     labels = tuple(event["label"] for event in events)
     try:
@@ -64,34 +174,39 @@ def true_wordings(row: dict) -> set[str]:
     except ValueError:
         return set()
     relation, wordings = row["relation"], set()
-    templates = {**{name: [template] for name, template in DEFAULT.items()}, "then": []}
-    for more in (TRAINING, HELD_OUT, {"then": TRAINING_THEN}):
-        templates = {name: [*known, *more.get(name, [])] for name, known in templates.items()}
+    templates = [*TRAINING.get(relation, []), *HELD_OUT.get(relation, [])]
+    if relation == "then":
+        templates += TRAINING_THEN
     n_labels = {"single": 1, "then": len(labels)}.get(relation, 2)
     for said in itertools.permutations(labels, n_labels):
         caption = Caption(relation, said)
         if holds(caption, scene):
             wordings.add(say(caption))
-            wordings.update(say(caption, template) for template in templates[relation])
+            wordings.update(say(caption, template) for template in templates)
             wordings.update(say_naturally(relation, said, template) for template in NATURAL_TRAINING.get(relation, []))
     return wordings
 
 
-def broken_groups(rows: list[dict]) -> Iterator[str]:
-    """A group whose variants are not all there once, or not all in one split."""
+def broken_groups(rows: list[Row]) -> Iterator[str]:
+    """Yield groups whose variants are not all there once, or not all in one split."""
+    for group, members in _by_group(rows).items():
+        variants, splits = sorted(row["variant"] for row in members), sorted({row["split"] for row in members})
+        if variants != list(range(len(VARIANTS))):
+            yield f"broken group: {group} has the variants {variants}"
+        elif len(splits) > 1:
+            yield f"broken group: {group} is in {' and '.join(splits)}"
+
+
+def _by_group(rows: list[Row]) -> dict[str, list[Row]]:
     groups = defaultdict(list)
     for row in rows:
-        groups[row["group_id"]].append((row["variant"], row["split"]))
-    for group, found in groups.items():
-        if sorted(variant for variant, _ in found) != list(range(len(VARIANTS))):
-            yield f"broken group: {group} has the variants {sorted(variant for variant, _ in found)}"
-        elif len({split for _, split in found}) > 1:
-            yield f"broken group: {group} is in {' and '.join(sorted({split for _, split in found}))}"
+        groups[row["group_id"]].append(row)
+    return groups
 
 
-def duplicate_rows(rows: list[dict]) -> Iterator[str]:
-    """The same audio twice; in recipes, the same way to compose the same caption."""
-    seen = {}
+def duplicate_rows(rows: list[Row]) -> Iterator[str]:
+    """Yield rows with the audio of another; of recipes, those that compose the same for the same caption."""
+    seen: dict[Any, str] = {}
     for row in rows:
         key = row.get("audio_sha256") or (repr(row["render"]), row["variant"], row["caption"])
         if key in seen:
@@ -99,21 +214,17 @@ def duplicate_rows(rows: list[dict]) -> Iterator[str]:
         seen[key] = f"{row['group_id']} {VARIANTS[row['variant']]}"
 
 
-def unequal_variants(rows: list[dict]) -> Iterator[str]:
-    """Duration or level that differs within a group."""
-    groups = defaultdict(list)
-    for row in rows:
-        groups[row["group_id"]].append(row)
-    for group, variants in groups.items():
-        for feature, tolerance in (("duration_s", 0.0), ("level_db", 0.05)):
-            values = [row[feature] for row in variants]
+def unequal_variants(rows: list[Row]) -> Iterator[str]:
+    """Yield groups in which duration or level differs."""
+    for group, members in _by_group(rows).items():
+        for tell, feature, tolerance in (("duration", "duration_s", 0.0), ("level", "level_db", 0.05)):
+            values = [row[feature] for row in members]
             if max(values) - min(values) > tolerance:
-                tell = {"duration_s": "duration", "level_db": "level"}[feature]
                 yield f"{tell} tell: {group} has {feature} from {min(values):.2f} to {max(values):.2f}"
 
 
-def relation_tells(rows: list[dict]) -> Iterator[str]:
-    """Shallow features from which a logistic regression tells forward, reversed and overlay apart, held-out."""
+def relation_tells(rows: list[Row]) -> Iterator[str]:
+    """Yield shallow features by which a logistic regression tells forward, reversed and overlay apart, held-out."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold, cross_val_score
     from sklearn.pipeline import make_pipeline

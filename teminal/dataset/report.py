@@ -1,45 +1,47 @@
-"""The build report: what a built config holds, read back from its shards."""
+"""Report what a built config holds, read back from its shards."""
 
 import logging
 import platform
 import shlex
-import sys
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
+from dataclasses import MISSING, fields
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import soundfile
 
 from teminal.audio import printable
-from teminal.files import file_sha256, option_value, read_json, write_json
+from teminal.dataset.options import REPORT
+from teminal.files import file_sha256, hide_paths, read_json
 from teminal.rendering import SCENE_S
 
+PICTURE = "group.png"
 logger = logging.getLogger("teminal")
-REPORT = "build_report.json"
 
 
-def split_report(shards: list[Path], pool: ProcessPoolExecutor) -> dict:
-    """Rows, hours, size, class balance, and the hash of every shard of one split."""
-    relations, labels = Counter(), Counter()
+def report_split(shards: list[Path], pool: Executor) -> dict[str, Any]:
+    """Count rows, hours and labels of a split, and hash its shards."""
+    relations: Counter[str] = Counter()
+    labels: Counter[str] = Counter()
     for shard in shards:
         table = pq.read_table(shard, columns=["relation", "events"])
         relations.update(table["relation"].to_pylist())
         labels.update(event["label"] for events in table["events"].to_pylist() for event in events)
-    facts = list(pool.map(shard_facts, shards))
-    n_rows = sum(shard["rows"] for shard in facts)
+    n_rows = sum(relations.values())
     return {
         "rows": n_rows,
         "hours": round(n_rows * SCENE_S / 3600, 3),
         "relations": dict(sorted(relations.items())),
         "labels": dict(sorted(labels.items())),
-        "shards": facts,
+        "shards": list(pool.map(report_shard, shards)),
     }
 
 
-def shard_facts(shard: Path) -> dict:
-    """What the report says of a shard; `num_bytes` is its size in memory, as `datasets` counts it."""
+def report_shard(shard: Path) -> dict[str, Any]:
+    """Measure and hash a shard; `num_bytes` is its size in memory, as `datasets` counts it."""
     file = pq.ParquetFile(shard)
     return {
         "file": shard.name,
@@ -51,28 +53,24 @@ def shard_facts(shard: Path) -> dict:
 
 
 def skipped_by_reason(skipped: dict[str, str]) -> dict[str, list[str]]:
-    """Clip -> reason turned into reason -> clips."""
-    reasons = {}
+    """Turn clip -> reason into reason -> clips."""
+    reasons: dict[str, list[str]] = {}
     for name, reason in sorted(skipped.items()):
         reasons.setdefault(reason, []).append(name)
     return reasons
 
 
 def versions() -> dict[str, str]:
-    """What the bytes of a shard depend on besides the recipe and the clips."""
+    """Say what the bytes of a shard depend on besides the recipe and the clips."""
     packages = {name: version(name) for name in ("numpy", "scipy", "soundfile", "soxr", "pyarrow", "datasets")}
     return {"python": platform.python_version(), "libsndfile": soundfile.__libsndfile_version__, **packages}
 
 
-def write_report(folder: Path, report: dict) -> None:
-    write_json(folder / REPORT, report)
-
-
-def read_report(folder: Path) -> dict:
-    """What [`write_report`] has written.
+def read_report(folder: Path) -> dict[str, Any]:
+    """Read the report of a finished build.
 
     Raises:
-        ValueError, OSError: the report is missing or damaged.
+        ValueError, OSError: it is missing or damaged.
     """
     if not (folder / REPORT).is_file():
         raise FileNotFoundError(
@@ -84,8 +82,13 @@ def read_report(folder: Path) -> dict:
     return report
 
 
-def summarise(report: dict, folder: Path) -> None:
-    """Say what was built."""
+def shard_hashes(report: dict[str, Any]) -> dict[str, str]:
+    """List the names and SHA-256 of all shards that a report tells of."""
+    return {shard["file"]: shard["sha256"] for split in report.get("splits", {}).values() for shard in split["shards"]}
+
+
+def log_report(report: dict[str, Any], folder: Path) -> None:
+    """Log what was built and what was left out."""
     for reason, names in report["skipped"].items():
         logger.info("skipped %d clips, %s: %s%s", len(names), reason, ", ".join(names[:5]), " ..." * (len(names) > 5))
     for split, content in report["splits"].items():
@@ -93,13 +96,13 @@ def summarise(report: dict, folder: Path) -> None:
     logger.info("built in %s, %.0f s", folder, report["wall_time_s"])
 
 
-def command_line() -> str:
-    """The command that runs, without the places of folders and files on this machine."""
-    words, flag = [], ""
-    for word in sys.argv[1:]:
-        if word.startswith("--"):
-            flag, equals, value = word.partition("=")
-            words.append(flag + equals + option_value(flag.removeprefix("--"), value))
-        else:
-            words.append(option_value(flag.removeprefix("--"), word))
-    return printable(shlex.join(["python", f"dataset_scripts/{Path(sys.argv[0]).name}", *words]))
+def command_line(script: str, options: Any) -> str:
+    """Write the command that has these options, without the places of folders and files on this machine."""
+    words = ["python", f"dataset_scripts/{script}"]
+    for field in fields(options):
+        value = getattr(options, field.name)
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        if value is not None and value != default:
+            values = value if isinstance(value, list) else [value] * (value is not True)
+            words += [f"--{field.name}", *(hide_paths(str(one), field.name) for one in values)]
+    return printable(shlex.join(words))

@@ -8,8 +8,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, as_completed, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,82 +20,109 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from teminal.dataset.plan import Plan
 from teminal.dataset.rows import encode_flac, row_features
-from teminal.files import file_sha256, write_whole
+from teminal.files import write_whole
 from teminal.processes import keep_freed_memory
 from teminal.rendering import EVENT_SAMPLES, render
 from teminal.sampling.groups import Group
 from teminal.scenes import VARIANTS
+from teminal.splits import SPLITS
 
 GROUPS_PER_ROW_GROUP = 8
-GROUPS_PER_SHARD = {True: 64, False: 8192}  # with audio, about 130 MB; recipes are text alone
 LOOP_BYTES = EVENT_SAMPLES * 2
+GROUPS_PER_SHARD = {True: 64, False: 8192}  # with audio, about 130 MB; recipes are text alone
+Groups = list[tuple[Group, list[dict]]]  # each with its rows, without audio
 
 
-def start_pool(num_proc: int) -> ProcessPoolExecutor:
-    """Worker processes with one thread each, that end when this process does, however it ends."""
+@dataclass(frozen=True)
+class Shard:
+    """A file, and which groups of a split it holds."""
+
+    path: Path
+    split: str
+    groups: range
+
+    @property
+    def n_rows(self) -> int:
+        """The number of its rows."""
+        return len(VARIANTS) * len(self.groups)
+
+
+def list_shards(folder: Path, plan: Plan, includes_audio: bool) -> list[Shard]:
+    """List all shards of a config."""
+    size, shards = GROUPS_PER_SHARD[includes_audio], []
+    for split in (split for split in SPLITS if split in plan):
+        n_groups = plan[split][0]
+        starts = range(0, n_groups, size)
+        for number, start in enumerate(starts):
+            path = folder / f"{split}-{number:05d}-of-{len(starts):05d}.parquet"
+            shards.append(Shard(path, split, range(start, min(start + size, n_groups))))
+    return shards
+
+
+@contextmanager
+def worker_processes(num_proc: int) -> Iterator[ProcessPoolExecutor]:
+    """Start processes with one thread each, that end when this process does, however it ends.
+
+    Raises:
+        OSError: one of them was killed, for lack of memory.
+    """
     os.environ["OMP_NUM_THREADS"] = "1"
-    num_proc = min(num_proc, 61) if sys.platform == "win32" else num_proc  # as many as Windows can wait for
-    return ProcessPoolExecutor(num_proc, multiprocessing.get_context("spawn"), _start_worker)
+    n_allowed = min(num_proc, 61) if sys.platform == "win32" else num_proc  # as many as Windows can wait for
+    pool = ProcessPoolExecutor(n_allowed, multiprocessing.get_context("spawn"), _start_worker)
+    try:
+        yield pool
+    except (BrokenProcessPool, MemoryError) as error:
+        raise OSError(f"too little memory for {num_proc} workers: give a smaller --num_proc") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _start_worker():
+def _start_worker() -> None:
     keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what Ctrl-C means is for the parent to say
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 def write_shards(
-    shards: Iterable[tuple[Path, list[tuple[Group, list[dict]]]]],
-    loops_file: Path | None,
-    pool: ProcessPoolExecutor,
-    n_pending: int,
-    bar: tqdm,
+    shards: list[Shard], plan: Plan, loops_file: Path | None, pool: Executor, n_ahead: int, bar: tqdm
 ) -> None:
-    """Write shards, with audio where there is a file of loops.
+    """Draw and write shards, with audio where there is a file of loops.
 
     Args:
-        shards: (file, each group with its rows), drawn as they are needed.
-        loops_file: of [`decode_clips`], or `None` for recipes.
-        n_pending: shards that are drawn ahead and wait in memory.
+        plan: draws the groups of a split.
+        loops_file: event loops of all clips, or `None` to write recipes.
+        n_ahead: shards that are drawn ahead and wait in memory.
         bar: counts rows.
     """
-    pending = set()
-    for path, groups in shards:
-        pending.add(pool.submit(_write_shard, path, groups, loops_file))
-        if len(pending) > n_pending:
-            pending = _drain(pending, bar, FIRST_COMPLETED)
-    _drain(pending, bar, ALL_COMPLETED)
-
-
-def _drain(pending: set, bar: tqdm, until: str) -> set:
-    done, pending = wait(pending, return_when=until)
-    for future in done:
+    pending: set[Future] = set()
+    for shard in shards:
+        if len(pending) > n_ahead:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                bar.update(future.result())
+        draw = plan[shard.split][1]
+        groups = [draw(number) for number in shard.groups]
+        pending.add(pool.submit(_write_shard, shard, groups, loops_file))
+    for future in as_completed(pending):
         bar.update(future.result())
-    return pending
 
 
-def hash_file(shard: Path) -> Path:
-    """Where the hash of a shard is noted until the build is finished."""
-    return shard.with_name(f".{shard.name}.sha256")
-
-
-def remove_damaged(folder: Path, pool: ProcessPoolExecutor) -> None:
-    """Delete the shards of an unfinished build that are not as they were written."""
-    shards = sorted(folder.glob("*.parquet"))
-    for shard, sha256 in zip(shards, pool.map(file_sha256, shards), strict=True):
-        noted = hash_file(shard)
-        if not noted.is_file() or noted.read_text() != sha256:
-            shard.unlink()
-
-
-def _write_shard(path: Path, groups: list[tuple[Group, list[dict]]], loops_file: Path | None) -> int:
+def _write_shard(shard: Shard, groups: Groups, loops_file: Path | None) -> int:
+    """Write one shard, whole or not at all, and return how many rows it has."""
     schema = row_features(includes_audio=loops_file is not None).arrow_schema
+    text = [name for name in schema.names if name != "audio"]
+    codecs = dict.fromkeys(text, "snappy")  # FLAC gets no smaller
 
-    def write(file):
-        text = [name for name in schema.names if name != "audio"]
-        codecs = dict.fromkeys(text, "snappy")  # FLAC gets no smaller
+    def write(file: Path) -> None:
         with pq.ParquetWriter(file, schema, use_dictionary=text, compression=codecs, write_page_index=True) as writer:
             for start in range(0, len(groups), GROUPS_PER_ROW_GROUP):
                 rows = []
@@ -100,10 +130,9 @@ def _write_shard(path: Path, groups: list[tuple[Group, list[dict]]], loops_file:
                     audio = _render(group, loops_file) if loops_file else [{}] * len(variants)
                     rows += [sound | row for sound, row in zip(audio, variants, strict=True)]
                 writer.write_table(pa.Table.from_pylist(rows, schema))
-        write_whole(hash_file(path), lambda beside: beside.write_text(file_sha256(file)))
 
-    write_whole(path, write)
-    return len(VARIANTS) * len(groups)
+    write_whole(shard.path, write)
+    return shard.n_rows
 
 
 def _render(group: Group, loops_file: Path) -> list[dict]:

@@ -3,10 +3,8 @@
 import json
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-
-from teminal.files import without_places
-from teminal.hub import commit_with_retries, list_files
+from teminal.files import hide_paths
+from teminal.hub import list_files, push_files
 from teminal.licenses import check_publishable
 from teminal.training.card import model_card
 from teminal.training.config import TrainingConfig
@@ -55,7 +53,7 @@ def _told(path: Path) -> bytes | Path:
     if path.suffix != ".json" or path.name in AS_THEY_ARE:
         return path
     content = json.loads(path.read_text())
-    told = without_places(content)
+    told = hide_paths(content)
     return path if told == content else (json.dumps(told, indent=2) + "\n").encode()
 
 
@@ -65,16 +63,7 @@ def push_model(folder: Path, hub_model_id: str) -> str:
     Raises:
         ValueError, OSError: the Hub refuses, or cannot be used; nothing is visible there then.
     """
-    files = files_to_push(folder, hub_model_id)
-
-    def commit() -> str:
-        there = HfApi().list_repo_files(hub_model_id)
-        stale = [name for name in there if name.endswith((".safetensors", ADAPTER_CONFIG)) and name not in files]
-        operations = [
-            *(CommitOperationDelete(name) for name in stale),
-            *(CommitOperationAdd(name, content) for name, content in files.items()),
-        ]
-        return HfApi().create_commit(hub_model_id, operations, commit_message="TeminAL model").commit_url
-
     cure = f"it is whole in {folder}; run again with --resume_from_checkpoint latest, which trains no step anew"
-    return commit_with_retries(f"--hub_model_id {hub_model_id}", "the model", cure, commit)
+    stale = ("*.safetensors", ADAPTER_CONFIG)
+    files = files_to_push(folder, hub_model_id)
+    return push_files("--hub_model_id", hub_model_id, "model", files, "TeminAL model", cure, stale)

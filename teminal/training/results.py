@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from teminal.captions import say, say_naturally
-from teminal.files import is_place, place_name, without_places, write_json
+from teminal.files import hide_paths, is_local_path, write_json
 from teminal.sampling.training import TrainingSampler
 from teminal.scenes import Caption
 from teminal.sources import source_credits
@@ -18,7 +18,7 @@ def about_run(recipe: TrainingConfig, sampler: TrainingSampler) -> dict:
     """What a run starts from: its recipe, the origin of weights and data, their terms, and captions that fit them."""
     bank, settings = sampler.bank, recipe.as_dict()
     return {
-        "recipe": {**without_places(settings), "hub_model_id": recipe.hub_model_id},
+        "recipe": {**hide_paths(settings), "hub_model_id": recipe.hub_model_id},
         "base": _origin(recipe.model_name_or_path),
         "text_base": _origin(recipe.text_model_name_or_path),
         "dataset": _origin(recipe.dataset_name),
@@ -31,7 +31,7 @@ def about_run(recipe: TrainingConfig, sampler: TrainingSampler) -> dict:
 
 def _origin(name_or_path: str | None) -> dict | None:
     """Its name, and whether others find it on the Hub under it."""
-    return name_or_path and {"name": place_name(name_or_path), "on_hub": not is_place(name_or_path)}
+    return name_or_path and {"name": hide_paths(name_or_path), "on_hub": not is_local_path(name_or_path)}
 
 
 def example_captions(sampler: TrainingSampler) -> dict[str, str]:

@@ -15,11 +15,12 @@ from teminal.evaluation.plots import plot_bars
 from teminal.evaluation.score import format_table
 from teminal.evaluation.statistics import format_table as figure_table
 from teminal.evaluation.statistics import versions
+from teminal.files import lock_folder
 from teminal.hub import check_hub_access
 from teminal.sampling.training import TrainingSampler
 from teminal.training.averages import copy_weights, trained_weights
 from teminal.training.card import write_card
-from teminal.training.checkpoints import find_checkpoint, identity, load_checkpoint
+from teminal.training.checkpoints import find_checkpoint, identity, load_checkpoint, remove_unfinished
 from teminal.training.config import TrainingConfig
 from teminal.training.config_file import check_scratch
 from teminal.training.data import Clips
@@ -28,7 +29,7 @@ from teminal.training.interrupts import Interrupts
 from teminal.training.launch import require_agreement, start_accelerator, start_trackers
 from teminal.training.models import adapt, mix_with_base, prepare_model
 from teminal.training.optimization import freeze, require_layers
-from teminal.training.output_dir import check_output_dir, claimed
+from teminal.training.output_dir import check_output_dir
 from teminal.training.progress import Progress
 from teminal.training.publish import push_model
 from teminal.training.report import plot_course
@@ -61,7 +62,8 @@ def run_recipe(recipe: TrainingConfig, clips: Clips) -> None:
         if recipe.push_to_hub and accelerator.is_main_process:
             check_hub_access("--hub_model_id", recipe.hub_model_id, "model", recipe.hub_private_repo)
         if accelerator.is_main_process:
-            claim.enter_context(claimed(output_dir))
+            claim.enter_context(lock_folder(output_dir, "run"))
+            remove_unfinished(output_dir)
         with accelerator.local_main_process_first():
             bank, validation_bank, test_bank, kept_bank = clips.banks(recipe)
         banks = {"training": bank, "validation": validation_bank, "test": test_bank, "kept": kept_bank}

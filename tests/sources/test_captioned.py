@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from dataset_scripts.check_dataset import findings, read_rows
+from teminal.dataset.checks import find_faults, read_rows
 from teminal.sources import load_clips
 from teminal.sources.synthetic import synthesise
 from tests.conftest import run_here
@@ -60,7 +60,7 @@ def test_recipes_hold_no_audio_and_say_how_to_compose(recipes):
     assert all(row["render"]["start_s"] == [30] * len(row["render"]["clips"]) for row in rows)
     said = {event["label"] for row in rows for event in row["events"]}
     assert said == set(CAPTIONS["train"]) - {"People laugh, then clap"}
-    assert not any(findings(read_rows(recipes), []).values())
+    assert not any(find_faults(read_rows(recipes), []).values())
     assert {row["fold"] for row in rows} == {row["seen_pair"] for row in rows} == {None}
 
 
@@ -83,7 +83,7 @@ def test_rendering_composes_what_has_its_audio(recipes, audio_dir, tmp_path):
         "unreadable audio": [youtube_id("val", 2)],
     }
     rendered, recipe_rows = read_rows(tmp_path / "audiocaps"), read_rows(recipes)
-    assert not any(findings(rendered, []).values())
+    assert not any(find_faults(rendered, []).values())
     lacking = {youtube_id("train", 4), youtube_id("val", 2)}
     whole = [row for row in recipe_rows if not lacking.intersection(row["render"]["clips"])]
     assert [(row["group_id"], row["caption"]) for row in rendered] == [

@@ -2,8 +2,8 @@
 
 import pytest
 
-from .built import ID, KEY, shards, shards_of, uploads
-from .hub_repo import Fault, Repo
+from ..built import ID, KEY, shards, shards_of, uploads
+from ..hub_repo import Fault, Repo
 
 pytest_plugins = ["tests.publishing"]
 
@@ -37,7 +37,7 @@ def test_what_does_not_pass_ends_with_nothing_visible_and_the_same_command_goes_
     hub.repos[KEY].commit("main", {"README.md": b"before"})
     hub.faults = [Fault("PUT POST", path, **how)]
     said = push("esc50")
-    assert said.startswith(f"error: --hub_dataset_id {ID}: nothing of esc50 was published, after 5 attempts")
+    assert said.startswith(f"error: --hub_dataset_id {ID}: nothing was published, after 5 attempts")
     assert "the same command only uploads" in said
     assert len(said.splitlines()) == 1
     assert hub.repos[KEY].files("main") == {"README.md": b"before"}

@@ -4,14 +4,16 @@ import json
 
 import pytest
 
-from dataset_scripts.check_dataset import findings, read_rows
-from tests.conftest import run_here
+from dataset_scripts.check_dataset import main
+from teminal.dataset.checks import find_faults, read_rows
 
 
-def test_a_built_dataset_passes_its_checks(built):
-    result = run_here("dataset_scripts/check_dataset.py", built / "esc50")
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout.count("fine") == 8
+def test_a_built_dataset_passes_its_checks(built, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([str(built / "esc50")])
+    out = capsys.readouterr().out
+    assert ended.value.code == 0, out
+    assert out.count("fine") == 8
 
 
 def unseen_pairs_of(built):
@@ -39,8 +41,8 @@ def broken(rows, how):
 @pytest.mark.parametrize("how", ["leaked source", "wrong caption", "duplicate rows", "duration tell", "level tell"])
 def test_each_break_is_found_and_named(built, how):
     rows, unseen_pairs = read_rows(built / "esc50"), unseen_pairs_of(built)
-    assert not any(findings(rows, unseen_pairs).values())
-    found = findings(broken(rows, how), unseen_pairs)
+    assert not any(find_faults(rows, unseen_pairs).values())
+    found = find_faults(broken(rows, how), unseen_pairs)
     lines = [line for lines in found.values() for line in lines]
     assert any(line.startswith(how) for line in lines)
     if "tell" in how:
@@ -50,11 +52,13 @@ def test_each_break_is_found_and_named(built, how):
 def test_held_out_pairs_in_training_are_found(built):
     rows = read_rows(built / "esc50")
     labels = sorted({event["label"] for event in rows[1]["events"]})[:2]
-    assert findings(rows, [labels])["held-out pairs"]
+    assert find_faults(rows, [labels])["held-out pairs"]
 
 
 def test_the_checks_name_what_they_cannot_read(built, tmp_path):
-    assert "no Parquet shards" in run_here("dataset_scripts/check_dataset.py", tmp_path).stderr
+    with pytest.raises(SystemExit, match="no Parquet shards"):
+        main([str(tmp_path)])
     shard = next((built / "esc50").glob("*.parquet"))
     (tmp_path / "cut.parquet").write_bytes(shard.read_bytes()[:100_000])
-    assert "cut.parquet: damaged" in run_here("dataset_scripts/check_dataset.py", tmp_path).stderr
+    with pytest.raises(SystemExit, match=r"cut\.parquet: damaged"):
+        main([str(tmp_path)])

@@ -1,35 +1,27 @@
 """Builds that go on from what is left: damaged parts are made again, and few groups need few generated clips."""
 
-import json
-import os
 import shutil
-import subprocess
-import sys
+from concurrent.futures.process import BrokenProcessPool
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from filelock import FileLock
 
-from dataset_scripts.check_dataset import read_rows
-from teminal.dataset import build
-from teminal.dataset.build import build_config
+from teminal.dataset import config_folder, shards
 from teminal.dataset.card import write_card
-from teminal.dataset.claim import claimed
+from teminal.dataset.checks import read_rows
+from teminal.dataset.config_folder import write_config
 from teminal.dataset.plan import plan_drawn
 from teminal.dataset.report import REPORT
-from teminal.dataset.shards import hash_file
 from teminal.sampling.groups import Mix
 from teminal.sources import load_clips
 from tests.built import make_build, make_rows
-from tests.conftest import ROOT
 
 RECIPE = {"seed": 0}
 ABOUT = {
     **{"config": "synthetic", "source": "synthetic", "command": "", "license": "cc0-1.0", "attribution": ""},
     **{"citation": "", "unseen_pairs": []},
 }
-SHA256_OF_TEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 MIX = Mix(0.5, (-3.0, 3.0), (0.1, 0.5))
 
 
@@ -47,7 +39,7 @@ def plan(clips, n_groups):
 
 
 def make(folder, clips, n_groups=3):
-    report = build_config(folder, RECIPE, ABOUT, clips, plan(clips, n_groups), True, num_proc=1)
+    report = write_config(folder, RECIPE, ABOUT, clips, plan(clips, n_groups), True, num_proc=1)
     return {shard["file"]: shard["sha256"] for split in report["splits"].values() for shard in split["shards"]}
 
 
@@ -56,26 +48,26 @@ def built(clips, tmp_path_factory):
     """A finished build of three shards of one group each, and their hashes."""
     folder = tmp_path_factory.mktemp("built") / "synthetic"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "GROUPS_PER_SHARD", {True: 1})
+        patch.setattr(shards, "GROUPS_PER_SHARD", {True: 1})
         return folder, make(folder, clips)
 
 
 def test_few_groups_need_few_generated_clips_and_give_the_same_bytes(clips, built, tmp_path, monkeypatch):
-    few = build._clips_to_decode(clips, plan(clips, 3))
+    few = config_folder._clips_to_decode(clips, plan(clips, 3))
     assert 2 <= len(few) < len(clips)
-    assert build._clips_to_decode(clips, plan(clips, 7)) == list(range(len(clips)))
-    monkeypatch.setattr(build, "GROUPS_PER_SHARD", {True: 1})
-    monkeypatch.setattr(build, "_clips_to_decode", lambda *_: list(range(len(clips))))
+    assert config_folder._clips_to_decode(clips, plan(clips, 7)) == list(range(len(clips)))
+    monkeypatch.setattr(shards, "GROUPS_PER_SHARD", {True: 1})
+    monkeypatch.setattr(config_folder, "_clips_to_decode", lambda *_: list(range(len(clips))))
     assert make(tmp_path / "synthetic", clips) == built[1]
 
 
 def test_files_may_be_faulty_and_are_all_looked_at_first(esc50_dir):
     found = load_clips("esc50", [1], esc50_dir=str(esc50_dir))
-    assert build._clips_to_decode(found, None) == list(range(len(found)))
+    assert config_folder._clips_to_decode(found, None) == list(range(len(found)))
 
 
 def test_a_damaged_shard_of_a_finished_build_is_made_again_and_no_other(clips, built, tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "GROUPS_PER_SHARD", {True: 1})
+    monkeypatch.setattr(shards, "GROUPS_PER_SHARD", {True: 1})
     folder = shutil.copytree(built[0], tmp_path / "synthetic")
     first, *others = sorted(folder.glob("*.parquet"))
     content = bytearray(first.read_bytes())
@@ -91,18 +83,16 @@ def test_a_damaged_shard_of_a_finished_build_is_made_again_and_no_other(clips, b
 def test_a_damaged_report_is_no_report(built, tmp_path, content):
     folder = shutil.copytree(built[0], tmp_path / "synthetic")
     (folder / REPORT).write_text(content)
-    with claimed(folder, RECIPE):
-        assert not (folder / REPORT).exists()
+    config_folder._check_folder(folder, RECIPE)
+    assert not (folder / REPORT).exists()
+    assert len(list(folder.glob("*.parquet"))) == 3
 
 
 def test_a_damaged_recipe_is_named(built, tmp_path):
     folder = shutil.copytree(built[0], tmp_path / "synthetic")
     (folder / "recipe.json").write_text("")
-    with (
-        pytest.raises(ValueError, match=r"recipe\.json is damaged: delete .* and build again"),
-        claimed(folder, RECIPE),
-    ):
-        pass
+    with pytest.raises(ValueError, match=r"recipe\.json is damaged: delete .* and build again"):
+        config_folder._check_folder(folder, RECIPE)
 
 
 def test_a_damaged_report_of_another_config_is_left_out_of_the_card(tmp_path, caplog):
@@ -130,62 +120,18 @@ def test_rows_of_other_types_are_named_by_the_check(tmp_path, change, message):
         read_rows(tmp_path)
 
 
-def test_only_shards_that_are_as_they_were_written_are_kept(tmp_path):
-    for name, noted in {
-        "whole": SHA256_OF_TEST,
-        "cut": "0",
-    }.items():
-        shard = tmp_path / f"{name}.parquet"
-        shard.write_text("test")
-        hash_file(shard).write_text(noted)
-    (tmp_path / "unknown.parquet").write_text("test")
-
-    class Pool:
-        map = map
-
-    build.remove_damaged(tmp_path, Pool)
-    assert [path.name for path in tmp_path.glob("*.parquet")] == ["whole.parquet"]
-
-
-@pytest.mark.parametrize("content", ["", "[]", '{"skipped": []}', '{"skipped": {}, "loops_sha256": "0"}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}"])
 def test_damaged_notes_of_decoding_are_not_taken(tmp_path, content):
-    (tmp_path / "loops").write_text("test")
-    (tmp_path / "skipped").write_text(content)
-    assert not build._is_decoded(tmp_path / "skipped", tmp_path / "loops")
-    (tmp_path / "skipped").write_text(json.dumps({"skipped": {}, "loops_sha256": SHA256_OF_TEST}))
-    assert build._is_decoded(tmp_path / "skipped", tmp_path / "loops")
-    (tmp_path / "loops").write_text("tes")
-    assert not build._is_decoded(tmp_path / "skipped", tmp_path / "loops")
+    (tmp_path / ".loops").write_text("test")
+    (tmp_path / ".skipped.json").write_text(content)
+    assert not config_folder._is_decoded(tmp_path, includes_audio=True)
+    (tmp_path / ".skipped.json").write_text('{"skipped": {}}')
+    assert config_folder._is_decoded(tmp_path, includes_audio=True)
+    (tmp_path / ".loops").unlink()
+    assert not config_folder._is_decoded(tmp_path, includes_audio=True)
 
 
 def test_a_worker_that_dies_is_one_line(clips, tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "decode_clips", lambda *_: (_ for _ in ()).throw(build.BrokenProcessPool("died")))
+    monkeypatch.setattr(config_folder, "decode_clips", lambda *_: (_ for _ in ()).throw(BrokenProcessPool("died")))
     with pytest.raises(OSError, match="too little memory for 1 workers: give a smaller --num_proc"):
         make(tmp_path / "synthetic", clips)
-
-
-def test_one_build_at_a_time(tmp_path):
-    other = FileLock(tmp_path / ".lock", is_singleton=False)
-    with other, pytest.raises(ValueError, match="another build is at work here"), claimed(tmp_path, RECIPE):
-        pass
-    with claimed(tmp_path, RECIPE), claimed(tmp_path / "another", RECIPE):
-        pass
-
-
-def test_a_system_without_fcntl(tmp_path):
-    """As on Windows: everything is imported, and folders are claimed."""
-    code = f"""
-import sys
-sys.modules["fcntl"] = None
-import pathlib, warnings
-warnings.simplefilter("ignore")
-import dataset_scripts.build_dataset, dataset_scripts.render_dataset, dataset_scripts.swap_captions
-import dataset_scripts.check_dataset
-from teminal.dataset.claim import claimed
-folder = pathlib.Path({str(tmp_path)!r}) / "with spaces"
-with claimed(folder, {{}}):
-    print((folder / "recipe.json").read_text())
-"""
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    result = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
-    assert (result.stdout.strip(), result.returncode) == ("{}", 0), result.stderr

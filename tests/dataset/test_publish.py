@@ -12,8 +12,8 @@ import pytest
 from dataset_scripts import build_dataset
 from teminal.dataset.publish import files_to_push
 
-from .built import ID, KEY, shards, shards_of, uploads
-from .hub import Hub
+from ..built import ID, KEY, shards, shards_of, uploads
+from ..hub import Hub
 
 pytest_plugins = ["tests.publishing"]
 
@@ -119,16 +119,14 @@ def test_no_byte_of_what_is_sent_tells_where_it_was_made(built, esc50_dir):
             assert str(place).encode() not in content, (name, place)
 
 
-def dry_run(monkeypatch, output_dir: Path, *flags: object) -> None:
-    given = ["--source", "esc50", "--output_dir", output_dir, "--dry_run", *flags]
-    monkeypatch.setattr(sys, "argv", ["build_dataset.py", *map(str, given)])
-    build_dataset.main()
+def dry_run(output_dir: Path, *flags: str) -> None:
+    build_dataset.main(["--source", "esc50", "--output_dir", str(output_dir), "--dry_run", *flags])
 
 
-def test_a_dry_run_lists_all_that_would_be_sent_and_asks_nobody(push, build, hub, tmp_path, monkeypatch, capsys):
+def test_a_dry_run_lists_all_that_would_be_sent_and_asks_nobody(push, build, hub, tmp_path, capsys):
     build("esc50")
     (tmp_path / "sounds" / "esc50" / "notes.txt").write_text("a diary")
-    dry_run(monkeypatch, tmp_path / "sounds", "--push_to_hub", "--hub_dataset_id", ID)
+    dry_run(tmp_path / "sounds", "--push_to_hub", "--hub_dataset_id", ID)
     head, *lines, total = capsys.readouterr().out.splitlines()
     assert hub.requests == []
     assert head == f"nothing was sent; in one commit to {hub.url}/{KEY} would go, in bytes:"
@@ -138,14 +136,14 @@ def test_a_dry_run_lists_all_that_would_be_sent_and_asks_nobody(push, build, hub
     assert listed == {name: len(content) for name, content in hub.repos[KEY].files("main").items()}
 
 
-def test_a_dry_run_says_what_the_push_would_of_the_licence(build, tmp_path, monkeypatch, capsys):
+def test_a_dry_run_says_what_the_push_would_of_the_licence(build, tmp_path, capsys):
     build("esc50", license="unknown")
     push = ("--push_to_hub", "--hub_dataset_id", ID)
     with pytest.raises(SystemExit, match=r"--push_to_hub: nothing says under which licence .* or --private"):
-        dry_run(monkeypatch, tmp_path / "sounds", *push)
+        dry_run(tmp_path / "sounds", *push)
     with pytest.raises(SystemExit, match=r"esc50 was built without --license: delete it and build it again with it"):
-        dry_run(monkeypatch, tmp_path / "sounds", *push, "--license", "mit")
-    dry_run(monkeypatch, tmp_path / "sounds", *push, "--private")
+        dry_run(tmp_path / "sounds", *push, "--license", "mit")
+    dry_run(tmp_path / "sounds", *push, "--private")
     assert capsys.readouterr().out.endswith("in all\n")
 
 
@@ -157,9 +155,9 @@ def test_a_dry_run_says_what_the_push_would_of_the_licence(build, tmp_path, monk
         ((), "--hub_dataset_id, --private and --dry_run need --push_to_hub"),
     ],
 )
-def test_what_a_dry_run_lacks_is_said_in_one_line(tmp_path, monkeypatch, flags, message):
+def test_what_a_dry_run_lacks_is_said_in_one_line(tmp_path, flags, message):
     with pytest.raises(SystemExit) as ended:
-        dry_run(monkeypatch, tmp_path, *flags)
+        dry_run(tmp_path, *flags)
     assert str(ended.value).startswith("build_dataset.py: error: ")
     assert message in str(ended.value)
     assert list(tmp_path.iterdir()) == []

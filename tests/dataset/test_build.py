@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
@@ -14,18 +15,28 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 from datasets import Audio, load_dataset
+from filelock import FileLock
 
 from dataset_scripts.build_dataset import main
-from teminal.dataset.build import _require_disk
-from teminal.files import locked
-from tests.conftest import ROOT, run_cli, run_here
+from teminal.cli import parse_options
+from teminal.dataset.checks import check_dataset
+from teminal.dataset.config_folder import _require_disk
+from teminal.dataset.options import BuildOptions
+from teminal.dataset.report import command_line
+from teminal.dataset.shards import GROUPS_PER_SHARD
+from tests.conftest import ROOT, run_cli
 
-SCRIPT, MODULE = "tests/small_shards.py", "tests.small_shards"
+MODULE = "tests.small_shards"
+
+
+def flags_of(esc50_dir, output_dir, n_groups):
+    flags = ["--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", output_dir, "--n_groups", n_groups]
+    return list(map(str, [*flags, "--three_event_share", 0.5, "--num_proc", 1]))
 
 
 def build(esc50_dir, output_dir, *flags, n_groups=10):
-    command = [SCRIPT, "--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", output_dir]
-    return run_here(*command, "--n_groups", n_groups, "--three_event_share", 0.5, "--num_proc", 1, *flags)
+    with mock.patch.dict(GROUPS_PER_SHARD, {True: 16}):
+        main([*flags_of(esc50_dir, output_dir, n_groups), *map(str, flags)])
 
 
 def shard_hashes(output_dir, config="esc50"):
@@ -68,9 +79,8 @@ def test_the_report_adds_up(built):
 
 
 def test_killed_and_resumed_on_more_processes_gives_the_same_bytes(built, esc50_dir, tmp_path):
-    command = [sys.executable, "-m", MODULE, "--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", tmp_path]
-    command += ["--n_groups", "40", "--three_event_share", "0.5", "--num_proc", "1"]
-    process = subprocess.Popen(list(map(str, command)), cwd=ROOT, stderr=subprocess.PIPE)
+    command = [sys.executable, "-m", MODULE, *flags_of(esc50_dir, tmp_path, 40)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
     deadline = time.time() + 120
     while not list((tmp_path / "esc50").glob("t*.parquet")) and time.time() < deadline:
         time.sleep(0.01)
@@ -80,23 +90,20 @@ def test_killed_and_resumed_on_more_processes_gives_the_same_bytes(built, esc50_
     finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "esc50").glob("t*.parquet")}
     assert 1 <= len(finished) < 4
     time.sleep(1)  # for the orphaned workers to end
-    result = build(esc50_dir, tmp_path, "--num_proc", 2, n_groups=40)
-    assert result.returncode == 0, result.stderr
+    build(esc50_dir, tmp_path, "--num_proc", 2, n_groups=40)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     assert shard_hashes(tmp_path) == shard_hashes(built)
     assert [path.name for path in (tmp_path / "esc50").iterdir() if path.name.startswith(".")] == [".lock"]
 
 
 def test_two_ranks_write_the_same_bytes(built, esc50_dir, tmp_path):
-    command = ["-m", MODULE, "--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", tmp_path, "--num_proc", 1]
-    result = run_cli(*command, "--n_groups", 40, "--three_event_share", 0.5, n_processes=2)
+    result = run_cli("-m", MODULE, *flags_of(esc50_dir, tmp_path, 40), n_processes=2)
     assert result.returncode == 0, result.stderr
     assert shard_hashes(tmp_path) == shard_hashes(built)
 
 
 def test_fixed_evaluation_scenes(esc50_dir, tmp_path):
-    result = build(esc50_dir, tmp_path, "--config_name", "zste")
-    assert result.returncode == 0, result.stderr
+    build(esc50_dir, tmp_path, "--config_name", "zste")
     rows = pq.read_table(tmp_path / "zste" / "test-00000-of-00001.parquet").to_pylist()
     assert {row["split"] for row in rows} == {"test"}
     assert {row["seen_pair"] for row in rows} == {True, False}
@@ -105,13 +112,13 @@ def test_fixed_evaluation_scenes(esc50_dir, tmp_path):
 
 def test_a_folder_with_something_else_is_refused(built, esc50_dir, tmp_path):
     before = shard_hashes(built)
-    result = build(esc50_dir, built, "--seed", 1, n_groups=40)
-    assert result.returncode == 1
-    assert "holds a build with another seed" in result.stderr
+    with pytest.raises(SystemExit, match="holds a build with another seed"):
+        build(esc50_dir, built, "--seed", 1, n_groups=40)
     assert shard_hashes(built) == before
     (tmp_path / "esc50").mkdir()
     pq.write_table(pa.table({"x": [1]}), tmp_path / "esc50" / "train.parquet")
-    assert "holds Parquet files of something else" in build(esc50_dir, tmp_path).stderr
+    with pytest.raises(SystemExit, match="holds Parquet files of something else"):
+        build(esc50_dir, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -121,8 +128,9 @@ def test_a_folder_with_something_else_is_refused(built, esc50_dir, tmp_path):
         (("--esc50_dir", "nowhere"), "--esc50_dir nowhere: no such folder"),
         (("--test_folds", "7"), "--test_folds: fold 7 does not exist"),
         (("--test_folds", "1", "--validation_folds", "1"), "both have fold 1"),
-        (("--gap_s", "0.5", "0.1"), "--gap_s 0.5 0.1: must rise"),
-        (("--n_groups", "0"), "--n_groups 0: must be at least 1"),
+        (("--gap_s", "0.5", "0.1"), "--gap_s 0.5 0.1: must be two values that rise"),
+        (("--gap_s", "0.1", "5"), "--gap_s 5.0: must be from 0.02 to 1.6"),
+        (("--n_groups", "0"), "--n_groups 0: must be finite and at least 1"),
         (("--three_event_share", "2"), "--three_event_share 2.0: must be from 0 to 1"),
         (("--config_name", "mine"), "--config_name mine: choose esc50 or zste"),
         (("--captions_dir", "x"), "--source esc50 takes --esc50_dir and --dataset_name, not --captions_dir"),
@@ -131,11 +139,9 @@ def test_a_folder_with_something_else_is_refused(built, esc50_dir, tmp_path):
         (("--config_name", "zste", "--test_folds"), "--config_name zste: there are no clips for testing"),
     ],
 )
-def test_wrong_options_are_one_line(esc50_dir, tmp_path, monkeypatch, flags, message):
-    command = [SCRIPT, "--source", "esc50", "--esc50_dir", esc50_dir, "--output_dir", tmp_path / "out", *flags]
-    monkeypatch.setattr(sys, "argv", list(map(str, command)))
+def test_wrong_options_are_one_line(esc50_dir, tmp_path, flags, message):
     with pytest.raises(SystemExit, match=message):
-        main()
+        main([*flags_of(esc50_dir, tmp_path / "out", 10), *flags])
     assert not (tmp_path / "out").exists()
 
 
@@ -154,17 +160,49 @@ def test_waveforms_of_a_group_are_told_apart_by_order_alone(built):
 
 def test_a_readme_of_something_else_is_not_overwritten(esc50_dir, tmp_path):
     (tmp_path / "README.md").write_text("# My project\n")
-    assert "is not a card of this builder" in build(esc50_dir, tmp_path).stderr
+    with pytest.raises(SystemExit, match="is not a card of this builder"):
+        build(esc50_dir, tmp_path)
     assert (tmp_path / "README.md").read_text() == "# My project\n"
 
 
-def test_one_build_at_a_time_and_a_lost_shard_comes_back(esc50_dir, tmp_path):
-    assert build(esc50_dir, tmp_path).returncode == 0
+def test_one_build_at_a_time_and_a_lost_shard_comes_back(esc50_dir, tmp_path, capsys):
+    build(esc50_dir, tmp_path)
     before = shard_hashes(tmp_path)
     next((tmp_path / "esc50").glob("train*.parquet")).unlink()
-    check = ["dataset_scripts/check_dataset.py", tmp_path / "esc50"]
-    assert "shard missing: train-00000-of-00001.parquet" in run_here(*check).stdout
-    with locked(tmp_path / "esc50", "build"):
-        assert "another build is at work here" in build(esc50_dir, tmp_path).stderr
-    assert build(esc50_dir, tmp_path).returncode == 0
+    assert not check_dataset(tmp_path / "esc50")
+    assert "shard missing: train-00000-of-00001.parquet" in capsys.readouterr().out
+    other = FileLock(tmp_path / "esc50" / ".lock", is_singleton=False)
+    with other, pytest.raises(SystemExit, match="another build is at work here"):
+        build(esc50_dir, tmp_path)
+    build(esc50_dir, tmp_path)
     assert shard_hashes(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "includes_audio"),
+    [
+        ((), True),
+        (("--include_audio",), True),
+        (("--no_include_audio",), False),
+        (("--no-include_audio",), False),
+        (("--include_audio", "false"), False),
+    ],
+)
+def test_audio_is_left_out_where_that_is_asked_for(flags, includes_audio):
+    options = parse_options(BuildOptions, ["--source", "esc50", "--output_dir", "x", *flags], None)
+    assert options.includes_audio == includes_audio
+
+
+def test_the_command_is_told_without_a_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = "--source esc50 --esc50_dir ../me/ESC-50/ --captions_dir /data/me/x --dataset_name ashraq/esc50"
+    given += " --output_dir work/me/sets --test_folds 1 2 --validation_folds --snr_db -5.0 0.5 --push_to_hub"
+    options = parse_options(BuildOptions, [*given.split(), "--hub_dataset_id", "me/sets"], None)
+    told = "--source esc50 --esc50_dir ESC-50 --captions_dir x --dataset_name ashraq/esc50"
+    told += " --output_dir sets --validation_folds --test_folds 1 2 --snr_db -5.0 0.5 --push_to_hub"
+    command = command_line("build_dataset.py", options)
+    assert command == f"python dataset_scripts/build_dataset.py {told} --hub_dataset_id me/sets"
+    latin1 = parse_options(
+        BuildOptions, ["--source", "esc50", "--output_dir", b"caf\xe9".decode("utf-8", "surrogateescape")], None
+    )
+    assert command_line("build_dataset.py", latin1).encode()

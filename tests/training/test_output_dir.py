@@ -7,10 +7,8 @@ import pytest
 from teminal.training import run
 from teminal.training.checkpoints import find_checkpoint, list_checkpoints, remove_unfinished, save_checkpoint
 from teminal.training.config import TrainingConfig
-from teminal.training.output_dir import check_output_dir, claimed
+from teminal.training.output_dir import check_output_dir
 from teminal.training.progress import Progress
-
-from .test_locks import try_lock
 
 
 def save(output_dir, global_step, save_total_limit=2):
@@ -48,51 +46,12 @@ def test_what_something_else_left_is_neither_overwritten_nor_published(tmp_path,
     assert file.read_text() == "mine"
 
 
-def test_two_runs_do_not_share_a_folder(tmp_path):
-    with claimed(tmp_path / "run"):
-        with pytest.raises(ValueError, match="another run is at work here"), claimed(tmp_path / "run"):
-            pytest.fail("not refused")
-        assert "is at work here" in try_lock(tmp_path / "run").stderr
-        (tmp_path / "run" / "checkpoint-1").mkdir()
-    assert try_lock(tmp_path / "run").stdout == "mine\n"
-
-
-def test_a_new_folder_in_which_nothing_was_left_is_gone(tmp_path):
-    with claimed(tmp_path / "run"):
-        assert (tmp_path / "run").is_dir()
-    assert not (tmp_path / "run").exists()
-    with claimed(tmp_path):
-        assert (tmp_path / ".lock").is_file()
-    assert tmp_path.is_dir()
-
-
-def test_a_run_that_starts_together_with_another_leaves_its_new_folder_alone(tmp_path, monkeypatch):
-    def be_second(folder, what):
-        (folder / ".lock").touch()
-        raise ValueError("another run is at work here")
-
-    monkeypatch.setattr("teminal.training.output_dir.locked", be_second)
-    with pytest.raises(ValueError, match="another run"), claimed(tmp_path / "run"):
-        pytest.fail("not refused")
-    assert (tmp_path / "run" / ".lock").is_file()
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
-    with (
-        pytest.raises(OSError, match=r"--output_dir .*/file: cannot be written \(File exists\)"),
-        claimed(tmp_path / "file"),
-    ):
-        pytest.fail("not refused")
-
-
 def test_what_a_kill_while_saving_left_is_deleted(tmp_path):
     (tmp_path / ".checkpoint-7").mkdir()
     (tmp_path / ".checkpoint-7" / "state.pt").write_bytes(b"some of it")
-    (tmp_path / ".123-results.json").write_text("some of it")
     save(tmp_path, 5)
-    with claimed(tmp_path):
-        assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "checkpoint-5"]
+    remove_unfinished(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-5"]
     remove_unfinished(tmp_path)
 
 

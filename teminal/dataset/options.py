@@ -1,0 +1,104 @@
+"""Declare the options of the commands that build, render and check datasets; light to import."""
+
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+
+from teminal.cli import check_ranges, option
+from teminal.hub import check_repo_id
+from teminal.rendering import EVENT_S, OVERLAY_SNR_DB
+from teminal.sources import CreditedSourceOptions, SourceOptions, source_module
+
+REPORT = "build_report.json"  # written last: where it is, a config is built whole
+ZSTE = "zste"  # the config of fixed evaluation scenes
+
+
+@dataclass(kw_only=True)
+class BuildOptions(CreditedSourceOptions):
+    """Say what dataset is built of which clips, and where it goes."""
+
+    output_dir: Path = option(MISSING, "gets one folder per config, and README.md")
+    config_name: str | None = option(
+        None, f'default: the source; "{ZSTE}": fixed scenes of test clips, of all class pairs'
+    )
+    n_groups: int = option(5000, "composition groups of four rows, in all splits", least=1)
+    validation_folds: list[int] | None = option(None, "default: the last but one")
+    test_folds: list[int] | None = option(None, "default: the last")
+    three_event_share: float = option(0.2, "of groups with three events", least=0, most=1)
+    snr_db: list[float] = option(
+        list(OVERLAY_SNR_DB), "LOW HIGH of the first sound over the last in an overlay", least=-60, most=60
+    )
+    gap_s: list[float] = option(
+        [0.1, 0.5], "LOW HIGH between sounds, in half of the groups", least=0.02, most=EVENT_S / 3
+    )
+    seed: int = option(0, least=0)
+    include_audio: bool | None = option(None, "default: where it may be redistributed", nargs="?", const=True)
+    no_include_audio: bool = option(False, "build recipes alone", aliases="--no-include_audio")
+    num_proc: int | None = option(None, "worker processes; default: one per core", least=1)
+    push_to_hub: bool = option(False)
+    hub_dataset_id: str = option("", "such as me/temporal-esc50")
+    private: bool = option(False, "of --push_to_hub")
+    dry_run: bool = option(False, "list what --push_to_hub would send of a built config")
+
+    def __post_init__(self) -> None:
+        """Check everything that can be checked before clips are looked at."""
+        check_ranges(self)
+        source = source_module(self.source)
+        if self.include_audio and not source.REDISTRIBUTABLE:
+            raise ValueError(
+                f"--include_audio: {source.WHY_NOT}; build recipes, then run render_dataset.py on your audio"
+            )
+        if self.config_name not in (None, self.source, ZSTE):
+            raise ValueError(f"--config_name {self.config_name}: choose {self.source} or {ZSTE}")
+        for name in ("snr_db", "gap_s"):
+            values = getattr(self, name)
+            if len(values) != 2 or values[0] > values[1]:
+                raise ValueError(f"--{name} {' '.join(map(str, values))}: must be two values that rise")
+        if self.push_to_hub and not self.hub_dataset_id:
+            raise ValueError("--push_to_hub needs --hub_dataset_id, such as me/temporal-esc50")
+        if (self.hub_dataset_id or self.private or self.dry_run) and not self.push_to_hub:
+            raise ValueError("--hub_dataset_id, --private and --dry_run need --push_to_hub")
+        if self.hub_dataset_id:
+            check_repo_id("--hub_dataset_id", self.hub_dataset_id)
+
+    @property
+    def config(self) -> str:
+        """The name of the config."""
+        return self.config_name or self.source or ""
+
+    @property
+    def includes_audio(self) -> bool:
+        """Whether rows have their audio, or a recipe to compose it."""
+        is_wanted = self.include_audio is not False and not self.no_include_audio
+        return is_wanted and source_module(self.source).REDISTRIBUTABLE
+
+
+@dataclass(kw_only=True)
+class RenderOptions:
+    """Say which recipes are rendered from whose audio."""
+
+    recipe_dir: Path = option(MISSING, "a config of recipes, built or downloaded")
+    audio_dir: Path = option(MISSING, "audio files named by clip")
+    output_dir: Path = option(MISSING)
+    num_proc: int | None = option(None, "worker processes; default: one per core", least=1)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        if not (self.recipe_dir / REPORT).is_file():
+            raise FileNotFoundError(
+                f"--recipe_dir {self.recipe_dir}: no {REPORT} in it; point at a config that was built whole"
+            )
+        if not self.audio_dir.is_dir():
+            raise FileNotFoundError(f"--audio_dir {self.audio_dir}: no such folder")
+
+
+@dataclass(kw_only=True)
+class CheckOptions(SourceOptions):
+    """Say which built config is checked, or which clips before anything is made of them."""
+
+    path: Path | None = option(None, "folder of one config")
+
+    def __post_init__(self) -> None:
+        if bool(self.path) == bool(self.source) or (self.path and self.given()):
+            raise ValueError("give the folder of a built config, or --source with its folders")
+        if self.path and not any(self.path.glob("*.parquet")):
+            raise ValueError(f"{self.path}: no Parquet shards in it; point at the folder of one config")
