@@ -9,9 +9,9 @@ import pytest
 
 from teminal.dataset import config_folder, shards
 from teminal.dataset.card import write_card
-from teminal.dataset.checks import read_rows
 from teminal.dataset.config_folder import write_config
 from teminal.dataset.plan import plan_drawn
+from teminal.dataset.reading import read_rows
 from teminal.dataset.report import REPORT
 from teminal.sampling.groups import Mix
 from teminal.sources import load_clips
