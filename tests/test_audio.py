@@ -2,7 +2,6 @@
 any bytes."""
 
 import os
-import sys
 import unicodedata
 
 import numpy as np
