@@ -10,9 +10,9 @@ from teminal.dataset.options import ZSTE, BuildOptions
 from teminal.dataset.plan import plan_drawn
 from teminal.dataset.publish import push_config
 from teminal.dataset.report import command_line
-from teminal.sampling.groups import Mix
 from teminal.hub import check_hub_access
 from teminal.licenses import check_publishable
+from teminal.sampling.groups import Mix
 from teminal.scenes import split_pairs
 from teminal.sources import source_credits
 from teminal.splits import split_clips

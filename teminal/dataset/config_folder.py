@@ -124,7 +124,7 @@ def _write_missing(
     skipped = {int(index): reason for index, reason in json.loads((folder / SKIPPED).read_text())["skipped"].items()}
     plan = plan_groups(skipped)
     shards = list_shards(folder, plan, includes_audio)
-    missing = [shard for shard in shards if not shard.path.exists()]
+    missing = [shard for shard in shards if not shard.is_whole()]
     if state.is_main_process:
         _require_disk(folder, sum(shard.n_rows for shard in missing) * ROW_BYTES[includes_audio])
     state.wait_for_everyone()  # all have the same list before the first shard is written

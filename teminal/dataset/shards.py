@@ -48,6 +48,13 @@ class Shard:
         """The number of its rows."""
         return len(VARIANTS) * len(self.groups)
 
+    def is_whole(self) -> bool:
+        """Return whether the file is there, with all of its rows."""
+        try:
+            return pq.read_metadata(self.path).num_rows == self.n_rows
+        except (FileNotFoundError, pa.ArrowInvalid):
+            return False
+
 
 def list_shards(folder: Path, plan: Plan, includes_audio: bool) -> list[Shard]:
     """List all shards of a config."""

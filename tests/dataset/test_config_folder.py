@@ -79,6 +79,15 @@ def test_a_damaged_shard_of_a_finished_build_is_made_again_and_no_other(clips, b
     assert [path.name for path in folder.glob(".*")] == [".lock"]
 
 
+def test_a_truncated_shard_of_an_unfinished_build_is_made_again(clips, built, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "GROUPS_PER_SHARD", {True: 1})
+    folder = shutil.copytree(built[0], tmp_path / "synthetic")
+    (folder / REPORT).unlink()
+    first = min(folder.glob("*.parquet"))
+    first.write_bytes(first.read_bytes()[:1000])
+    assert make(folder, clips) == built[1]
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"splits"'])
 def test_a_damaged_report_is_no_report(built, tmp_path, content):
     folder = shutil.copytree(built[0], tmp_path / "synthetic")
