@@ -6,7 +6,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Features
 from huggingface_hub.errors import HTTPError
 
-from eval.run_retrieval import _from_hub
+from teminal.evaluation.inputs import load_hub_clips
 from teminal.evaluation.zste_dataset import load_scenes
 from teminal.hub_rows import audio_of_cell, text_rows, with_undecoded_audio
 from teminal.sources import load_clips
@@ -102,11 +102,11 @@ def test_audiocaps_without_its_splits_is_named(hub):
 )
 def test_captions_for_retrieval(hub, caption, message):
     with pytest.raises(ValueError, match=message):
-        _from_hub(hub([{"audio": SOUND, "caption": caption}]), "train")
+        load_hub_clips(hub([{"audio": SOUND, "caption": caption}]), "train")
 
 
 def test_audio_for_retrieval(hub):
-    [clip] = _from_hub(
+    [clip] = load_hub_clips(
         hub(
             [{"audio": None, "caption": "A dog"}],
             schema=pa.schema(
@@ -117,7 +117,7 @@ def test_audio_for_retrieval(hub):
     )
     assert clip.audio is None
     with pytest.raises(ValueError, match=r"the column audio is Value.*, expected is Audio"):
-        _from_hub(hub([{"audio": 1.5, "caption": "A dog"}]), "train")
+        load_hub_clips(hub([{"audio": 1.5, "caption": "A dog"}]), "train")
 
 
 def test_paths_are_audio():

@@ -5,9 +5,9 @@ import unicodedata
 
 import pytest
 
-from eval.run_classification import load_fsd50k
-from eval.run_compa import COLUMNS, read_rows
 from teminal.dataset.swaps import write_swaps
+from teminal.evaluation.inputs import COMPA_COLUMNS, load_fsd50k, read_compa_rows
+from teminal.evaluation.options import CompaOptions
 from teminal.sources import load_clips
 from teminal.tables import find_file, read_table
 
@@ -43,8 +43,9 @@ def load_fsd(folder, text):
 
 
 def load_compa(folder, text):
-    (folder / "order.csv").write_text(",".join(COLUMNS) + "\n" + text)
-    return read_rows(str(folder / "order.csv"))
+    (folder / "order.csv").write_text(",".join(COMPA_COLUMNS) + "\n" + text)
+    options = CompaOptions(model_name_or_path=["me/x"], csv_file=str(folder / "order.csv"), audio_dir=str(folder))
+    return read_compa_rows(options)
 
 
 def load_swaps(folder, text):

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +59,7 @@ def evaluate(monkeypatch, main, tmp_path, *arguments, hears_tones=True) -> dict:
         monkeypatch.setitem(models.MODEL_TYPES, "clap", ToneModel)
         arguments = ("--model_name_or_path", "tones", "deaf", *arguments)
     arguments = (*arguments, "--cache_dir", tmp_path / "cache", "--output_json", output)
-    monkeypatch.setattr(sys, "argv", ["run.py", *map(str, arguments)])
-    main()
+    main([str(argument) for argument in arguments])
     return json.loads(output.read_text())
 
 

@@ -5,6 +5,7 @@ import math
 import datasets
 import evaluate
 import numpy as np
+import pandas as pd
 
 _DESCRIPTION = """
 ZSTE measures whether a contrastive audio-text model knows which sounds are in a clip (tasks 1 and 2) and in what
@@ -46,24 +47,9 @@ _CITATION = """
 # How an example of each sub-task counts as right: "all" right candidates beat every wrong one, "any" of them does,
 # or the text, audio and group scores over two audios and two captions.
 SUBTASKS = {
-    "1A": "all",
-    "1B": "all",
-    "2A": "all",
-    "2B": "any",
-    "2C": "all",
-    "2D": "any",
-    "3A": "all",
-    "3B": "all",
-    "3C": "all",
-    "3D": "all",
-    "4A": "text",
-    "4B": "audio",
-    "4C": "group",
-    "4D": "all",
-    "5A": "all",
-    "5B": "all",
-    "5C": "all",
-    "5D": "all",
+    **dict.fromkeys(["1A", "1B"], "all"),
+    **{f"{task}{letter}": "all" for task in "2345" for letter in "ABCD"},
+    **{"2B": "any", "2D": "any", "4A": "text", "4B": "audio", "4C": "group"},
 }
 TASKS = {f"task{number}": [name for name in SUBTASKS if name[0] == str(number)] for number in range(1, 6)}
 MEANS = {
@@ -77,40 +63,61 @@ N_BOOTSTRAP = 1000
 
 
 def is_right(rule: str, scores: np.ndarray, right: list[int]) -> bool:
-    """Whether one example counts as right; ties lose."""
+    """Say whether one example counts as right; ties lose."""
     if rule in QUADRUPLE_CHANCE:
         s00, s01, s10, s11 = scores
         text = s00 > s01 and s11 > s10
         audio = s00 > s10 and s11 > s01
         return bool({"text": text, "audio": audio, "group": text and audio}[rule])
-    best_wrong = np.delete(scores, right).max()
-    if rule == "any":
-        return bool(scores[right].max() > best_wrong)
-    return bool(scores[right].min() > best_wrong)
+    decisive = scores[right].max() if rule == "any" else scores[right].min()
+    return bool(decisive > np.delete(scores, right).max())
 
 
 def chance_level(rule: str, n_candidates: int, n_right: int) -> float:
-    """Expected share of right answers under random scores without ties."""
+    """Compute the expected share of right answers under random scores without ties."""
     if rule in QUADRUPLE_CHANCE:
         return QUADRUPLE_CHANCE[rule]
     return n_right / n_candidates if rule == "any" else 1 / math.comb(n_candidates, n_right)
 
 
-def check_example(index: int, task: str, scores: np.ndarray, right: list[int], group: str) -> None:
+def check_example(task: str, scores: np.ndarray, right: list[int], group: str) -> None:
     if task not in SUBTASKS:
-        raise ValueError(f"example {index}: unknown sub-task {task!r}; known are {', '.join(SUBTASKS)}")
+        raise ValueError(f"unknown sub-task {task!r}; known are {', '.join(SUBTASKS)}")
     if len(scores) == 0 or len(right) == 0:
-        raise ValueError(f"example {index} ({task}): empty {'predictions' if len(scores) == 0 else 'references'}")
+        raise ValueError(f"empty {'predictions' if len(scores) == 0 else 'references'}")
     if np.isnan(scores).any():
-        raise ValueError(f"example {index} ({task}): a score is NaN")
+        raise ValueError("a score is NaN")
     if min(right) < 0 or max(right) >= len(scores):
-        raise ValueError(f"example {index} ({task}): reference index out of range for {len(scores)} candidates")
+        raise ValueError(f"reference index out of range for {len(scores)} candidates")
     if len(set(right)) != len(right) or len(right) == len(scores):
-        raise ValueError(f"example {index} ({task}): references must be distinct and leave a wrong candidate")
+        raise ValueError("references must be distinct and leave a wrong candidate")
     if SUBTASKS[task] in QUADRUPLE_CHANCE and (len(scores) != 4 or sorted(right) != [0, 3]):
-        raise ValueError(f"example {index} ({task}): needs four scores [s00, s01, s10, s11] and reference [0, 3]")
+        raise ValueError("needs four scores [s00, s01, s10, s11] and reference [0, 3]")
     if group not in ("seen", "unseen", ""):
-        raise ValueError(f'example {index} ({task}): group must be "seen", "unseen" or "", got {group!r}')
+        raise ValueError(f'group must be "seen", "unseen" or "", got {group!r}')
+
+
+def judge_examples(predictions, references, tasks, groups) -> pd.DataFrame:
+    """Judge every example; arguments are those of the metric.
+
+    Returns:
+        A row for each example: its `task` and `group`, whether it is `right`, and its `chance` level.
+
+    Raises:
+        ValueError: naming the example at fault.
+    """
+    if len(predictions) == 0:
+        raise ValueError("predictions are empty: nothing to score")
+    rows = []
+    for index, (scores, right, task, group) in enumerate(zip(predictions, references, tasks, groups, strict=True)):
+        scores = np.asarray(scores, dtype=np.float64)
+        try:
+            check_example(task, scores, right, group)
+        except ValueError as error:
+            raise ValueError(f"example {index} ({task}): {error}") from None
+        chance = chance_level(SUBTASKS[task], len(scores), len(right))
+        rows.append((task, group, is_right(SUBTASKS[task], scores, right), chance))
+    return pd.DataFrame(rows, columns=["task", "group", "right", "chance"])
 
 
 def add_means(values: dict) -> dict:
@@ -122,60 +129,42 @@ def add_means(values: dict) -> dict:
     return values
 
 
-def resampled_accuracies(correct: dict[str, list[bool]], rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Accuracy of each sub-task in each bootstrap sample.
+def resample_accuracies(right: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
+    """Compute the accuracy of each sub-task in each bootstrap sample.
 
     Sub-tasks with equally many examples are resampled together, example i of one with example i of the others: they
     come from the same scene, and the interval of a mean must know it.
     """
-    accuracy = {task: np.empty(N_BOOTSTRAP) for task in correct}
-    for n in sorted({len(rights) for rights in correct.values()}):
-        together = [task for task in correct if len(correct[task]) == n]
-        rights = np.array([correct[task] for task in together], dtype=np.float64)
-        for sample in range(N_BOOTSTRAP):
-            drawn = np.bincount(rng.integers(n, size=n), minlength=n)
-            for task, value in zip(together, rights @ drawn / n, strict=True):
-                accuracy[task][sample] = value
+    rng, accuracy = np.random.default_rng(seed), {}
+    for n in sorted({len(rights) for rights in right.values()}):
+        together = {task: rights for task, rights in right.items() if len(rights) == n}
+        drawn = np.stack([np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(N_BOOTSTRAP)])
+        accuracy.update({task: drawn @ rights.astype(np.float64) / n for task, rights in together.items()})
     return accuracy
 
 
-def zste_figures(predictions, references, tasks, groups, seed: int = 0) -> dict:
-    """Every figure of the metric, of examples in memory: what [`Zste.compute`] gives, without its cache folder."""
-    if len(predictions) == 0:
-        raise ValueError("predictions are empty: nothing to score")
-    correct, chance, group_of = {}, {}, {}
-    for index, (scores, right, task, group) in enumerate(zip(predictions, references, tasks, groups, strict=True)):
-        scores = np.asarray(scores, dtype=np.float64)
-        check_example(index, task, scores, right, group)
-        rule = SUBTASKS[task]
-        correct.setdefault(task, []).append(is_right(rule, scores, right))
-        chance.setdefault(task, []).append(chance_level(rule, len(scores), len(right)))
-        group_of.setdefault(task, []).append(group)
-
-    rng = np.random.default_rng(seed)
-    in_order = [task for task in SUBTASKS if task in correct]
-    accuracy = add_means({task: float(np.mean(correct[task])) for task in in_order})
-    chances = add_means({task: float(np.mean(chance[task])) for task in in_order})
-    bootstrap = add_means(resampled_accuracies({task: correct[task] for task in in_order}, rng))
-    counts = {task: len(correct[task]) for task in in_order}
+def compute_figures(judged: pd.DataFrame, seed: int = 0) -> tuple[dict, dict[str, np.ndarray]]:
+    """Compute every figure of examples that [`judge_examples`] has judged, and what it is in each bootstrap sample."""
+    by_task = judged.groupby("task")
+    accuracy = add_means(by_task.right.mean().to_dict())
+    chance = add_means(by_task.chance.mean().to_dict())
+    samples = add_means(resample_accuracies({task: rows.right.to_numpy() for task, rows in by_task}, seed))
+    counts = by_task.size().to_dict()
     for name, parts in MEANS.items():
-        if name in accuracy:
-            counts[name] = sum(counts[part] for part in parts)
+        counts[name] = sum(counts.get(part, 0) for part in parts)
 
-    result = {}
-    for name, value in accuracy.items():
-        result[name] = value
-        result[f"{name}_ci95"] = np.percentile(bootstrap[name], [2.5, 97.5]).tolist()
-        result[f"{name}_chance"] = chances[name]
-        result[f"{name}_n"] = counts[name]
+    figures = {}
+    in_order = [name for task, parts in TASKS.items() for name in (*parts, task)] + ["recognition", "temporal", "zste"]
+    for name in in_order:
+        if name in accuracy:
+            figures[name] = accuracy[name]
+            figures[f"{name}_ci95"] = np.percentile(samples[name], [2.5, 97.5]).tolist()
+            figures[f"{name}_chance"] = chance[name]
+            figures[f"{name}_n"] = counts[name]
     for kind in ("seen", "unseen"):
-        chosen = {
-            task: [right for right, group in zip(correct[task], group_of[task], strict=True) if group == kind]
-            for task in in_order
-        }
-        by_group = add_means({task: float(np.mean(rights)) for task, rights in chosen.items() if rights})
-        result.update({f"{name}_{kind}": value for name, value in by_group.items()})
-    return result
+        of_kind = judged[judged.group == kind].groupby("task").right.mean().to_dict()
+        figures.update({f"{name}_{kind}": value for name, value in add_means(of_kind).items()})
+    return figures, samples
 
 
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
@@ -216,4 +205,4 @@ class Zste(evaluate.Metric):
         super().add(prediction=prediction, reference=reference, tasks=tasks, groups=groups, **kwargs)
 
     def _compute(self, predictions, references, tasks, groups, seed=0):
-        return zste_figures(predictions, references, tasks, groups, seed)
+        return compute_figures(judge_examples(predictions, references, tasks, groups), seed)[0]

@@ -1,16 +1,42 @@
-"""Zero-shot classification: the class whose prompt is closest to the clip, or the ranking of clips by each class."""
+"""Zero-shot classification: pick the class whose prompt is closest to the clip, or rank the clips by each class."""
 
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from teminal.evaluation.statistics import check_scores, figure, resample
+from teminal.clips import Clip
+from teminal.evaluation.evaluation import Score, evaluate_clips
+from teminal.evaluation.options import ClassificationOptions
+from teminal.evaluation.statistics import Figures, check_scores, resample
+
+LEGEND = "In %: accuracy on each fold and its mean, or mean average precision (mAP) over classes; ties lose."
 
 
-def accuracy_figures(
-    scores: np.ndarray, targets: np.ndarray, folds: np.ndarray, seed: int = 0, keep: dict | None = None
-) -> dict:
-    """`accuracy`, and where there are several folds that of each, `fold 1` and so on, of which it is then the mean;
-    fractions, see [`figure`].
+def run_classification(options: ClassificationOptions, clips: list[Clip]) -> None:
+    """Classify the clips of [`load_labelled_clips`] with every model.
+
+    Raises:
+        ValueError, OSError: naming the option at fault.
+    """
+    has_several = options.source == "fsd50k"
+    labels_of = {clip.name: set(clip.label.split(",")) if has_several else {clip.label} for clip in clips}
+    classes = sorted(set().union(*labels_of.values()))
+    if len(classes) < 2:
+        raise ValueError(f"--source {options.source}: {classes[0]} is its only class, there is nothing to tell apart")
+
+    def ask(readable: list[Clip]) -> tuple[list[str], Score]:
+        captions = [options.prompt.replace("{label}", label.replace("_", " ")) for label in classes]
+        is_right = np.array([[label in labels_of[clip.name] for label in classes] for clip in readable])
+        if has_several:
+            return captions, lambda scores: map_figures(scores, is_right, options.seed)
+        targets, folds = is_right.argmax(1), np.array([clip.fold or 0 for clip in readable])
+        return captions, lambda scores: accuracy_figures(scores, targets, folds, options.seed)
+
+    evaluate_clips("classification", options, clips, ask, {**options.data(), "classes": classes}, LEGEND)
+
+
+def accuracy_figures(scores: np.ndarray, targets: np.ndarray, folds: np.ndarray, seed: int = 0) -> Figures:
+    """Compute `accuracy`, and where there are several folds also that of each, `fold 1` and so on, of which it is the
+    mean; fractions.
 
     Ties lose: the right class must score above every other. The bootstrap draws clips within each fold.
 
@@ -18,12 +44,10 @@ def accuracy_figures(
         scores: (clips, classes), higher is better.
         targets: (clips,) the right class.
         folds: (clips,) integers.
-        keep: see [`figure`].
 
     Raises:
         ValueError: shapes do not fit, a score is not finite, or there is one class only.
     """
-    scores, targets, folds = np.asarray(scores), np.asarray(targets), np.asarray(folds)
     check_scores(scores, (len(targets), scores.shape[1]), "clips and classes")
     n, n_classes = scores.shape
     if n_classes < 2:
@@ -31,18 +55,20 @@ def accuracy_figures(
     own = scores[np.arange(n), targets]
     others = np.where(np.arange(n_classes) == targets[:, None], -np.inf, scores)
     is_right = own > others.max(1)
-    values, samples, figures = [], [], {}
+    by_fold = Figures()
     for fold in np.unique(folds):
         inside = is_right[folds == fold]
-        values.append(inside.mean())
-        samples.append(resample(len(inside), [seed, fold]) @ inside / len(inside))
-        figures |= figure(f"fold {fold}", values[-1], samples[-1], len(inside), 1 / n_classes, keep)
-    mean = figure("accuracy", np.mean(values), np.mean(samples, axis=0), n, 1 / n_classes, keep)
-    return figures | mean if len(values) > 1 else mean
+        samples = resample(len(inside), [seed, fold]) @ inside / len(inside)
+        by_fold.add(f"fold {fold}", inside.mean(), samples, len(inside), 1 / n_classes)
+    figures = by_fold if len(by_fold.samples) > 1 else Figures()
+    values = [by_fold[name] for name in by_fold.samples]
+    figures.add("accuracy", np.mean(values), np.mean(list(by_fold.samples.values()), axis=0), n, 1 / n_classes)
+    return figures
 
 
-def resampled_average_precision(scores: np.ndarray, is_right: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Average precision of one class in each bootstrap sample: scikit-learn's with `sample_weight`, of all at once.
+def resample_average_precision(scores: np.ndarray, is_right: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Compute the average precision of one class in each bootstrap sample: scikit-learn's with `sample_weight`, of all
+    at once.
 
     Args:
         scores, is_right: (clips,).
@@ -61,8 +87,8 @@ def resampled_average_precision(scores: np.ndarray, is_right: np.ndarray, counts
         return (own * found / retrieved.clip(min=1)).sum(1) / own.sum(1)
 
 
-def map_figures(scores: np.ndarray, is_right: np.ndarray, seed: int = 0, keep: dict | None = None) -> dict:
-    """`mAP` of multi-label classification: scikit-learn's average precision, mean over classes; see [`figure`].
+def map_figures(scores: np.ndarray, is_right: np.ndarray, seed: int = 0) -> Figures:
+    """Compute `mAP` of multi-label classification: scikit-learn's average precision, mean over classes; a fraction.
 
     Classes that no clip has do not count. The chance level is the mean share of clips that have a class. A clip drawn
     twice ranks beside its own copy, which lifts the bootstrap samples: they are shifted to have the value as mean.
@@ -70,18 +96,20 @@ def map_figures(scores: np.ndarray, is_right: np.ndarray, seed: int = 0, keep: d
     Args:
         scores: (clips, classes), higher is better.
         is_right: (clips, classes) bool.
-        keep: see [`figure`].
 
     Raises:
         ValueError: shapes do not fit, a score is not finite, or no clip has a class.
     """
-    scores, is_right = np.asarray(scores), np.asarray(is_right)
     check_scores(scores, is_right.shape, "clips and classes")
     present = is_right.any(0)
     if not present.any():
         raise ValueError("no clip has any of the classes")
     scores, is_right = scores[:, present], is_right[:, present]
     counts = resample(len(scores), seed)
-    by_class = [resampled_average_precision(*columns, counts) for columns in zip(scores.T, is_right.T, strict=True)]
+    by_class = [
+        resample_average_precision(column, right, counts) for column, right in zip(scores.T, is_right.T, strict=True)
+    ]
     value, samples = average_precision_score(is_right, scores, average="macro"), np.nanmean(by_class, axis=0)
-    return figure("mAP", value, samples - samples.mean() + value, len(scores), float(is_right.mean()), keep)
+    figures = Figures()
+    figures.add("mAP", value, samples - samples.mean() + value, len(scores), float(is_right.mean()))
+    return figures

@@ -1,6 +1,5 @@
 """Load an audio-text model of any library, and embed audio and captions with it."""
 
-import argparse
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -11,7 +10,6 @@ import torch
 
 from teminal.evaluation.clap import Clap
 from teminal.evaluation.libraries import LaionClap, MsClap, SentenceEncoder
-from teminal.evaluation.options import named_models
 from teminal.evaluation.windows import Audio, load_file, read_ahead
 from teminal.rendering import SAMPLING_RATE
 
@@ -61,13 +59,6 @@ def load(model_name_or_path: str, model_type: str = "clap", batch_size: int = 16
     if model_type not in MODEL_TYPES:
         raise ValueError(f"model_type={model_type!r}: use one of {', '.join(MODEL_TYPES)}")
     return MODEL_TYPES[model_type](model_name_or_path, batch_size)
-
-
-def load_models(args: argparse.Namespace) -> dict[str, AudioTextModel]:
-    """Load the models of an evaluation, each under its name."""
-    return {
-        name: load(path, args.model_type, args.per_device_eval_batch_size) for name, path in named_models(args).items()
-    }
 
 
 def embed_audio(

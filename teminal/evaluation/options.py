@@ -1,119 +1,126 @@
-"""The flags that all evaluations share, and their checks; light, so that a wrong one is answered at once."""
+"""The options of the evaluations; they check themselves, and need nothing that takes long to import."""
 
-import argparse
-import errno
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any, Literal
 
 from teminal.cli import check_ranges, option
 from teminal.files import check_writable
+from teminal.sources import SourceOptions, option_names, source_names
 
-MODEL_TYPES = ("clap", "laion_clap", "msclap", "sentence_transformers")
 
+@dataclass(kw_only=True)
+class EvaluationOptions:
+    """Say which models are evaluated, and where the figures go.
 
-def evaluation_parser(description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--model_name_or_path", required=True, nargs="+", help="one or more checkpoints, local folders or Hub ids"
+    Raises:
+        ValueError, OSError: naming the flag at fault. The folders that are written to are made.
+    """
+
+    model_name_or_path: list[str] = field(metadata={"help": "one or more checkpoints, local folders or Hub ids"})
+    names: list[str] | None = option(None, "of the models in tables, plots and files; default: their last part")
+    model_type: Literal["clap", "laion_clap", "msclap", "sentence_transformers"] = option(
+        "clap", "the library that the models are of"
     )
-    parser.add_argument(
-        "--names", nargs="+", help="of the models in tables, pictures and files; default: their last part"
-    )
-    parser.add_argument("--model_type", default="clap", choices=MODEL_TYPES, help="the library that they are of")
-    parser.add_argument("--per_device_eval_batch_size", type=int, default=16)
-    parser.add_argument("--cache_dir", help="of embeddings; default: teminal/embeddings in HF_ASSETS_CACHE")
-    parser.add_argument("--output_json", type=Path, help="where every figure is written")
-    parser.add_argument("--output_dir", type=Path, help="where tables and the JSON are written")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap, and of the scenes that are drawn")
-    return parser
+    per_device_eval_batch_size: int = option(16, least=1)
+    cache_dir: str | None = option(None, "of embeddings; default: teminal/embeddings in HF_ASSETS_CACHE")
+    output_json: Path | None = option(None, "where every figure is written")
+    output_dir: Path | None = option(None, "where tables, plots and the JSON are written")
+    seed: int = option(0, "of the bootstrap, and of the scenes that are drawn", least=0)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        for path in self.named_models().values():
+            check_model_path(path)
+        if self.output_json:
+            check_output("--output_json", self.output_json)
+        for flag in ("output_dir", "cache_dir"):
+            if folder := getattr(self, flag):
+                _check_folder(f"--{flag} {folder}", Path(folder))
+
+    def named_models(self) -> dict[str, str]:
+        """Map names to paths or ids: those of `--names`, or the last part of each path, two where models share it."""
+        paths = self.model_name_or_path
+        whole = [str(Path(path).resolve()) if Path(path).exists() else path for path in paths]
+        if twice := [path for path in whole if whole.count(path) > 1]:
+            raise ValueError(f"--model_name_or_path {twice[0]} is given twice")
+        names = self.names
+        if names is None:
+            short = [Path(path).name for path in whole]
+            longer = ["/".join(Path(path).parts[-2:]) for path in whole]
+            names = [name if short.count(name) == 1 else two for name, two in zip(short, longer, strict=True)]
+        if len(names) != len(paths):
+            raise ValueError(f"--names: {len(names)} names for {len(paths)} models; give one for each, in their order")
+        if empty_or_twice := [name for name in names if not name.strip() or names.count(name) > 1]:
+            raise ValueError(f"--names {empty_or_twice[0]!r}: every model needs a name of its own")
+        return dict(zip(names, paths, strict=True))
+
+    def data(self) -> dict[str, Any]:
+        """Get the options that say what models are evaluated on, for the JSON file."""
+        shared = {field.name for field in fields(EvaluationOptions)}
+        return {name: value for name, value in asdict(self).items() if name not in shared}
 
 
-def check_arguments(args: argparse.Namespace) -> None:
-    """Whether those of [`evaluation_parser`] make sense; makes the folders that are written to.
+@dataclass(kw_only=True)
+class ZsteOptions(EvaluationOptions, SourceOptions):
+    source: str | None = option(None, f"where clips come from: {', '.join(source_names())}; default: esc50")
+    folds: list[int] | None = option(None, "test folds; default: 5")
+    split: str | None = option(None, "instead of folds where a folder has splits; default: test")
+    zste_dataset: str | None = option(None, "fixed scenes instead: folder or Hub id of a dataset with that config")
+    n_scenes: int | None = option(None, "composition groups, one question each a sub-task; default: 1000", least=1)
 
-    Raises:
-        ValueError, OSError: naming the one at fault.
-    """
-    for flag in ("seed", "per_device_eval_batch_size"):
-        least = 0 if flag == "seed" else 1
-        if getattr(args, flag) < least:
-            raise ValueError(f"--{flag} {getattr(args, flag)}: must be at least {least}")
-    for path in named_models(args).values():
-        check_model_path(path)
-    if args.output_json:
-        check_output("--output_json", args.output_json)
-    for flag in ("output_dir", "cache_dir"):
-        if folder := getattr(args, flag):
-            check_folder(f"--{flag}", Path(folder))
-
-
-def check_model_path(model_name_or_path: str, flag: str = "--model_name_or_path") -> None:
-    """Whether what can be no Hub id, for it names a place on this machine, is there; `flag` is where it comes from.
-
-    Raises:
-        ValueError: it is not.
-    """
-    is_local = model_name_or_path.startswith((".", "/", "~")) or model_name_or_path.count("/") > 1
-    if is_local and not Path(model_name_or_path).exists():
-        raise ValueError(f"{flag} {model_name_or_path}: no such folder")
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.zste_dataset:
+            for name in ("source", *option_names(), "folds", "split", "n_scenes"):
+                if getattr(self, name, None):
+                    raise ValueError(f"--zste_dataset brings its own scenes: drop it, or --{name}")
+            return
+        self.source = self.source or "esc50"
+        self.n_scenes = self.n_scenes or 1000
 
 
-def check_folder(flag: str, folder: Path) -> None:
-    """Whether files can be written into a folder later on; makes it.
+@dataclass(kw_only=True)
+class ClassificationOptions(EvaluationOptions, SourceOptions):
+    source: str | None = option("esc50", f"where clips come from: {', '.join(source_names())} or fsd50k")
+    labels_file: str | None = option(None, "FSD50K's eval.csv: columns fname and labels, separated by commas")
+    folds: list[int] | None = option(None, "such as those not trained on; default: all")
+    split: str | None = option(None, "instead of folds where a folder has splits; default: all")
+    prompt: str = option("This is a sound of {label}.", "{label}: where the class stands")
 
-    Raises:
-        OSError: it cannot.
-    """
-    try:
-        check_writable(folder)
-    except OSError as error:
-        raise OSError(f"{flag} {folder}: cannot be written ({error.strerror}); name another folder") from error
-
-
-def check_output(flag: str, file: Path) -> None:
-    """Whether a file can be written later on; makes its folder.
-
-    Raises:
-        OSError: it cannot.
-    """
-    try:
-        check_writable(file.parent)
-        if file.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
-    except OSError as error:
-        raise OSError(f"{flag} {file}: cannot be written ({error.strerror}); name another") from error
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if "{label}" not in self.prompt:
+            raise ValueError(f"--prompt {self.prompt!r} does not say where the class stands: write {{label}} there")
+        if self.source == "fsd50k":
+            for name in (*self.given(), "folds", "split"):
+                if name != "audio_dir" and getattr(self, name):
+                    raise ValueError(f"--source fsd50k takes --audio_dir and --labels_file, not --{name}")
+        elif self.labels_file:
+            raise ValueError(f"--labels_file is for --source fsd50k; {self.source} brings its own labels")
 
 
-def named_models(args: argparse.Namespace) -> dict[str, str]:
-    """Name -> path or id of each model: by `--names`, or the last part of its path, two where models share it.
+@dataclass(kw_only=True)
+class RetrievalOptions(EvaluationOptions, SourceOptions):
+    split: str | None = option(None, "default: test")
+    folds: list[int] | None = option(None, "where a folder has no splits; default: all")
 
-    Raises:
-        ValueError: a model is given twice, or names are not one for each.
-    """
-    paths = args.model_name_or_path
-    whole = [str(Path(path).resolve()) if Path(path).exists() else path for path in paths]
-    if twice := [path for path in whole if whole.count(path) > 1]:
-        raise ValueError(f"--model_name_or_path {twice[0]} is given twice")
-    names = args.names
-    if names is None:
-        short = [Path(path).name for path in whole]
-        longer = ["/".join(Path(path).parts[-2:]) for path in whole]
-        names = [name if short.count(name) == 1 else two for name, two in zip(short, longer, strict=True)]
-    if len(names) != len(paths):
-        raise ValueError(f"--names: {len(names)} names for {len(paths)} models; give one for each, in their order")
-    if empty_or_twice := [name for name in names if not name.strip() or names.count(name) > 1]:
-        raise ValueError(f"--names {empty_or_twice[0]!r}: every model needs a name of its own")
-    return dict(zip(names, paths, strict=True))
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.source and not self.audio_dir:
+            raise ValueError("--audio_dir is missing: the folder with the audio that the captions are of")
+        if not self.source and not self.dataset_name:
+            raise ValueError("give --source audiocaps, clotho or folder, or --dataset_name of a Hub dataset")
+        if not self.source:
+            for name in (*self.given(), "folds"):
+                if name != "dataset_name" and getattr(self, name):
+                    raise ValueError(f"--{name} needs --source; a Hub dataset brings captions, audio and splits")
 
 
-def file_stems(names: list[str]) -> dict[str, str]:
-    """Name -> how it stands in the name of a file: without what a file system refuses, and distinct."""
-    stems = {}
-    for number, name in enumerate(names, start=1):
-        stem = "".join(letter if letter.isalnum() or letter in "-+._ " else "_" for letter in name).strip()
-        taken = {other.casefold() for other in stems.values()}
-        stems[name] = f"{stem}-{number}" if stem.casefold() in taken else stem
-    return stems
+@dataclass(kw_only=True)
+class CompaOptions(EvaluationOptions):
+    csv_file: str = field(metadata={"help": "table of the authors, with pairs and perhaps triplets"})
+    audio_dir: str = field(metadata={"help": "folder with the files that the table names"})
 
 
 @dataclass(kw_only=True)
@@ -137,3 +144,24 @@ class EmbedOptions:
         check_ranges(self)
         if not self.audio_dir.is_dir():
             raise ValueError(f"--audio_dir {self.audio_dir}: no such folder")
+
+
+def check_model_path(model_name_or_path: str, flag: str = "--model_name_or_path") -> None:
+    """Raise a ValueError if what can be no Hub id, for it names a place on this machine, is not there."""
+    is_local = model_name_or_path.startswith((".", "/", "~")) or model_name_or_path.count("/") > 1
+    if is_local and not Path(model_name_or_path).exists():
+        raise ValueError(f"{flag} {model_name_or_path}: no such folder")
+
+
+def check_output(flag: str, file: Path) -> None:
+    """Raise an OSError if a file cannot be written later on; makes its folder."""
+    _check_folder(f"{flag} {file}", file.parent)
+    if file.is_dir():
+        raise IsADirectoryError(f"{flag} {file}: cannot be written (it is a folder); name another")
+
+
+def _check_folder(flag: str, folder: Path) -> None:
+    try:
+        check_writable(folder)
+    except OSError as error:
+        raise OSError(f"{flag}: cannot be written ({error.strerror}); name another folder") from error

@@ -17,13 +17,34 @@ clip has word for word is wrong.
 import numpy as np
 from scipy.stats import hypergeom
 
-from teminal.evaluation.statistics import check_scores, figure, resample
+from teminal.clips import Clip
+from teminal.evaluation.evaluation import Score, evaluate_clips
+from teminal.evaluation.options import RetrievalOptions
+from teminal.evaluation.statistics import Figures, check_scores, resample
 
+LEGEND = "In %, ranks as they are: R@k is the share of queries with a right item among the first k; ties lose."
 CUTOFFS = (1, 5, 10)
 
 
+def run_retrieval(options: RetrievalOptions, clips: list[Clip]) -> None:
+    """Search the clips of [`load_captioned_clips`] by their captions, and the captions by clips, with every model.
+
+    Raises:
+        ValueError, OSError: naming the option at fault.
+    """
+
+    def ask(readable: list[Clip]) -> tuple[list[str], Score]:
+        if len(readable) < 2:
+            raise ValueError(f"only {readable[0].name} can be read: retrieval needs two clips at least")
+        clip_of = np.repeat(np.arange(len(readable)), [len(clip.captions) for clip in readable])
+        captions = [caption for clip in readable for caption in clip.captions]
+        return captions, lambda scores: retrieval_figures(scores, clip_of, options.seed)
+
+    evaluate_clips("retrieval", options, clips, ask, options.data(), LEGEND)
+
+
 def right_ranks(scores: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Ranks, from 1, of each query's right items.
+    """Rank, from 1, each query's right items.
 
     Args:
         scores: (queries, items), higher is better.
@@ -41,13 +62,13 @@ def right_ranks(scores: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def average_precision_at_10(ranks: np.ndarray) -> np.ndarray:
-    """(queries, right items) of [`right_ranks`] -> (queries,) in [0, 1]."""
+    """Compute AP@10 of each query, (queries,) in [0, 1], of the ranks (queries, right items) of [`right_ranks`]."""
     precision = np.arange(1, ranks.shape[1] + 1) / ranks
     return np.where(ranks <= 10, precision, 0).sum(1) / np.isfinite(ranks).sum(1).clip(max=10)
 
 
 def chance_levels(n_right: np.ndarray, n_items: int) -> dict[str, float]:
-    """What random scores without ties get, of queries with `n_right` (queries,) right ones of `n_items`."""
+    """Compute what random scores without ties get, of queries with `n_right` (queries,) right ones of `n_items`."""
     levels = {f"R@{k}": hypergeom.sf(0, n_items, n_right, min(k, n_items)).mean() for k in CUTOFFS}
     rank = np.arange(1, min(10, n_items) + 1)[:, None]
     both_right = n_right / n_items * (n_right - 1) / (n_items - 1)
@@ -55,50 +76,48 @@ def chance_levels(n_right: np.ndarray, n_items: int) -> dict[str, float]:
     return levels | {"mAP@10": (precision.sum(0) / n_right.clip(max=10)).mean()}
 
 
-def direction_figures(
-    name: str, ranks: np.ndarray, clip_of: np.ndarray, n_items: int, seed: int, keep: dict | None
-) -> dict:
-    """R@1, R@5, R@10, mAP@10 (fractions) and median rank of one direction, with intervals and chance levels.
+def retrieval_figures(scores: np.ndarray, clip_of: np.ndarray, seed: int = 0) -> Figures:
+    """Compute the figures of both directions, `text_to_audio_R@1` to `audio_to_text_median_rank`.
+
+    Args:
+        scores: (clips, captions), higher is better.
+        clip_of: (captions,) the clip that each caption is of, 0 to clips - 1; every clip has at least one.
+        seed: of the bootstrap.
+
+    Raises:
+        ValueError: shapes do not fit, a score is not finite, a clip has no caption, or there is one clip only.
+    """
+    n_clips = len(scores)
+    check_scores(scores, (n_clips, len(clip_of)), "clips and captions")
+    if n_clips < 2:
+        raise ValueError("one clip only: there is nothing to search")
+    right = np.arange(n_clips)[:, None] == clip_of
+    if not right.any(1).all() or not right.any(0).all():
+        raise ValueError(f"clip_of must name each of the {n_clips} clips, and no other, for some caption")
+    figures = Figures()
+    _add_direction(figures, "text_to_audio", right_ranks(scores.T, right.T), clip_of, n_clips, seed)
+    _add_direction(figures, "audio_to_text", right_ranks(scores, right), np.arange(n_clips), len(clip_of), seed)
+    return figures
+
+
+def _add_direction(
+    figures: Figures, name: str, ranks: np.ndarray, clip_of: np.ndarray, n_items: int, seed: int
+) -> None:
+    """Add R@1, R@5, R@10, mAP@10 (fractions) and median rank of one direction.
 
     The bootstrap draws clips, each with all its queries; what is searched stays the whole collection.
 
     Args:
         ranks: (queries, right items) of [`right_ranks`].
-        clip_of: (queries,) the clip that each query is of, 0 to clips - 1.
-        n_items: that are searched.
-        keep: see [`figure`].
+        clip_of: (queries,) the clip that each query is of.
+        n_items: how many are searched.
     """
     best, n = ranks[:, 0], len(ranks)
     weights = resample(clip_of.max() + 1, seed)[:, clip_of]
     values = {f"R@{k}": (best <= k).astype(np.float64) for k in CUTOFFS}
     values["mAP@10"] = average_precision_at_10(ranks)
-    chance, figures = chance_levels(np.isfinite(ranks).sum(1), n_items), {}
+    chance = chance_levels(np.isfinite(ranks).sum(1), n_items)
     for metric, value in values.items():
-        figures |= figure(f"{name}_{metric}", value.mean(), weights @ value / weights.sum(1), n, chance[metric], keep)
+        figures.add(f"{name}_{metric}", value.mean(), weights @ value / weights.sum(1), n, chance[metric])
     medians = np.array([np.median(np.repeat(best, weight)) for weight in weights])
-    return figures | figure(f"{name}_median_rank", np.median(best), medians, n, keep=keep)
-
-
-def retrieval_figures(scores: np.ndarray, clip_of: np.ndarray, seed: int = 0, keep: dict | None = None) -> dict:
-    """Every figure of both directions, `text_to_audio_R@1` to `audio_to_text_median_rank`, see [`figure`].
-
-    Args:
-        scores: (clips, captions), higher is better.
-        clip_of: (captions,) the clip that each caption is of; every clip has at least one.
-        seed: of the bootstrap.
-        keep: see [`figure`].
-
-    Raises:
-        ValueError: shapes do not fit, a score is not finite, a clip has no caption, or there is one clip only.
-    """
-    scores, clip_of = np.asarray(scores), np.asarray(clip_of)
-    check_scores(scores, (len(scores), len(clip_of)), "clips and captions")
-    if len(scores) < 2:
-        raise ValueError("one clip only: there is nothing to search")
-    right = np.arange(len(scores))[:, None] == clip_of
-    if not right.any(1).all() or not right.any(0).all():
-        raise ValueError(f"clip_of must name each of the {len(scores)} clips, and no other, for some caption")
-    by_text = direction_figures("text_to_audio", right_ranks(scores.T, right.T), clip_of, len(scores), seed, keep)
-    clips = np.arange(len(scores))
-    by_audio = direction_figures("audio_to_text", right_ranks(scores, right), clips, len(clip_of), seed, keep)
-    return by_text | by_audio
+    figures.add(f"{name}_median_rank", float(np.median(best)), medians, n)

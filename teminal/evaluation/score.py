@@ -4,16 +4,17 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import torch
 from tqdm.auto import tqdm
 from transformers import ClapProcessor
 
-from eval.zste.zste import zste_figures
 from modeling_teminal import TeminalFeatureExtractor, TeminalModel
 from teminal.clips import ClipBank
 from teminal.evaluation.clap import embed_captions, embed_features
 from teminal.evaluation.embeddings import cosine_scores
-from teminal.evaluation.tables import BLOCKS, LABELS
+from teminal.evaluation.metric import compute_figures, judge_examples
+from teminal.evaluation.statistics import Figures
 from teminal.evaluation.zste_questions import Example
 from teminal.rendering import SAMPLING_RATE, SCENE_S, render
 from teminal.scenes import Composition
@@ -23,21 +24,20 @@ AUDIOS_AT_ONCE = 64
 
 
 def distinct_audios(examples: list[Example]) -> list[Composition]:
-    """Every audio once, those of one composition group side by side."""
+    """List every audio once, those of one composition group side by side."""
     return sorted({audio for example in examples for audio in example.audios})
 
 
 def distinct_captions(examples: list[Example]) -> list[str]:
-    """Every candidate once, in order of first appearance."""
-    return list(
-        dict.fromkeys(itertools.chain.from_iterable(dict.fromkeys(example.candidates for example in examples)))
-    )
+    """List every candidate once, in order of first appearance."""
+    asked = dict.fromkeys(example.candidates for example in examples)
+    return list(dict.fromkeys(itertools.chain.from_iterable(asked)))
 
 
 def audio_features(
     bank: ClipBank, examples: list[Example], extractor: TeminalFeatureExtractor, batch_size: int = 32
 ) -> torch.Tensor:
-    """Features of the audios of [`distinct_audios`], (audios, channels, frames, mel bins).
+    """Compute the features of [`distinct_audios`], (audios, channels, frames, mel bins).
 
     Raises:
         ValueError: the checkpoint hears less than a scene at once.
@@ -55,8 +55,8 @@ def audio_features(
 
 def score_examples(
     model: TeminalModel, processor: ClapProcessor, examples: list[Example], features: torch.Tensor, seed: int = 0
-) -> dict:
-    """Every ZSTE figure of a model, as from [`score_cosines`]; each audio and caption is embedded once.
+) -> Figures:
+    """Compute every ZSTE figure of a model, see [`score_cosines`]; each audio and caption is embedded once.
 
     `features` are those of [`audio_features`] for the same examples.
     """
@@ -69,52 +69,45 @@ def score_examples(
     return score_cosines(examples, cosine_scores(audio.numpy(), text.numpy()), seed)
 
 
-def scores_of(asked: list[Example], examples: list[Example], cosines: np.ndarray) -> list[np.ndarray]:
-    """The candidates' scores of each example `asked`.
+def score_cosines(examples: list[Example], cosines: np.ndarray, seed: int = 0) -> Figures:
+    """Compute every ZSTE figure, and `control_3A` to `control_3C` with the audios permuted among scenes.
 
     Args:
-        asked: some of `examples`, or such with others' audios.
         examples: those of each sub-task in order of their scenes.
-        cosines: (audios, captions), rows in order of [`distinct_audios`] of `examples`, columns of
-            [`distinct_captions`].
+        cosines: (audios, captions), rows in order of [`distinct_audios`], columns of [`distinct_captions`].
+        seed: of the bootstrap and the permutation.
     """
+    judged = _judge(examples, examples, cosines)
+    figures = Figures(*compute_figures(judged, seed))
+    figures.right = {str(task): rows.right.tolist() for task, rows in judged.groupby("task")}
+    control, _ = compute_figures(_judge(permute_audios(examples, seed), examples, cosines), seed)
+    for task in CONTROL_TASKS:
+        for suffix in ("", "_ci95", "_chance", "_n"):
+            figures[f"control_{task}{suffix}"] = control[f"{task}{suffix}"]
+    return figures
+
+
+def _judge(asked: list[Example], examples: list[Example], cosines: np.ndarray) -> pd.DataFrame:
+    """Judge the examples `asked`: some of `examples`, or such with others' audios."""
     row_of = {audio: row for row, audio in enumerate(distinct_audios(examples))}
     column_of = {caption: column for column, caption in enumerate(distinct_captions(examples))}
     columns = {
         candidates: np.array([column_of[caption] for caption in candidates])
         for candidates in {example.candidates for example in examples}
     }
-    return [
-        cosines[np.ix_([row_of[audio] for audio in example.audios], columns[example.candidates])].ravel()
-        for example in asked
-    ]
-
-
-def score_cosines(examples: list[Example], cosines: np.ndarray, seed: int = 0) -> dict:
-    """Every ZSTE figure, plus `control_3A` to `control_3C` with the audios permuted among scenes.
-
-    `examples` and `cosines` are those of [`scores_of`]; `seed` is of the bootstrap and the permutation.
-    """
-
-    def compute(asked):
-        return zste_figures(
-            predictions=scores_of(asked, examples, cosines),
-            references=[list(example.right) for example in asked],
-            tasks=[example.task for example in asked],
-            groups=[example.group for example in asked],
-            seed=seed,
-        )
-
-    result = compute(examples)
-    control = compute(permute_audios(examples, seed))
-    for task in CONTROL_TASKS:
-        for figure in ("", "_ci95", "_chance", "_n"):
-            result[f"control_{task}{figure}"] = control[f"{task}{figure}"]
-    return result
+    rows = [np.array([[row_of[audio]] for audio in example.audios]) for example in asked]
+    return judge_examples(
+        predictions=[
+            cosines[row, columns[example.candidates]].ravel() for row, example in zip(rows, asked, strict=True)
+        ],
+        references=[list(example.right) for example in asked],
+        tasks=[example.task for example in asked],
+        groups=[example.group for example in asked],
+    )
 
 
 def permute_audios(examples: list[Example], seed: int) -> list[Example]:
-    """The examples of the control tasks, each with the audio of a random scene."""
+    """Give each example of the control tasks the audio of a random scene."""
     rng = np.random.default_rng([seed, 11])
     permuted = []
     for task in CONTROL_TASKS:
@@ -122,18 +115,3 @@ def permute_audios(examples: list[Example], seed: int) -> list[Example]:
         others = [own[i] for i in rng.permutation(len(own))]
         permuted += [replace(example, audios=other.audios) for example, other in zip(own, others, strict=True)]
     return permuted
-
-
-def format_table(results: dict[str, dict]) -> str:
-    """A plain table of accuracies in percent: one row per sub-task and mean, one column per model."""
-    first = next(iter(results.values()))
-    blocks = [*BLOCKS, [f"control_{task}" for task in CONTROL_TASKS]]
-    widths = [max(9, len(name)) for name in results]
-    lines = [f"{'ZSTE':>12} {'chance':>7} " + " ".join(map(str.rjust, results, widths))]
-    for block in blocks:
-        lines.append("")
-        for key in block:
-            accuracies = [f"{100 * result[key]:.1f}" for result in results.values()]
-            accuracies = " ".join(map(str.rjust, accuracies, widths))
-            lines.append(f"{key:>12} {100 * first[f'{key}_chance']:7.2f} {accuracies}  {LABELS[key]}")
-    return "\n".join(lines)

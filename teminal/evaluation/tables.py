@@ -1,59 +1,14 @@
-"""One table of several models, for a paper, a card and a spreadsheet."""
+"""Tables of several models: on the terminal, for a paper, a card and a spreadsheet."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
-import yaml
 from huggingface_hub import EvalResult
-from huggingface_hub.repocard_data import eval_results_to_model_index
 
-from eval.zste.zste import TASKS
-from teminal.evaluation.options import file_stems
 from teminal.files import write_whole
 
-
-def eval_results(evaluated: str, figures: dict, tasks: list[str]) -> list[EvalResult]:
-    """For the `model-index` of a model card's metadata, in percent."""
-    return [
-        EvalResult(
-            task_type="zero-shot-audio-classification",
-            dataset_type="zste",
-            dataset_name=evaluated,
-            metric_type="accuracy",
-            metric_name=f"ZSTE {task}",
-            metric_value=round(100 * figures[task], 2),
-        )
-        for task in tasks
-        if task in figures
-    ]
-
-
-def write_tables(
-    folder: Path, zste: dict[str, dict], evaluated: str, differences: dict[str, dict] | None = None
-) -> None:
-    """zste.md, zste.tex (booktabs), zste.csv (fractions, with bounds, chance and n), and a model-index of each model.
-
-    Args:
-        evaluated: what the models were evaluated on, for the model-index.
-        differences: those of [`teminal.evaluation.statistics.differences`].
-    """
-    write_paper(folder, "zste", zste, differences or {}, {key: LABELS[key] for key in ROWS}, LEGEND)
-    numbers = [
-        {"model": name, "task": task, "asks": LABELS[task], "accuracy": figures[task]}
-        | {"low": figures[f"{task}_ci95"][0], "high": figures[f"{task}_ci95"][1]}
-        | {"chance": figures[f"{task}_chance"], "n": figures[f"{task}_n"]}
-        for name, figures in zste.items()
-        for task in ROWS
-    ]
-    write_whole(folder / "zste.csv", lambda beside: pd.DataFrame(numbers).to_csv(beside, index=False))
-    for name, stem in file_stems(list(zste)).items():
-        index = eval_results_to_model_index(name, eval_results(evaluated, zste[name], ROWS))
-        text = yaml.safe_dump({"model-index": index}, sort_keys=False)
-        write_whole(folder / f"model-index-{stem}.yaml", lambda beside, text=text: beside.write_text(text, "utf-8"))
-
-
-LABELS = {
+ZSTE_LABELS = {
     "1A": "one sound, as recorded (1A)",
     "1B": "one sound, in silence (1B)",
     "task1": "mean of task 1",
@@ -80,103 +35,136 @@ LABELS = {
     "recognition": "recognition: tasks 1 and 2",
     "temporal": "temporal: tasks 3, 4 and 5",
     "zste": "ZSTE: all tasks",
+}
+CONTROL_LABELS = {
     "control_3A": "“before”, audios permuted: must be chance (control_3A)",
     "control_3B": "“after”, audios permuted: must be chance (control_3B)",
     "control_3C": "before, after or while, audios permuted: must be chance (control_3C)",
 }
-BLOCKS = [[*subtasks, mean] for mean, subtasks in TASKS.items()] + [["recognition", "temporal", "zste"]]
-ROWS = [key for block in BLOCKS for key in block]
+LABELS = ZSTE_LABELS | CONTROL_LABELS
 LEGEND = (
     "Accuracy in % with 95 % bootstrap interval over scenes; ties lose. Codes are ZSTE's sub-tasks: tasks 1 and 2 ask "
     "which sounds are heard, 3 to 5 in what order, 5 in words never trained on."
 )
-
-
 STAR = "* The 95 % interval of the difference, paired over the same questions, excludes 0."
-LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}"}
-LATEX |= {character: f"\\{character}" for character in "&%$#_{}"}
-LATEX |= {">": r"\textgreater{}", "“": "``", "”": "''"}
+MARKDOWN = str.maketrans({"|": "\\|", "*": "\\*"})
+LATEX = str.maketrans(
+    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "“": "``", "”": "''"}
+    | {character: f"\\{character}" for character in "&%$#_{}"}
+)
 
 
-@dataclass(frozen=True)
-class Cell:
-    text: str
-    is_bold: bool = False
+def label_figure(name: str) -> str:
+    """Say in words what a figure is."""
+    return LABELS.get(name, name.replace("_", " "))
 
 
-def scale_of(key: str) -> int:
-    """Fractions are shown in percent, ranks as they are."""
-    return 1 if key.endswith("rank") else 100
+def list_figures(figures: Mapping) -> list[str]:
+    """List the names of the figures that have an interval."""
+    return [name for name in figures if f"{name}_ci95" in figures]
 
 
-def result_rows(results: dict[str, dict], labels: dict[str, str]) -> list[list[Cell]]:
-    """A head and a row per figure: its label, chance level, and each model's value with interval, the best in bold.
+def scale_figure(name: str) -> int:
+    """Get what a figure is multiplied by to be shown: fractions are in percent, ranks as they are."""
+    return 1 if name.endswith("rank") else 100
+
+
+def result_table(results: Mapping[str, Mapping], names: list[str], bold: str = "{}") -> pd.DataFrame:
+    """Make a row per figure: its chance level, and each model's value with interval.
 
     Args:
         results: model -> its figures, with `_ci95` and perhaps `_chance` beside each.
-        labels: figure -> how it is called, in the order of the rows.
+        names: of the figures, in the order of the rows.
+        bold: template of the best value in a row, such as `"**{}**"`.
     """
     first = next(iter(results.values()))
-    rows = [[Cell(text) for text in ("", "chance", *results)]]
-    for key, label in labels.items():
-        scale = scale_of(key)
-        values = [round(scale * figures[key], 1) for figures in results.values()]
-        best = min(values) if key.endswith("rank") else max(values)
-        chance = first.get(f"{key}_chance")
-        row = [Cell(label), Cell("" if chance is None else f"{scale * chance:.2f}")]
-        for figures, value in zip(results.values(), values, strict=True):
-            low, high = (scale * bound for bound in figures[f"{key}_ci95"])
-            row.append(Cell(f"{value:.1f} ({low:.1f} to {high:.1f})", value == best and len(set(values)) > 1))
-        rows.append(row)
-    return rows
+    table = pd.DataFrame("", [label_figure(name) for name in names], ["chance", *results], dtype=object)
+    for row, name in enumerate(names):
+        scale = scale_figure(name)
+        if f"{name}_chance" in first:
+            table.iloc[row, 0] = f"{scale * first[f'{name}_chance']:.2f}"
+        values = [round(scale * figures[name], 1) for figures in results.values()]
+        best = min(values) if name.endswith("rank") else max(values)
+        for column, (figures, value) in enumerate(zip(results.values(), values, strict=True), start=1):
+            low, high = figures[f"{name}_ci95"]
+            text = f"{value:.1f} ({scale * low:.1f} to {scale * high:.1f})"
+            table.iloc[row, column] = bold.format(text) if value == best and len(set(values)) > 1 else text
+    return table
 
 
-def difference_rows(differences: dict[str, dict[str, dict]], labels: dict[str, str]) -> list[list[Cell]]:
-    """A head and a row per figure: how much models differ, with paired interval, and a star where it excludes 0."""
-    rows = [[Cell(text) for text in ("", *differences)]]
-    for key, label in labels.items():
-        rows.append([Cell(label)])
-        for found in differences.values():
-            scale = scale_of(key)
-            difference, low, high = (scale * value for value in (found[key]["difference"], *found[key]["ci95"]))
+def difference_table(differences: dict[str, dict[str, dict]]) -> pd.DataFrame:
+    """Make a row per figure: how much models differ, with paired interval, and a star where it excludes 0."""
+    table = pd.DataFrame()
+    for pair, by_name in differences.items():
+        for name, found in by_name.items():
+            scale = scale_figure(name)
+            low, high = (scale * bound for bound in found["ci95"])
             star = "*" if low > 0 or high < 0 else ""
-            rows[-1].append(Cell(f"{difference:+.1f} ({low:+.1f} to {high:+.1f}){star}"))
-    return rows
+            text = f"{scale * found['difference']:+.1f} ({low:+.1f} to {high:+.1f}){star}"
+            table.loc[label_figure(name), pair] = text
+    return table
 
 
-def to_markdown(rows: list[list[Cell]]) -> str:
-    lines = [[_markdown(cell) for cell in row] for row in rows]
-    lines.insert(1, ["---", *["---:"] * (len(rows[0]) - 1)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def format_table(results: Mapping[str, Mapping]) -> str:
+    """Format every figure of all models as plain text: percent with interval; ranks as they are."""
+    return result_table(results, list_figures(next(iter(results.values())))).to_string()
 
 
-def _markdown(cell: Cell) -> str:
-    text = cell.text.replace("|", "\\|").replace("*", "\\*")
-    return f"**{text}**" if cell.is_bold else text
+def to_markdown(table: pd.DataFrame) -> str:
+    columns = [str(column).translate(MARKDOWN) for column in table]
+    alignment = ["left", *["right"] * len(columns)]
+    return table.set_axis(columns, axis=1).to_markdown(colalign=alignment, disable_numparse=True)
 
 
-def to_latex(rows: list[list[Cell]]) -> str:
-    """A tabular with the rules of booktabs."""
-    lines = [" & ".join(_latex(cell) for cell in row) + r" \\" for row in rows]
-    begin = f"\\begin{{tabular}}{{l{'r' * (len(rows[0]) - 1)}}}"
-    return "\n".join([begin, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}"])
+def to_latex(table: pd.DataFrame) -> str:
+    """Format as a tabular with the rules of booktabs."""
+    table = table.rename(index=lambda name: name.translate(LATEX), columns=lambda name: name.translate(LATEX))
+    return table.to_latex(escape=False, column_format="l" + "r" * table.shape[1]).strip()
 
 
-def _latex(cell: Cell) -> str:
-    text = "".join(LATEX.get(character, character) for character in cell.text)
-    return f"\\textbf{{{text}}}" if cell.is_bold else text
-
-
-def write_paper(
-    folder: Path, stem: str, results: dict, differences: dict, labels: dict[str, str], legend: str
+def write_tables(
+    folder: Path, stem: str, results: Mapping[str, Mapping], differences: dict[str, dict], legend: str
 ) -> None:
-    """`stem`.md and `stem`.tex: every model's figures, and below them how they differ, each with its legend line."""
-    bold = " Best in bold." if len(results) > 1 else ""
-    parts = [(result_rows(results, labels), legend + bold)]
-    if differences:
-        ranks = ", of ranks as they are" if any(scale_of(key) == 1 for key in labels) else ""
-        parts.append((difference_rows(differences, labels), f"Differences in points{ranks}. {STAR}"))
-    markdown = "\n\n".join(f"{to_markdown(rows)}\n\n{_markdown(Cell(legend))}" for rows, legend in parts)
-    latex = "\n\n".join(f"{to_latex(rows)}\n\n{_latex(Cell(legend))}" for rows, legend in parts)
-    for suffix, text in (("md", markdown), ("tex", latex)):
-        write_whole(folder / f"{stem}.{suffix}", lambda beside, text=text: beside.write_text(text + "\n", "utf-8"))
+    """Write every model's figures as `stem`.md, `stem`.tex and `stem`.csv (fractions, with bounds, chance and n).
+
+    Below them, but in the CSV, stands how the models differ; each table has its legend.
+    """
+    names = [name for name in list_figures(next(iter(results.values()))) if name not in CONTROL_LABELS]
+    ranks = ", of ranks as they are" if any(scale_figure(name) == 1 for name in names) else ""
+    below = f"Differences in points{ranks}. {STAR}"
+    best = " Best in bold." if len(results) > 1 else ""
+    formats = {"md": (to_markdown, MARKDOWN, "**{}**"), "tex": (to_latex, LATEX, r"\textbf{{{}}}")}
+    for suffix, (to_text, escapes, bold) in formats.items():
+        parts = [to_text(result_table(results, names, bold)), f"{legend}{best}".translate(escapes)]
+        if differences:
+            parts += [to_text(difference_table(differences)), below.translate(escapes)]
+        write_text(folder / f"{stem}.{suffix}", "\n\n".join(parts) + "\n")
+    rows = []
+    for model, figures in results.items():
+        for name in names:
+            low, high = figures[f"{name}_ci95"]
+            about = {"model": model, "figure": name, "asks": label_figure(name), "value": figures[name]}
+            chance, n = figures.get(f"{name}_chance"), figures[f"{name}_n"]
+            rows.append({**about, "low": low, "high": high, "chance": chance, "n": n})
+    write_text(folder / f"{stem}.csv", pd.DataFrame(rows).to_csv(index=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or none."""
+    write_whole(path, lambda beside: beside.write_text(text, "utf-8"))
+
+
+def eval_results(evaluated: str, figures: Mapping, names: list[str]) -> list[EvalResult]:
+    """List ZSTE figures, in percent, for the `model-index` of a model card; `evaluated` says on what scenes."""
+    return [
+        EvalResult(
+            task_type="zero-shot-audio-classification",
+            dataset_type="zste",
+            dataset_name=evaluated,
+            metric_type="accuracy",
+            metric_name=f"ZSTE {name}",
+            metric_value=round(100 * figures[name], 2),
+        )
+        for name in names
+        if name in figures
+    ]

@@ -51,7 +51,7 @@ class DatasetAudio:
     def how_hard(self, spec: Composition) -> float:
         return self.gaps_s[spec.clips[0]]
 
-    def _bytes(self, spec):
+    def _bytes(self, spec: Composition) -> bytes:
         row = self.dataset[self.rows[spec.clips[0]]["single" if spec.variant == "onset" else spec.variant]]
         if not (row["audio"] and row["audio"]["bytes"]):
             raise ValueError(
@@ -60,21 +60,17 @@ class DatasetAudio:
         return row["audio"]["bytes"]
 
 
-def _typed_rows(flag: str, dataset: Dataset) -> list[dict]:
-    """Rows whose columns are of the types that the builder writes, and never null.
-
-    Raises:
-        ValueError: they are not; naming the column or the row.
-    """
+def _read_rows(flag: str, dataset: Dataset) -> list[dict]:
+    """Read all columns but the audio; a ValueError names one that is not as the builder writes it, or null."""
     expected = row_features(includes_audio=True)
-    for name in dataset.column_names:
+    for name in NEEDED[1:]:
         try:
             dataset = dataset.cast_column(name, expected[name])
         except (ValueError, TypeError, NotImplementedError) as error:
             found = dataset.features[name]
             raise ValueError(f"{flag}: its column {name} is {found}, expected is {expected[name]}") from error
-    rows = dataset.to_list()
-    if {row["seen_pair"] for row in rows} == {None}:  # only pairs of classes are held out
+    rows = dataset.select_columns(list(NEEDED[1:])).to_list()
+    if all(row["seen_pair"] is None for row in rows):  # only pairs of classes are held out
         raise ValueError(f"{flag}: its groups have captions and no labels; ZSTE needs classes")
     for number, row in enumerate(rows, start=1):
         for name, value in row.items():
@@ -107,7 +103,7 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
         cure = "; render it first, see render_dataset.py" if "audio" in missing else ""
         raise ValueError(f"{flag}: no column {', '.join(missing)}{cure}")
     dataset = with_undecoded_audio(flag, dataset)
-    about = _typed_rows(flag, dataset.select_columns([name for name in NEEDED if name != "audio"]))
+    about = _read_rows(flag, dataset)
     rows: dict[str, dict[str, int]] = {}
     for number, row in enumerate(about):
         rows.setdefault(row["group_id"], {})[VARIANTS[row["variant"]]] = number
@@ -116,8 +112,12 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
             raise ValueError(f"{flag}: group {group_id} has no variant {', '.join(missing)}")
 
     rng = np.random.default_rng([seed, 17])
-    singles, in_silences, gaps_s = [], [], []
-    two, three = [], []  # groups, and the pairs of their events where those were never trained on
+    singles: list[tuple[Composition, Scene]] = []
+    in_silences: list[tuple[Composition, Scene]] = []
+    gaps_s: list[float] = []
+    # groups, and the pairs of their events where those were never trained on
+    two: list[tuple[SceneGroup, set]] = []
+    three: list[tuple[SceneGroup, set]] = []
     for number, of_group in enumerate(rows.values()):
         forward = about[of_group["forward"]]
         labels = tuple(event["label"] for event in forward["events"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from huggingface_hub import ModelCard, ModelCardData
 
-from teminal.evaluation.tables import LABELS, LEGEND, Cell, eval_results, result_rows, to_markdown
+from teminal.evaluation.tables import LEGEND, eval_results, result_table, to_markdown
 from teminal.licenses import strictest
 from teminal.training.export import ADAPTER
 
@@ -104,8 +104,7 @@ def _change(models: dict[str, dict], name: str) -> str:
 
 def _table(zste: dict[str, dict]) -> str:
     """A row per sub-task and mean, a column per model, with 95 % intervals, in percent."""
-    rows = result_rows(zste, {task: LABELS[task] for task in SHOWN})
+    table = result_table(zste, list(SHOWN), bold="**{}**")
     figures = next(iter(zste.values()))
-    for row, n in zip(rows, ["n", *(figures[f"{task}_n"] for task in SHOWN)], strict=True):
-        row.insert(1, Cell(str(n)))
-    return to_markdown(rows)
+    table.insert(0, "n", [str(figures[f"{task}_n"]) for task in SHOWN])
+    return to_markdown(table)

@@ -12,9 +12,8 @@ from safetensors import SafetensorError
 
 from teminal.endings import errors_in_one_line
 from teminal.evaluation.plots import plot_bars
-from teminal.evaluation.score import format_table
-from teminal.evaluation.statistics import format_table as figure_table
-from teminal.evaluation.statistics import versions
+from teminal.evaluation.statistics import list_versions
+from teminal.evaluation.tables import format_table
 from teminal.files import lock_folder
 from teminal.hub import check_hub_access
 from teminal.sampling.training import TrainingSampler
@@ -134,7 +133,7 @@ def run_recipe(recipe: TrainingConfig, clips: Clips) -> None:
             "kept": progress.kept,
             "wise_ft": wise_ft,
             "validations": progress.validations,
-            "versions": versions(),
+            "versions": list_versions(),
             "wall_time_s": round(time.perf_counter() - started, 1),
         }
         (output_dir / RESULTS).unlink(missing_ok=True)
@@ -145,7 +144,7 @@ def run_recipe(recipe: TrainingConfig, clips: Clips) -> None:
         write_results(output_dir, results)
         print(format_table(progress.zste))
         if kept:
-            print(f"\nsingle sounds of {recipe.keep_source}, zero-shot (%)\n{figure_table(progress.kept)}")
+            print(f"\nsingle sounds of {recipe.keep_source}, zero-shot (%)\n{format_table(progress.kept)}")
         logger.info("model, results.json, zste.png and course.png are in %s", output_dir)
         if recipe.push_to_hub:
             with errors_in_one_line(COMMAND, ValueError):

@@ -28,7 +28,7 @@ class Scorer:
     def __call__(self, model: TeminalModel | PeftModel) -> dict:
         if self.features is None:
             self.features = audio_features(self.bank, self.examples, self.processor.feature_extractor)
-        return score_examples(model, self.processor, self.examples, self.features, self.seed)
+        return dict(score_examples(model, self.processor, self.examples, self.features, self.seed))
 
 
 class KeptSounds:
@@ -57,7 +57,7 @@ class KeptSounds:
         audio, text = embed_features(model, self.features), embed_captions(model, self.processor, self.captions)
         model.train(was_training)
         scores = cosine_scores(audio.numpy(), text.numpy())
-        return accuracy_figures(scores, self.targets, np.zeros(len(self.targets), int), self.seed)
+        return dict(accuracy_figures(scores, self.targets, np.zeros(len(self.targets), int), self.seed))
 
     def _features(self, start: int) -> torch.Tensor:
         waveforms = [waveform.astype(np.float32) for waveform in self.sounds[start : start + 32]]

@@ -1,10 +1,7 @@
 """ZSTE by the command: several models, fixed scenes, any number of processes."""
 
-import argparse
 import json
-import sys
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,15 +9,14 @@ import torch
 
 from eval.run_zste import main as run_zste_main
 from eval.zste.zste import MEANS, SUBTASKS
-from teminal.evaluation.options import file_stems, named_models
-from teminal.evaluation.plots import plot_against
+from teminal.evaluation.options import EvaluationOptions
 from teminal.evaluation.score import distinct_audios
-from teminal.evaluation.statistics import differences
+from teminal.evaluation.zste import file_stems
 from teminal.evaluation.zste_dataset import load_scenes
 from teminal.scenes import VARIANTS
 from teminal.training.scratch import build_scratch_clap
 
-from .conftest import TINY_SCRATCH, run_cli, run_here
+from ..conftest import TINY_SCRATCH, run_cli, run_here
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +124,16 @@ def test_bad_scenes_are_named(models, scenes, tmp_path):
         assert "Traceback" not in result.stderr
 
 
-def test_scenes_of_three_sounds_are_needed(models, esc50_dir, tmp_path):
-    flags = ("--config_name", "zste", "--n_groups", 4, "--three_event_share", 0, "--num_proc", 1)
-    source = ("--source", "esc50", "--esc50_dir", esc50_dir, "--test_folds", 2, "--validation_folds")
-    assert run_here("dataset_scripts/build_dataset.py", *source, "--output_dir", tmp_path, *flags).returncode == 0
+def test_scenes_of_three_sounds_are_needed(scenes, tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    (file,) = (scenes / "zste").glob("*.parquet")
+    table = pq.read_table(file)
+    of_three = {row["group_id"] for row in table.to_pylist() if len(row["events"]) == 3}
+    rows = [row for row in table.to_pylist() if row["group_id"] not in of_three]
+    (tmp_path / "zste").mkdir()
+    pq.write_table(pa.Table.from_pylist(rows, table.schema), tmp_path / "zste" / file.name)
+    config = "configs:\n- config_name: zste\n  data_files:\n  - split: test\n    path: zste/*.parquet\n"
+    (tmp_path / "README.md").write_text(f"---\n{config}---\n")
     with pytest.raises(ValueError, match="groups of two and of three events"):
         load_scenes(str(tmp_path), seed=0)
 
@@ -147,26 +149,25 @@ def test_scenes_of_three_sounds_are_needed(models, esc50_dir, tmp_path):
 def test_every_model_has_a_name_of_its_own(paths, names):
     if isinstance(names, str):
         with pytest.raises(ValueError, match=names):
-            named_models(argparse.Namespace(model_name_or_path=paths, names=None))
+            EvaluationOptions(model_name_or_path=paths)
     else:
-        found = named_models(argparse.Namespace(model_name_or_path=paths, names=None))
-        assert found == dict(zip(names, paths, strict=True))
+        options = EvaluationOptions(model_name_or_path=paths)
+        assert options.named_models() == dict(zip(names, paths, strict=True))
 
 
 def test_no_name_is_a_path_of_this_machine(tmp_path):
     paths = [tmp_path / "x" / "m", tmp_path / "y" / "m", tmp_path / "z"]
     for path in paths:
         path.mkdir(parents=True)
-    found = named_models(argparse.Namespace(model_name_or_path=[f"{path}/" for path in paths], names=None))
-    assert list(found) == ["x/m", "y/m", "z"]
+    options = EvaluationOptions(model_name_or_path=[f"{path}/" for path in paths])
+    assert list(options.named_models()) == ["x/m", "y/m", "z"]
 
 
 @pytest.mark.parametrize("given", [("--n_scenes", 3), ("--folds", 1), ("--source", "synthetic"), ("--esc50_dir", "x")])
-def test_what_fixed_scenes_would_ignore_is_refused(given, monkeypatch):
-    flags = ["run_zste.py", "--model_name_or_path", "me/x", "--zste_dataset", "me/y", *map(str, given)]
-    monkeypatch.setattr(sys, "argv", flags)
+def test_what_fixed_scenes_would_ignore_is_refused(given):
+    flags = ["--model_name_or_path", "me/x", "--zste_dataset", "me/y", *map(str, given)]
     with pytest.raises(SystemExit, match=f"--zste_dataset brings its own scenes: drop it, or {given[0]}$"):
-        run_zste_main()
+        run_zste_main(flags)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_what_fixed_scenes_would_ignore_is_refused(given, monkeypatch):
 )
 def test_names_that_do_not_fit_are_refused(names, message):
     with pytest.raises(ValueError, match=rf"--names.*{message}"):
-        named_models(argparse.Namespace(model_name_or_path=["x/m", "y/n"], names=names))
+        EvaluationOptions(model_name_or_path=["x/m", "y/n"], names=names)
 
 
 def test_files_of_models_have_names_of_their_own_that_any_system_takes():
@@ -184,20 +185,3 @@ def test_files_of_models_have_names_of_their_own_that_any_system_takes():
     assert stems["é"] == "é"
     assert len({stem.casefold() for stem in stems.values()}) == len(stems)
     assert not any(set(stem) & set('/:*?"<>|') for stem in stems.values())
-
-
-def test_accuracy_against_few_and_equal_values(tmp_path):
-    plot_against(tmp_path / "few.png", [0.0, 0.0, 0.3], {"a": [True, False, True], "b": [True] * 3}, "gap", "3A", 0.5)
-    assert (tmp_path / "few.png").is_file()
-
-
-def test_differences_are_paired():
-    rng = np.random.default_rng(0)
-    worse = rng.random(1000) < 0.5
-    better = worse | (np.arange(1000) % 20 == 0)
-    found = differences({"a": {"3A": worse.tolist()}, "b": {"3A": better.tolist()}})["b - a"]["3A"]
-    gain = better.mean() - worse.mean()
-    assert found["difference"] == pytest.approx(gain)
-    low, high = found["ci95"]
-    assert 0 < low < gain < high
-    assert high - low < 4 * 1.1 * (gain / 1000) ** 0.5  # unpaired: more than 0.08

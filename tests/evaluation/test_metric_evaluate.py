@@ -7,7 +7,7 @@ from pathlib import Path
 import evaluate
 import pytest
 
-METRIC = str(Path(__file__).parents[1] / "eval" / "zste")
+METRIC = str(Path(__file__).parents[2] / "eval" / "zste")
 RECIPROCAL_RANK = """
 import datasets
 import evaluate

@@ -1,11 +1,11 @@
-"""The retrieval script names what is wrong with its input."""
+"""What is wrong with the input of retrieval is named."""
 
 import pytest
 
 from eval import run_retrieval
 
-from .conftest import run_here
-from .tones import evaluate, of_clotho, write_clotho
+from ..conftest import run_here
+from ..tones import evaluate, of_clotho, write_clotho
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def clotho(tmp_path):
         (("--source", "audiocaps", "--captions_dir", "{clotho}", "--audio_dir", "{clotho}"), "test.csv is there"),
         ((*of_clotho("{clotho}"), "--split", "train"), "--split train: .* has test only"),
         ((*of_clotho("{clotho}"), "--dataset_name", "me/x"), "not --dataset_name"),
-        (("--dataset_name", "me/x", "--audio_dir", "{clotho}"), "need --source"),
+        (("--dataset_name", "me/x", "--audio_dir", "{clotho}"), "needs --source"),
         ((*of_clotho("{clotho}"), "--seed", "-1"), "--seed -1"),
     ],
 )

@@ -10,12 +10,20 @@ from eval import run_compa
 from teminal.clips import read_clip
 from teminal.evaluation.checkpoints import load_clap
 from teminal.evaluation.clap import embed_captions, embed_waveforms
-from teminal.evaluation.compa import CHANCE, compa_figures
+from teminal.evaluation.compa import CHANCE, add_compa_figures
+from teminal.evaluation.inputs import COMPA_COLUMNS
+from teminal.evaluation.statistics import Figures
 from teminal.rendering import event_loop, render_group
 from teminal.sources import load_clips
 
-from .conftest import run_here
-from .tones import evaluate, save_clap, write_tones
+from ..conftest import run_here
+from ..tones import evaluate, save_clap, write_tones
+
+
+def compa_figures(scores, prefix=""):
+    figures = Figures()
+    add_compa_figures(figures, scores, prefix=prefix)
+    return figures
 
 
 @pytest.mark.parametrize(
@@ -70,7 +78,7 @@ def test_bad_matrices_are_named(scores, message):
         compa_figures(scores)
 
 
-def write_table(path, rows, columns=(*run_compa.COLUMNS, "triplet_caption", "triplet_file")):
+def write_table(path, rows, columns=(*COMPA_COLUMNS, "triplet_caption", "triplet_file")):
     path.write_text("\n".join([",".join(columns), *(",".join(row) for row in rows)]) + "\n")
     return path
 
@@ -105,7 +113,7 @@ def test_order(order, tmp_path, monkeypatch, capsys, caplog):
     assert (hears["triplet_group"], hears["triplet_group_n"]) == (1, 1)
     assert deaf["triplet_text"] == 0
     assert (hears["text_chance"], hears["group_chance"]) == (0.25, pytest.approx(0.1667, abs=1e-4))
-    assert "25.00  100.0 [100.0, 100.0]  0.0 [0.0, 0.0]" in capsys.readouterr().out
+    assert "25.00 100.0 (100.0 to 100.0) 0.0 (0.0 to 0.0)" in " ".join(capsys.readouterr().out.split())
 
 
 def test_captions_of_the_wrong_audio_lose(order, tmp_path, monkeypatch):
@@ -118,7 +126,7 @@ def test_captions_of_the_wrong_audio_lose(order, tmp_path, monkeypatch):
 @pytest.mark.parametrize("second_name", ["pair_file.1,reversed_pair_file.1", "pair_file,reversed_pair_file"])
 def test_attribute_names_its_files_in_further_columns(order, tmp_path, monkeypatch, second_name):
     row = ["tone 1 then 2", "tone 2 then 1", "youtube1", "youtube2", "a1.wav", "a2.wav"]
-    write_table(order / "attribute.csv", [row], (*run_compa.COLUMNS, *second_name.split(",")))
+    write_table(order / "attribute.csv", [row], (*COMPA_COLUMNS, *second_name.split(",")))
     report = evaluate(monkeypatch, run_compa.main, tmp_path, *of_table(order, "attribute.csv"))
     assert report["results"]["tones"]["group"] == 1
     assert "triplet_text" not in report["results"]["tones"]
@@ -128,7 +136,7 @@ def test_a_real_checkpoint(order, tiny_clap, tmp_path):
     command = ["eval/run_compa.py", "--model_name_or_path", save_clap(tiny_clap, tmp_path / "model")]
     result = run_here(*command, *of_table(order), "--cache_dir", tmp_path / "cache")
     assert result.returncode == 0, result.stderr
-    assert "triplet_group" in result.stdout
+    assert "triplet group" in result.stdout
     assert "skipped c1.wav: missing file" in result.stderr
 
 
@@ -173,7 +181,7 @@ def test_pairs_of_real_clips(tiny_clap, tmp_path, monkeypatch):
         for name, variant in zip(names, ("forward", "reversed"), strict=True):
             soundfile.write(tmp_path / "audio" / name, variants[variant], 48_000, subtype="FLOAT")
         rows.append([f"{x.label} before {y.label}", f"{y.label} before {x.label}", *names])
-    write_table(tmp_path / "order.csv", rows, run_compa.COLUMNS)
+    write_table(tmp_path / "order.csv", rows, COMPA_COLUMNS)
     model = save_clap(tiny_clap, tmp_path / "model")
     command = ("--model_name_or_path", model, *of_table(tmp_path))
     found = evaluate(monkeypatch, run_compa.main, tmp_path, *command, hears_tones=False)["results"]["model"]

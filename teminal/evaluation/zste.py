@@ -1,0 +1,95 @@
+"""Run ZSTE: draw scenes of test clips or read fixed ones, score every model on them, and plot the figures."""
+
+from pathlib import Path
+
+import yaml
+from accelerate import PartialState
+from huggingface_hub.repocard_data import eval_results_to_model_index
+
+from teminal.clips import Clip, build_bank
+from teminal.evaluation.evaluation import Questions, evaluate
+from teminal.evaluation.options import ZsteOptions
+from teminal.evaluation.score import distinct_audios, distinct_captions, score_cosines
+from teminal.evaluation.statistics import Figures
+from teminal.evaluation.tables import LEGEND, ZSTE_LABELS, eval_results, write_text
+from teminal.evaluation.zste_audio import BankAudio
+from teminal.evaluation.zste_dataset import DatasetAudio, load_scenes
+from teminal.evaluation.zste_questions import Example
+from teminal.evaluation.zste_scenes import build_examples, drawn_clips
+
+
+def run_zste(options: ZsteOptions, clips: list[Clip] | None) -> None:
+    """Score all models of the options on the same scenes, of [`load_test_clips`] or fixed ones.
+
+    Raises:
+        ValueError, OSError: naming the option at fault.
+    """
+    seed, n_scenes, paths = options.seed, options.n_scenes or 0, options.model_name_or_path
+    evaluated = f"ZSTE on {Path(options.zste_dataset or str(options.source)).name}"
+
+    def prepare() -> Questions:
+        about: dict = {"model": paths[0] if len(paths) == 1 else paths}
+        skipped: dict[str, str] = {}
+        audio: BankAudio | DatasetAudio
+        with PartialState().local_main_process_first():
+            if clips is None:
+                examples, audio = load_scenes(str(options.zste_dataset), seed)
+                about |= {"zste_dataset": options.zste_dataset, "n_scenes": len(audio.rows)}
+            else:
+                bank = build_bank(clips, lambda bank: drawn_clips(bank, n_scenes, seed))
+                examples, audio, skipped = build_examples(bank, n_scenes, seed), BankAudio(bank), bank.skipped
+                about |= {**options.data(), "n_clips": len(bank.clips)}
+        specs = distinct_audios(examples)
+        return Questions(
+            keys=audio.keys(specs),
+            read=lambda rows: audio.read([specs[row] for row in rows]),
+            captions=distinct_captions(examples),
+            score=lambda cosines: score_cosines(examples, cosines, seed),
+            about=about,
+            legend=LEGEND,
+            skipped=skipped,
+            arrange=lambda results: {"zste": results if len(results) > 1 else next(iter(results.values()))},
+            save=lambda folder, results: save_results(folder, results, evaluated, examples, audio),
+        )
+
+    evaluate("zste", options, prepare)
+
+
+def save_results(
+    folder: Path,
+    results: dict[str, Figures],
+    evaluated: str,
+    examples: list[Example],
+    audio: BankAudio | DatasetAudio,
+) -> None:
+    """Write the `model-index` of each model, and plot all figures.
+
+    Plots show the figures, their change, accuracy against what makes scenes hard, and accuracy by pair of classes.
+
+    Args:
+        evaluated: on what scenes.
+    """
+    from teminal.evaluation.plots import plot_against, plot_bars, plot_change, plot_pairs  # takes long
+
+    plot_bars(folder / "zste.png", results, "ZSTE")
+    if len(results) > 1:
+        plot_change(folder / "change.png", results, "ZSTE")
+    task = audio.hard_task
+    values = [audio.how_hard(example.audios[0]) for example in examples if example.task == task]
+    plot_against(folder / f"{task}.png", values, results, audio.hardness, task)
+    pairs = [example.labels for task in ("3A", "3B") for example in examples if example.task == task]
+    for name, stem in file_stems(list(results)).items():
+        right = results[name].right
+        plot_pairs(folder / f"pairs-{stem}.png", pairs, right["3A"] + right["3B"], name)
+        index = eval_results_to_model_index(name, eval_results(evaluated, results[name], list(ZSTE_LABELS)))
+        write_text(folder / f"model-index-{stem}.yaml", yaml.safe_dump({"model-index": index}, sort_keys=False))
+
+
+def file_stems(names: list[str]) -> dict[str, str]:
+    """Map names to how they stand in file names: without what a file system refuses, and distinct."""
+    stems: dict[str, str] = {}
+    for number, name in enumerate(names, start=1):
+        stem = "".join(letter if letter.isalnum() or letter in "-+._ " else "_" for letter in name).strip()
+        taken = {other.casefold() for other in stems.values()}
+        stems[name] = f"{stem}-{number}" if stem.casefold() in taken else stem
+    return stems
