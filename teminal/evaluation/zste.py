@@ -12,10 +12,9 @@ from teminal.evaluation.options import ZsteOptions
 from teminal.evaluation.score import distinct_audios, distinct_captions, score_cosines
 from teminal.evaluation.statistics import Figures
 from teminal.evaluation.tables import LEGEND, ZSTE_LABELS, eval_results, write_text
-from teminal.evaluation.zste_audio import BankAudio
 from teminal.evaluation.zste_dataset import DatasetAudio, load_scenes
-from teminal.evaluation.zste_questions import Example
-from teminal.evaluation.zste_scenes import build_examples, drawn_clips
+from teminal.evaluation.zste_questions import BankAudio, Example, build_examples
+from teminal.sampling.zste import drawn_clips
 
 
 def run_zste(options: ZsteOptions, clips: list[Clip] | None) -> None:

@@ -15,7 +15,7 @@ from teminal.dataset.rows import row_features
 from teminal.evaluation.zste_questions import Example, ask_of_three, ask_of_two
 from teminal.hub_rows import load_hub_dataset, with_undecoded_audio
 from teminal.rendering import EVENT_S, EVENT_SAMPLES, in_silence
-from teminal.sampling.zste import draw_scene_group
+from teminal.sampling.zste import SceneGroup, draw_scene_group
 from teminal.scenes import VARIANTS, Composition, Scene
 
 CONFIG = "zste"
