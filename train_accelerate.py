@@ -9,33 +9,34 @@ accelerate launch --multi_gpu --num_processes 8 --num_machines 1 --mixed_precisi
 import logging
 import os
 
-from teminal.endings import errors_in_one_line, interrupts_in_one_line
-
-COMMAND = "train_accelerate.py"
+from teminal.cli import command
 
 
-def main() -> None:
-    """Read the recipe and find its clips, so that what is wrong with either is said at once; then run it."""
-    with errors_in_one_line(COMMAND, ValueError, OSError):
-        from teminal.training.config_file import parse_config
+@command("--resume_from_checkpoint latest goes on from the last checkpoint")
+def main(argv: list[str] | None = None) -> None:
+    """Load clips and model, train and score each stage, then save the model with its results, and publish it."""
+    from teminal.training.config_file import parse_config
 
-        recipe = parse_config()
-        if recipe.dry_run:
-            from teminal.training.publish import describe_push
+    config = parse_config(argv, __doc__)
+    if config.dry_run:
+        from teminal.training.publish import describe_push
 
-            print(describe_push(recipe))
-            return
-        from teminal.training.data import find_clips
+        print(describe_push(config))
+        return
+    from teminal.training.data import find_clips
 
-        clips = find_clips(recipe)
+    clips = find_clips(config)
 
-    from teminal.training.run import run_recipe  # torch and its libraries, which take seconds
+    from teminal.training.run import start_run  # torch and its libraries, which take seconds
 
-    run_recipe(recipe, clips)
+    with start_run(config, clips) as run:
+        with run.interrupts:
+            for stage in run.stages_left():
+                run.train(stage)
+        run.finish()
 
 
 if __name__ == "__main__":
-    interrupts_in_one_line(COMMAND)  # the imports take seconds
     # Batches are composed beside the model: idle OpenMP threads must sleep, not spin, or they take the composers'
     # cores, and a composer's dot product must not wait for a thread of NumPy's BLAS that finds no free core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

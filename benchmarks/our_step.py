@@ -15,7 +15,6 @@ from teminal.sampling.training import Pair, TrainingSampler
 from teminal.training.batches import Batch, BatchComposer, on_device
 from teminal.training.config import TrainingConfig
 from teminal.training.loading import BatchLoader
-from teminal.training.optimization import make_optimizer
 from teminal.training.scratch import build_scratch_clap
 from teminal.training.state import StageState
 from teminal.training.step import TrainingStep
@@ -31,7 +30,7 @@ class OrderSampler(TrainingSampler):
 
 
 class OurStep:
-    """A step of [`teminal.training.stage.StageTrainer`]."""
+    """A step of [`teminal.training.loop.Trainer`]."""
 
     def __init__(self, checkpoint: Path, composer: BatchComposer, device: torch.device, bf16: bool):
         self.composer, self.settings = composer, composer.settings
@@ -40,10 +39,8 @@ class OurStep:
         self.model = TeminalModel.from_pretrained(checkpoint).to(device).train()
         self.model.audio_model.audio_encoder.batch_norm.eval()
         tokenizer = ClapProcessor.from_pretrained(checkpoint).tokenizer
-        prepared = self.accelerator.prepare(self.model)
-        self.training_step = TrainingStep(self.accelerator, prepared, self.model, tokenizer, recipe)
-        optimizer, scheduler = make_optimizer(self.model, self.settings, recipe)
-        self.state = StageState(self.accelerator, self.model, optimizer, scheduler, recipe.ema_decay)
+        self.training_step = TrainingStep(self.accelerator, self.model, tokenizer, recipe)
+        self.state = StageState(self.accelerator, self.model, self.settings, recipe)
         self.max_grad_norm = recipe.max_grad_norm
 
     def batches(self, num_workers: int) -> Iterator[Batch]:

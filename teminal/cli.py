@@ -114,8 +114,9 @@ def errors_in_one_line(command: str, *kinds: type[BaseException]) -> Iterator[No
 def command(hint: str = "", name: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorate the `main(argv=None)` of a command file, so that it ends in one line.
 
-    ValueError and OSError end it with `name: error: ...`, Ctrl-C with `name: interrupted; hint`; `name` is by default
-    the file's. Import what takes seconds inside `main`, so that both hold from the start.
+    What a user can mend (ValueError, OSError, FloatingPointError, MemoryError) ends it with `name: error: ...`, Ctrl-C
+    with `name: interrupted; hint`; `name` is by default the file's. Import what takes seconds inside `main`, so that
+    both hold from the start.
     """
 
     def decorate(main: Callable[..., None]) -> Callable[..., None]:
@@ -124,7 +125,7 @@ def command(hint: str = "", name: str = "") -> Callable[[Callable[..., None]], C
         @functools.wraps(main)
         def run(argv: list[str] | None = None) -> None:
             try:
-                with errors_in_one_line(called, ValueError, OSError):
+                with errors_in_one_line(called, ValueError, OSError, FloatingPointError, MemoryError):
                     main(argv)
             except KeyboardInterrupt as error:
                 traceback.clear_frames(error.__traceback__)

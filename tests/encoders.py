@@ -11,8 +11,7 @@ from transformers import (
     XLMRobertaTokenizer,
 )
 
-from teminal.training.pretrained_text import load_text_encoder
-from teminal.training.scratch import build_scratch_clap
+from teminal.training.scratch import build_scratch_clap, load_text_encoder
 
 from .conftest import TINY_SCRATCH
 

@@ -15,7 +15,7 @@ from teminal.dataset.render import list_clips
 from teminal.evaluation.clap import embed_captions, embed_waveforms
 from teminal.sources import load_clips
 from teminal.training.data import draw_kept_clips
-from teminal.training.scoring import KeptSounds
+from teminal.training.scoring import SingleSoundScorer
 
 from .conftest import run_here
 from .own_sounds import CLASSES, write_classes, write_sound
@@ -59,12 +59,12 @@ def test_what_is_kept_is_how_often_the_clips_class_scores_highest(tiny_clap, ban
         model, processor, [f"This is a sound of {label.replace('_', ' ')}." for label in bank.classes]
     )
     guessed = [bank.classes[i] for i in (audio @ text.numpy().T).argmax(1)]
-    kept = KeptSounds(bank, processor, n_clips=1000, seed=0)(model)
+    kept = SingleSoundScorer(bank, processor, n_clips=1000, seed=0)(model)
     assert kept["accuracy"] == pytest.approx(np.mean(np.array(guessed) == bank.labels))
     assert (kept["accuracy_n"], kept["accuracy_chance"]) == (len(bank.clips), pytest.approx(1 / len(bank.classes)))
-    few = KeptSounds(bank, processor, n_clips=5, seed=0)
+    few = SingleSoundScorer(bank, processor, n_clips=5, seed=0)
     drawn = sorted(draw_kept_clips(bank, 5, seed=0))
-    assert [bank.classes[target] for target in few.targets] == [bank.labels[index] for index in drawn]
+    assert few.asked == drawn
     assert few(model)["accuracy_n"] == len(drawn) == 5
 
 

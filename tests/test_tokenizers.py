@@ -10,7 +10,7 @@ from transformers import BertTokenizer, RobertaTokenizer
 
 from teminal.evaluation.checkpoints import load_clap
 from teminal.evaluation.clap import embed_captions
-from teminal.training.pretrained_text import load_text_encoder
+from teminal.training.scratch import load_text_encoder
 
 from .encoders import CAPTIONS, KINDS, bert_tokenizer, build_clap, save_bert, save_encoder
 

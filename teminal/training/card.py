@@ -1,27 +1,64 @@
-"""The model card: what was trained on what, how to use it, what it can do, whose terms hold."""
+"""What is told of a finished run: the start of `results.json`, and the model card made of it."""
 
 import json
 from pathlib import Path
 
+import numpy as np
 from huggingface_hub import ModelCard, ModelCardData
 
+from teminal.captions import say, say_naturally
 from teminal.evaluation.tables import LEGEND, eval_results, result_table, to_markdown
+from teminal.files import hide_paths, is_local_path
 from teminal.licenses import strictest
-from teminal.training.export import ADAPTER
+from teminal.sampling.training import TrainingSampler
+from teminal.scenes import Caption
+from teminal.sources import source_credits
+from teminal.training.config import TrainingConfig
 
+RESULTS = "results.json"
 TEMPLATE = Path(__file__).parents[2] / "model_card.md"
 SHOWN = ("1A", "2A", "2C", "3A", "3B", "3C", "3D", "4C", "5A", "5D", "control_3A", "recognition", "temporal", "zste")
 ORDER_TASKS = ("3A", "3B")
 
 
+def describe_run(config: TrainingConfig, sampler: TrainingSampler) -> dict:
+    """Describe what a run starts from, without a path of this machine: configuration, origins, terms, captions."""
+    bank = sampler.bank
+
+    def origin(name: str | None) -> dict | None:
+        return {"name": hide_paths(name), "on_hub": not is_local_path(name)} if name else None
+
+    return {
+        "recipe": {**hide_paths(config.as_dict()), "hub_model_id": config.hub_model_id},
+        "base": origin(config.model_name_or_path),
+        "text_base": origin(config.text_model_name_or_path),
+        "dataset": origin(config.dataset_name),
+        "terms": source_credits(config.source, bank.clips),
+        "captioned": not bank.classes,
+        "n_train_clips": len(bank.clips),
+        "examples": example_captions(sampler),
+    }
+
+
+def example_captions(sampler: TrainingSampler) -> dict[str, str]:
+    """Caption two sounds x and y: "x before y", the reverse "y before x", "y after x" and "x while y"."""
+    x, y = sampler.pool.draw(np.random.default_rng(0), 2).labels
+
+    def word(relation: str, *sounds: str) -> str:
+        return say(Caption(relation, sounds)) if sampler.bank.classes else say_naturally(relation, sounds)
+
+    in_order = {"before": word("before", x, y), "reverse": word("before", y, x)}
+    return {**in_order, "after": word("after", y, x), "while": word("while", x, y)}
+
+
 def write_card(folder: Path, results: dict) -> None:
-    """README.md in `folder`, which says how to load the model from there, or from the Hub if it is to go there."""
+    """Write README.md, which says how to load the model from `folder`, or from the Hub if it is to go there."""
     card = model_card(results, results["recipe"]["hub_model_id"])
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 def model_card(results: dict, hub_model_id: str | None) -> str:
-    """The card of the run that `results` are of, with its YAML header.
+    """Fill in the card of the run that `results` are of, with its YAML header.
 
     Args:
         results: content of `results.json`.
@@ -48,13 +85,13 @@ def model_card(results: dict, hub_model_id: str | None) -> str:
     )
     card = ModelCard.from_template(
         data,
-        TEMPLATE,
+        str(TEMPLATE),
         title=title,
         name=hub_model_id or ".",
         is_local=not hub_model_id,
         base=base,
         on_hub=on_hub,
-        has_adapter=any(name.startswith(ADAPTER) for name in results["files"]),
+        has_adapter=any(name.startswith("adapter/") for name in results["files"]),
         teminal=recipe["stages"] != ["pretrain"],
         learned=has_learned_order(final),
         order=_order(final),
@@ -72,7 +109,7 @@ def model_card(results: dict, hub_model_id: str | None) -> str:
 
 
 def has_learned_order(figures: dict) -> bool:
-    """Whether *before* and *after* (3A, 3B) are both above chance by their 95 % intervals."""
+    """Tell whether *before* and *after* (3A, 3B) are both above chance by their 95 % intervals."""
     return all(figures[f"{task}_ci95"][0] > figures[f"{task}_chance"] for task in ORDER_TASKS)
 
 
@@ -82,14 +119,14 @@ def _percent(figures: dict, task: str) -> str:
 
 
 def _order(figures: dict) -> str:
-    """How often the true one of two orders is picked."""
+    """Say how often the true one of two orders is picked."""
     chance = 100 * figures["3A_chance"]
     before, after = (_percent(figures, task) for task in ORDER_TASKS)
     return f"{before} of those with *before* (3A) and {after} of those with *after* (3B); chance is {chance:.0f} %"
 
 
 def _change(models: dict[str, dict], name: str) -> str:
-    """What a figure lost or won from the first model to the last, by their intervals; "" where there are not two."""
+    """Say what a figure lost or won from the first model to the last, by their intervals; "" unless there are two."""
     if len(models) < 2:
         return ""
     before, *_, after = models.values()
@@ -103,7 +140,7 @@ def _change(models: dict[str, dict], name: str) -> str:
 
 
 def _table(zste: dict[str, dict]) -> str:
-    """A row per sub-task and mean, a column per model, with 95 % intervals, in percent."""
+    """Make a row per sub-task and mean, a column per model, with 95 % intervals, in percent."""
     table = result_table(zste, list(SHOWN), bold="**{}**")
     figures = next(iter(zste.values()))
     table.insert(0, "n", [str(figures[f"{task}_n"]) for task in SHOWN])

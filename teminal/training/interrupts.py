@@ -1,8 +1,10 @@
-"""SIGTERM and SIGINT are remembered, so that the step ends, a checkpoint is saved, and then the run."""
+"""Remember SIGTERM and SIGINT, so that the step ends, a checkpoint is saved, and then the run ends."""
 
 import logging
 import signal
 from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
 
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
@@ -11,11 +13,11 @@ logger = logging.getLogger("teminal")
 
 
 class _CutShort(BaseException):
-    """A signal came during work that is made again when the run goes on."""
+    """A signal came during work that is done again when the run goes on."""
 
 
 class Interrupts:
-    """While it is entered, a signal is remembered; a second SIGINT has its usual effect.
+    """A context in which a signal is remembered in `received`; a second SIGINT has its usual effect.
 
     A second SIGTERM has none: launchers pass on the one that their scheduler has already sent to every process.
     """
@@ -27,12 +29,12 @@ class Interrupts:
         self.before = {number: signal.signal(number, self._remember) for number in (signal.SIGTERM, signal.SIGINT)}
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         for number, handler in self.before.items():
             signal.signal(number, handler)
 
     def on_main_process(self, work: Callable[[], dict]) -> dict | None:
-        """What `work`, done by the main process, has found, on all; `None` after a signal to it, which ends the work.
+        """Do `work` on the main process and return what it finds on all; `None` if a signal has ended it.
 
         Called on all processes. For minutes that leave nothing to save, such as an evaluation.
         """
@@ -42,14 +44,19 @@ class Interrupts:
                 self.cuts_short = True
                 found = work()
             except _CutShort:
-                found = None
+                pass
             finally:
                 self.cuts_short = False
         found, received = broadcast_object_list([found, self.received])
         self.received = self.received or (received if found is None else 0)
         return found
 
-    def _remember(self, number, frame):
+    def stop(self, where: str, number: int = 0) -> NoReturn:
+        """End the run because of a signal: this `number`, or else the one that this process has received."""
+        logger.info("stopped after %s; --resume_from_checkpoint latest", where)
+        raise SystemExit(128 + (number or self.received))
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
         if not self.received and self.accelerator.is_main_process:
             logger.info("%s: stopping after this step; Ctrl-C ends at once", signal.Signals(number).name)
         self.received = number

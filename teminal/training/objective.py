@@ -1,6 +1,19 @@
-"""The loss of a training batch as a function of its embeddings."""
+'''The loss of a training batch: a weighted sum of named terms, each a function of its embeddings.
+
+A term of your own takes five lines: a function here, its entry in `compute_losses`, and an option for its weight in
+`StageConfig`. It is then logged, plotted and given on the command line like the others:
+
+    def uniformity(embedded: EmbeddedBatch) -> torch.Tensor:
+        """Audios spread over the sphere (arXiv 2005.10242)."""
+        return torch.pdist(embedded.audio).square().mul(-2).exp().mean().log()
+
+            "uniformity": (stage.uniformity_weight, lambda: uniformity(embedded)),
+
+    uniformity_weight: float = option(0.0, "weight of the uniformity loss")
+'''
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import distributed
@@ -15,67 +28,106 @@ ROWS_AT_ONCE = 256  # a whole number of groups
 
 
 @dataclass
-class Embeddings:
-    """This process's (n, D) audios and texts, fp32 and normalised, and both temperatures as multipliers."""
+class EmbeddedBatch:
+    """This process's part of a batch with its embeddings, fp32 and normalised.
 
+    Attributes:
+        row_of: text -> its row in `text`.
+        audio: (A, D) every audio once, then the replayed clips.
+        text: (T, D) every text once.
+        scales: (parts, 2) temperatures as multipliers, of audio and of text, the same in each row.
+    """
+
+    batch: Batch
+    row_of: dict[str, int]
     audio: torch.Tensor
     text: torch.Tensor
-    scale_audio: torch.Tensor
-    scale_text: torch.Tensor
+    scales: torch.Tensor
 
-    def tensors(self) -> tuple[torch.Tensor, ...]:
-        return self.audio, self.text, self.scale_audio, self.scale_text
-
-
-def distinct_texts(batch: Batch) -> dict[str, int]:
-    """Each caption that the text tower is to embed, once, with its row."""
-    return {text: row for row, text in enumerate(dict.fromkeys(batch.texts + batch.candidates))}
+    def __post_init__(self) -> None:
+        batch, self.device = self.batch, self.audio.device
+        self.scale_audio, self.scale_text = self.scales[-1]
+        self.pair_audio = self.audio[batch.audio_rows.to(self.device)]  # (N, D), as the next
+        self.pair_text = self.text[[self.row_of[text] for text in batch.texts]]
+        self.candidates = self.text[[self.row_of[text] for text in batch.candidates]]  # (K, D)
 
 
-def batch_losses(
-    embeds: Embeddings, batch: Batch, settings: StageConfig, recipe: TrainingConfig
-) -> dict[str, torch.Tensor]:
-    """`loss` and the parts that it is the weighted sum of.
+def compute_losses(embedded: EmbeddedBatch, stage: StageConfig, config: TrainingConfig) -> dict[str, torch.Tensor]:
+    """Compute "loss" and the terms that it is the weighted sum of; terms of weight 0 are left out.
 
-    TNCE is that of the pairs of all processes; the in-group, replay and event losses are this process's, whose mean
-    over processes is that of all, for groups never lie on two.
+    TNCE is that of the pairs of all processes; the others are this process's, whose mean over processes is that of
+    all, for groups never lie on two. "loss" alone has a gradient.
 
     Raises:
         ValueError: an embedding is not finite.
     """
-    device, rows = embeds.audio.device, distinct_texts(batch)
-    scales = embeds.scale_audio, embeds.scale_text
-    audio = embeds.audio[batch.audio_rows.to(device)]
-    text = embeds.text[[rows[caption] for caption in batch.texts]]
-    truth, weights = batch.truth, {name: getattr(recipe, name) for name in ("alpha_same", "alpha_cross", "beta")}
-    weights |= {"group": truth.group.to(device), "variant": truth.variant.to(device)}
-    pairs = gather_rows(audio), gather_rows(text), *scales
+    terms = {
+        "tnce": (1.0, lambda: tnce(embedded, config)),
+        "in_group": (stage.in_group_weight, lambda: in_group(embedded)),
+        "replay": (stage.replay_weight, lambda: replay(embedded)),
+        "event": (stage.event_weight, lambda: event(embedded)),
+    }
+    losses = {name: compute() for name, (weight, compute) in terms.items() if weight}
+    total = sum((terms[name][0] * loss for name, loss in losses.items()), torch.zeros((), device=embedded.device))
+    return {"loss": total, **{name: loss.detach() for name, loss in losses.items()}}
 
-    def holds(rows: slice = slice(None)) -> torch.Tensor:
+
+def tnce(embedded: EmbeddedBatch, config: TrainingConfig) -> torch.Tensor:
+    """Compute TNCE of the pairs of all processes; in chunks where they are more than `loss_chunk_size`."""
+    truth, device = embedded.batch.truth, embedded.device
+    inputs = [gather_rows(embedded.pair_audio), gather_rows(embedded.pair_text)]
+    inputs += [embedded.scale_audio, embedded.scale_text]
+    weights: dict[str, Any] = {
+        "group": truth.group.to(device),
+        "variant": truth.variant.to(device),
+        "alpha_same": config.alpha_same,
+        "alpha_cross": config.alpha_cross,
+        "beta": config.beta,
+    }
+    if len(truth.group) <= config.loss_chunk_size:
+        return tnce_loss(*inputs, holds=truth.holds().to(device), **weights)
+
+    def holds(rows: slice) -> torch.Tensor:
         return truth.holds(rows).to(device)
 
-    if len(truth.group) <= recipe.loss_chunk_size:
-        parts = {"tnce": tnce_loss(*pairs, holds=holds(), **weights)}
-    else:
-        parts = {"tnce": chunked_tnce_loss(*pairs, holds=holds, chunk_size=recipe.loss_chunk_size, **weights)}
-    loss = parts["tnce"]
-    if settings.in_group_weight:
-        parts["in_group"] = _own_in_group_loss(audio, text, scales, batch)
-        loss = loss + settings.in_group_weight * parts["in_group"]
-    candidates = embeds.text[[rows[caption] for caption in batch.candidates]]
-    if n_replay := len(batch.replay_targets):
-        logits = embeds.audio[-n_replay:] @ candidates.T * embeds.scale_audio
-        parts["replay"] = F.cross_entropy(logits, batch.replay_targets.to(device))
-        loss = loss + settings.replay_weight * parts["replay"]
-    if settings.event_weight:
-        logits = embeds.audio[: len(batch.event_holds)] @ candidates.T * embeds.scale_audio
-        parts["event"] = event_loss(logits, batch.event_holds.to(device))
-        loss = loss + settings.event_weight * parts["event"]
-    return {"loss": loss, **parts}
+    return chunked_tnce_loss(*inputs, holds=holds, chunk_size=config.loss_chunk_size, **weights)
+
+
+def in_group(embedded: EmbeddedBatch) -> torch.Tensor:
+    """Contrast the variants of each group; a few groups at a time, for what lies between groups has no part in it."""
+    truth, first, total = embedded.batch.truth, embedded.batch.first_pair, torch.zeros((), device=embedded.device)
+    n_pairs = len(embedded.pair_audio)
+    for start in range(0, n_pairs, ROWS_AT_ONCE):
+        own = slice(start, min(start + ROWS_AT_ONCE, n_pairs))
+        rows = slice(first + own.start, first + own.stop)
+        loss = in_group_loss(
+            embedded.pair_audio[own],
+            embedded.pair_text[own],
+            embedded.scale_audio,
+            embedded.scale_text,
+            group=truth.group[rows].to(embedded.device),
+            variant=truth.variant[rows].to(embedded.device),
+            holds=truth.holds(rows)[:, rows].to(embedded.device),
+        )
+        total = total + loss * (own.stop - own.start)
+    return total / n_pairs
+
+
+def replay(embedded: EmbeddedBatch) -> torch.Tensor:
+    """Tell each replayed clip's caption from the other candidates."""
+    targets = embedded.batch.replay_targets.to(embedded.device)
+    logits = embedded.audio[-len(targets) :] @ embedded.candidates.T * embedded.scale_audio
+    return F.cross_entropy(logits, targets)
+
+
+def event(embedded: EmbeddedBatch) -> torch.Tensor:
+    """Tell every event of each scene from the classes that are not in it."""
+    holds = embedded.batch.event_holds.to(embedded.device)
+    return event_loss(embedded.audio[: len(holds)] @ embedded.candidates.T * embedded.scale_audio, holds)
 
 
 def event_loss(logits: torch.Tensor, holds: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of each true candidate against the false ones; the other true ones take no part.
+    """Compute the cross-entropy of each true candidate against the false ones; the other true ones take no part.
 
     Args:
         logits: (B, K) scores of the candidates.
@@ -85,21 +137,8 @@ def event_loss(logits: torch.Tensor, holds: torch.Tensor) -> torch.Tensor:
     return ((F.softplus(false - logits) * holds).sum(1) / holds.sum(1)).mean()
 
 
-def _own_in_group_loss(audio, text, scales, batch):
-    """A few groups at a time, for what lies between groups has no part in it."""
-    total = 0.0
-    for start in range(0, len(audio), ROWS_AT_ONCE):
-        own = slice(start, min(start + ROWS_AT_ONCE, len(audio)))
-        rows = slice(batch.first_pair + own.start, batch.first_pair + own.stop)
-        truth = {"group": batch.truth.group[rows], "variant": batch.truth.variant[rows]}
-        truth["holds"] = batch.truth.holds(rows)[:, rows]
-        truth = {name: value.to(audio.device) for name, value in truth.items()}
-        total = total + in_group_loss(audio[own], text[own], *scales, **truth) * (own.stop - own.start)
-    return total / len(audio)
-
-
 def gather_rows(embeds: torch.Tensor) -> torch.Tensor:
-    """(n, D) on each process -> (n * processes, D), rank after rank.
+    """Join (n, D) of each process to (n * processes, D), rank after rank.
 
     With the full loss computed on every process and gradients averaged, as DDP does, the gradient is that of one
     process with the whole batch.

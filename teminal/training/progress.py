@@ -1,20 +1,34 @@
-"""Where a run is, and what it has found."""
+"""How far a run is and what it has found, and a picture of its course."""
 
+import math
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+MEANS = ("recognition", "temporal", "zste")
+LABELS = {"loss": "total", "tnce": "TNCE", "in_group": "in-group"}
+STAGE_TITLES = {
+    "pretrain": "pretrain: single clips and their classes",
+    "A": "stage A: one sound or several",
+    "B": "stage B: in which order",
+    "joint": "joint: stages A and B by turns",
+}
+ORDER_UNKNOWN = math.log(2) / 2  # in-group loss of a model that tells everything but forward from reversed
 
 
 @dataclass
 class Progress:
-    """Where a run is and what it has found; all of it goes into JSON.
+    """How far a run is and what it has found; all of it goes into JSON.
 
     Attributes:
-        stage, step: index of the stage, and how many of its steps are done.
-        global_step: steps done in all stages.
-        history: losses of every step.
+        stage, step, global_step: index of the stage, how many of its steps are done, and of all stages.
+        history: losses of every step, with `stage` and `step`.
         validations: ZSTE on validation clips, with `stage` and `step`.
         figures: stage -> its figures, of finished stages.
-        zste: ZSTE of the base and after each finished stage.
-        kept: the same of accuracy on the single sounds of `--keep_source`.
+        zste, kept: ZSTE, and accuracy on single sounds of `--keep_source`, of the base and after each stage.
         time_s, waited_s, n_pairs: of the steps of the stage so far, without validation and checkpoints.
     """
 
@@ -31,11 +45,12 @@ class Progress:
     n_pairs: int = 0
 
     def begin(self, stage: str) -> None:
+        """Start to count for a stage."""
         self.step, self.n_pairs, self.time_s, self.waited_s = 0, 0, 0.0, 0.0
         self.figures[stage] = {}
 
     def add_step(self, stage: str, losses: dict[str, float], n_pairs: int, waited_s: float, time_s: float) -> None:
-        """One more step is done, in `time_s`, of which `waited_s` for its batch."""
+        """Count one more step, done in `time_s`, of which `waited_s` for its batch."""
         self.step += 1
         self.global_step += 1
         self.n_pairs += n_pairs
@@ -44,13 +59,63 @@ class Progress:
         self.history.append({"stage": stage, "step": self.step, "losses": losses})
 
     def speed(self) -> dict[str, float]:
-        """Pairs per second, and the share of the time that was spent waiting for data."""
+        """Return pairs per second, and the share of the time that was spent waiting for data."""
         return {"pairs_per_s": self.n_pairs / self.time_s, "wait_share": self.waited_s / self.time_s}
 
+    def losses(self, stage: str) -> list[dict[str, float]]:
+        """Return the losses of each step of a stage."""
+        return [item["losses"] for item in self.history if item["stage"] == stage]
+
     def end(self, stage: str) -> dict[str, float]:
-        """The figures of the stage: its speed, and its losses over the last tenth of its steps."""
-        losses = [item["losses"] for item in self.history if item["stage"] == stage]
+        """Return the figures of the stage: its speed, and its losses over the last tenth of its steps."""
+        losses = self.losses(stage)
         last = losses[-max(1, len(losses) // 10) :]
         means = {name: sum(item[name] for item in last) / len(last) for name in last[0]}
         self.figures[stage] |= {**means, **self.speed(), "time_s": self.time_s}
         return self.figures[stage]
+
+
+def plot_course(path: Path, progress: Progress) -> None:
+    """Plot the losses of each stage, and ZSTE on validation clips and after each stage, in a panel each."""
+    stages = list(dict.fromkeys(item["stage"] for item in progress.history))
+    with rc_context({"font.size": 8, "axes.titlesize": 9}):
+        figure = Figure(figsize=(7, 1.7 * len(stages) + 2.2), layout="constrained")  # inches
+        panels = figure.subplots(len(stages) + 1)
+        for stage, axes in zip(stages, panels, strict=False):
+            _plot_losses(axes, stage, progress.losses(stage))
+        _plot_zste(panels[-1], stages, progress)
+        for axes in panels:
+            axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+        figure.savefig(path, dpi=200)
+
+
+def _plot_losses(axes: Axes, stage: str, losses: list[dict[str, float]]) -> None:
+    steps = range(1, len(losses) + 1)
+    for name in losses[0]:
+        axes.plot(steps, [item[name] for item in losses], label=LABELS.get(name, name), linewidth=0.8)
+    if "in_group" in losses[0] and stage in ("B", "joint"):
+        axes.axhline(ORDER_UNKNOWN, color="C2", linestyle="dotted", label="in-group, order unknown")
+    axes.set(yscale="log", ylabel="loss", xlabel="optimizer step of the stage")
+    axes.set_title(STAGE_TITLES[stage], loc="left")
+
+
+def _plot_zste(axes: Axes, stages: list[str], progress: Progress) -> None:
+    starts: dict[str, int] = {}
+    for number, item in enumerate(progress.history):
+        starts.setdefault(item["stage"], number)
+    validated_at = [starts[item["stage"]] + item["step"] for item in progress.validations]
+    tested_at = [starts[stage] for stage in stages if stage != "pretrain"]
+    tested_at += [len(progress.history)] * (len(progress.zste) - len(tested_at))
+    base = next(iter(progress.zste.values()))
+    for number, name in enumerate(MEANS):
+        color, chance = f"C{number}", 100 * base[f"{name}_chance"]
+        tested = [100 * figures[name] for figures in progress.zste.values()]
+        axes.plot(tested_at[: len(tested)], tested, f"{color}o", label=f"{name}, test")
+        if validated_at:
+            validated = [100 * item["zste"][name] for item in progress.validations]
+            axes.plot(validated_at, validated, f"{color}.-", label=f"{name}, validation")
+        axes.axhline(chance, color=color, linestyle="dotted", label=f"{name}, chance")
+    for stage in stages:
+        axes.axvline(starts[stage], color="grey", linewidth=0.6)
+        axes.annotate(stage, (starts[stage], 1), xycoords=("data", "axes fraction"), va="bottom")
+    axes.set(ylabel="ZSTE (%)", xlabel="optimizer step of all stages")

@@ -1,152 +1,201 @@
-"""One run from its recipe to its results: the clips decoded, the stages trained, scored, saved and published."""
+"""One run, from its configuration to its results."""
 
-import atexit
 import logging
 import re
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from accelerate.utils import broadcast_object_list
-from safetensors import SafetensorError
 
-from teminal.endings import errors_in_one_line
 from teminal.evaluation.plots import plot_bars
 from teminal.evaluation.statistics import list_versions
 from teminal.evaluation.tables import format_table
-from teminal.files import lock_folder
+from teminal.files import lock_folder, write_json
 from teminal.hub import check_hub_access
 from teminal.sampling.training import TrainingSampler
-from teminal.training.averages import copy_weights, trained_weights
-from teminal.training.card import write_card
-from teminal.training.checkpoints import find_checkpoint, identity, load_checkpoint, remove_unfinished
+from teminal.training.card import RESULTS, describe_run, write_card
+from teminal.training.checkpoints import (
+    find_checkpoint,
+    load_checkpoint,
+    remove_unfinished,
+    run_identity,
+    save_checkpoint,
+)
 from teminal.training.config import TrainingConfig
 from teminal.training.config_file import check_scratch
 from teminal.training.data import Clips
-from teminal.training.export import export_model
 from teminal.training.interrupts import Interrupts
 from teminal.training.launch import require_agreement, start_accelerator, start_trackers
-from teminal.training.models import adapt, mix_with_base, prepare_model
-from teminal.training.optimization import freeze, require_layers
+from teminal.training.loop import Trainer
+from teminal.training.models import adapt, export_model, freeze, mix_with_base, prepare_model, require_layers
 from teminal.training.output_dir import check_output_dir
-from teminal.training.progress import Progress
+from teminal.training.progress import Progress, plot_course
 from teminal.training.publish import push_model
-from teminal.training.report import plot_course
-from teminal.training.results import RESULTS, about_run, write_results
-from teminal.training.scoring import KeptSounds, Scorer
-from teminal.training.stage import StageTrainer
+from teminal.training.scoring import SingleSoundScorer, ZsteScorer
+from teminal.training.state import copy_weights
 
-COMMAND = "train_accelerate.py"
-ADAPTER = re.compile(r"lora_|\.original_module\.")  # PEFT keeps what it copies to train
+ADAPTER_WEIGHT = re.compile(r"lora_|\.original_module\.")  # PEFT keeps what it copies to train
 logger = logging.getLogger("teminal")
 
 
-@errors_in_one_line(COMMAND, FloatingPointError, MemoryError, OSError, SafetensorError)
-def run_recipe(recipe: TrainingConfig, clips: Clips) -> None:
-    """Train, score and save what the recipe says; a fault ends the command in one line.
+@contextmanager
+def start_run(config: TrainingConfig, clips: Clips) -> Iterator["TrainingRun"]:
+    """Load and check all that a run needs, and lock its output folder until it ends.
 
-    Args:
-        clips: of the recipe, not decoded yet.
+    Raises:
+        ValueError, OSError: naming the option at fault.
     """
-    started = time.perf_counter()
-    output_dir = Path(recipe.output_dir)
-    claim = ExitStack()
-    atexit.register(claim.close)
-    with errors_in_one_line(COMMAND, ValueError):
-        check_scratch(recipe)
-        accelerator = start_accelerator(recipe)
-        resumed = broadcast_object_list([find_checkpoint(output_dir, recipe.resume_from_checkpoint)])[0]
-        check_output_dir(recipe, resumed)
-        make_model = prepare_model(recipe)
-        if recipe.push_to_hub and accelerator.is_main_process:
-            check_hub_access("--hub_model_id", recipe.hub_model_id, "model", recipe.hub_private_repo)
-        if accelerator.is_main_process:
-            claim.enter_context(lock_folder(output_dir, "run"))
-            remove_unfinished(output_dir)
-        with accelerator.local_main_process_first():
-            bank, validation_bank, test_bank, kept_bank = clips.banks(recipe)
+    with ExitStack() as claim:
+        run = TrainingRun(config, clips, claim)
+        yield run
+        run.accelerator.end_training()
+
+
+class TrainingRun:
+    """What the stages of a run share; see `train_accelerate.py` for its course.
+
+    Attributes:
+        interrupts: the context in which signals are remembered.
+    """
+
+    def __init__(self, config: TrainingConfig, clips: Clips, claim: ExitStack):
+        # 1. Refuse what can be refused before any work.
+        self.config, self.started, self.output_dir = config, time.perf_counter(), Path(config.output_dir)
+        check_scratch(config)
+        self.accelerator = start_accelerator(config)
+        self.is_main = self.accelerator.is_main_process
+        checkpoint = broadcast_object_list([find_checkpoint(self.output_dir, config.resume_from_checkpoint)])[0]
+        check_output_dir(config, checkpoint)
+        make_model = prepare_model(config)
+        if config.hub_model_id and self.is_main:
+            check_hub_access("--hub_model_id", config.hub_model_id, "model", config.hub_private_repo)
+        if self.is_main:
+            claim.enter_context(lock_folder(self.output_dir, "run"))
+            remove_unfinished(self.output_dir)
+
+        # 2. Decode the clips, and find the checkpoint that fits them.
+        with self.accelerator.local_main_process_first():
+            bank, validation_bank, test_bank, kept_bank = clips.banks(config)
         banks = {"training": bank, "validation": validation_bank, "test": test_bank, "kept": kept_bank}
-        run = identity(recipe, banks, accelerator.num_processes)
-        require_agreement(run)
-        progress, tensors = load_checkpoint(resumed, run) if resumed else (Progress(), None)
-        sampler = TrainingSampler(bank)
-        model, processor = make_model(bank)
-        require_layers(model, recipe.freeze_layers)
-        model.to(accelerator.device)
-        test = Scorer(test_bank, processor, recipe.n_scenes, recipe.seed)
-        validation = validation_bank and Scorer(validation_bank, processor, recipe.validation_scenes, recipe.seed)
-        kept = kept_bank and KeptSounds(kept_bank, processor, recipe.n_scenes, recipe.seed)
-        start_trackers(accelerator, run)
+        self.identity = run_identity(config, banks, self.accelerator.num_processes)
+        require_agreement(self.identity)
+        self.progress = Progress()
+        self.resumed: dict = {}
+        if checkpoint:
+            self.progress, self.resumed = load_checkpoint(checkpoint, self.identity)
 
-    def evaluate():
-        return {"zste": test(model), "kept": kept(model) if kept else None}
-
-    def keep(name, found):
-        progress.zste[name] = found["zste"]
-        if kept:
-            progress.kept[name] = found["kept"]
-
-    def score(name):
-        if name in progress.zste:
-            return
-        found = interrupts.on_main_process(evaluate)
-        if not found:
-            logger.info("stopped before ZSTE %s was known; --resume_from_checkpoint latest", name)
-            raise SystemExit(128 + interrupts.received)
-        keep(name, found)
-
-    trainer = None
-    with Interrupts(accelerator) as interrupts:
-        for number, stage in enumerate(recipe.stages[progress.stage :], start=progress.stage):
-            if stage != "pretrain":
-                score("base")
-            if trainer is None or recipe.stages[number - 1] == "pretrain":
-                if stage == "pretrain":
-                    freeze(model, 0, recipe.learn_temperature)
-                else:
-                    model = adapt(model, recipe)
-                base = copy_weights(trained_weights(model)) if recipe.wise_ft else {}
-                if tensors:
-                    base = {name: weight.to(accelerator.device) for name, weight in tensors["base"].items()}
-                accelerator.free_memory()
-                shared = accelerator, model, processor, sampler, recipe, progress, run, base
-                trainer = StageTrainer(*shared, validate=validation if recipe.eval_steps else None)
-            trainer.train(stage, interrupts, tensors)
-            tensors = None
-            score("base" if stage == "pretrain" else f"after {stage}")
-            if accelerator.is_main_process and number < len(recipe.stages) - 1:
-                export_model(model, processor, output_dir / f"after_{stage}")
-            progress.stage, progress.step = number + 1, 0
-
-    if accelerator.is_main_process:
-        wise_ft = mix_with_base(model, base, recipe.wise_ft, validation) if recipe.wise_ft else None
-        if wise_ft:
-            keep(f"WiSE-FT {wise_ft['share']:g}", evaluate())
-        results = {
-            **about_run(recipe, sampler),
-            "temporal_head": model.config.temporal_head,
+        # 3. Make the model, and what draws for it and scores it.
+        self.sampler = TrainingSampler(bank)
+        self.model, self.processor = make_model(bank)
+        require_layers(self.model, config.freeze_layers)
+        self.model.to(self.accelerator.device)
+        seed, n_scenes, n_validation = config.seed, config.n_scenes, config.validation_scenes
+        self.score_test = ZsteScorer(test_bank, self.processor, n_scenes, seed)
+        self.validate = ZsteScorer(validation_bank, self.processor, n_validation, seed) if validation_bank else None
+        self.score_kept = SingleSoundScorer(kept_bank, self.processor, n_scenes, seed) if kept_bank else None
+        self.about_clips = {
             "n_eval_clips": len(test_bank.clips),
             "skipped": bank.skipped | test_bank.skipped | (validation_bank.skipped if validation_bank else {}),
-            "n_parameters": sum(w.numel() for name, w in model.named_parameters() if not ADAPTER.search(name)),
+        }
+        self.trainer: Trainer | None = None
+        self.interrupts = Interrupts(self.accelerator)
+        start_trackers(self.accelerator, self.identity)
+
+    def stages_left(self) -> Iterator[str]:
+        """Go through the stages that are not finished, and count each as such when the next is asked for."""
+        while self.progress.stage < len(self.config.stages):
+            yield self.config.stages[self.progress.stage]
+            self.progress.stage, self.progress.step = self.progress.stage + 1, 0
+
+    def train(self, stage: str) -> None:
+        """Train and score a stage, and save its model beside; see [`Trainer.train`] for its errors."""
+        number = self.progress.stage
+        if stage != "pretrain":
+            self._score("base")
+        if self.trainer is None or self.config.stages[number - 1] == "pretrain":
+            self.trainer = self._make_trainer(stage)
+        self.trainer.train(stage, self.resumed)
+        self.resumed = {}
+        self._score("base" if stage == "pretrain" else f"after {stage}")
+        if self.is_main and number < len(self.config.stages) - 1:
+            export_model(self.model, self.processor, self.output_dir / f"after_{stage}")
+
+    def _make_trainer(self, stage: str) -> Trainer:
+        if stage == "pretrain":
+            freeze(self.model, 0, self.config.learn_temperature)
+        else:
+            self.model = adapt(self.model, self.config)
+        base = copy_weights(self.model) if self.config.wise_ft else {}
+        self.base = self.resumed.get("base", base)
+        self.accelerator.free_memory()
+        return Trainer(
+            accelerator=self.accelerator,
+            model=self.model,
+            processor=self.processor,
+            sampler=self.sampler,
+            config=self.config,
+            progress=self.progress,
+            interrupts=self.interrupts,
+            validate=self.validate if self.config.eval_steps else None,
+            save=self._save,
+        )
+
+    def _save(self, tensors: dict) -> None:
+        """Write a checkpoint, with the trained weights as they were before."""
+        if self.is_main:
+            tensors, limit = {**tensors, "base": self.base}, self.config.save_total_limit
+            save_checkpoint(self.output_dir, self.progress, tensors, self.identity, limit)
+
+    def _score(self, name: str) -> None:
+        """Score the model under a name, unless that is done."""
+        if name not in self.progress.zste:
+            found = self.interrupts.on_main_process(self._evaluate)
+            if not found:
+                self.interrupts.stop(f"{self.progress.global_step} steps, before ZSTE {name} was known")
+            self._keep(name, found)
+
+    def _evaluate(self) -> dict:
+        return {"zste": self.score_test(self.model), "kept": self.score_kept and self.score_kept(self.model)}
+
+    def _keep(self, name: str, found: dict) -> None:
+        self.progress.zste[name] = found["zste"]
+        if self.score_kept:
+            self.progress.kept[name] = found["kept"]
+
+    def finish(self) -> None:
+        """Save the model with its results, pictures and card, and publish it if that is asked for."""
+        if not self.is_main:
+            return
+        config, progress, folder = self.config, self.progress, self.output_dir
+        wise_ft = None
+        if config.wise_ft:
+            wise_ft = mix_with_base(self.model, self.base, config.wise_ft, self.validate)
+            self._keep(f"WiSE-FT {wise_ft['share']:g}", self._evaluate())
+        weights = {name: weight for name, weight in self.model.named_parameters() if not ADAPTER_WEIGHT.search(name)}
+        (folder / RESULTS).unlink(missing_ok=True)
+        results = {
+            **describe_run(config, self.sampler),
+            **self.about_clips,
+            "temporal_head": self.model.config.temporal_head,
+            "n_parameters": sum(weight.numel() for weight in weights.values()),
             "stages": progress.figures,
             "zste": progress.zste,
             "kept": progress.kept,
             "wise_ft": wise_ft,
             "validations": progress.validations,
             "versions": list_versions(),
-            "wall_time_s": round(time.perf_counter() - started, 1),
+            "wall_time_s": round(time.perf_counter() - self.started, 1),
+            "files": [*export_model(self.model, self.processor, folder), "zste.png", "course.png"],
         }
-        (output_dir / RESULTS).unlink(missing_ok=True)
-        results["files"] = [*export_model(model, processor, output_dir), "zste.png", "course.png"]
-        plot_bars(output_dir / "zste.png", progress.zste, f"ZSTE on held-out {recipe.source} clips")
-        plot_course(output_dir / "course.png", progress)
-        write_card(output_dir, results)
-        write_results(output_dir, results)
+        plot_bars(folder / "zste.png", progress.zste, f"ZSTE on held-out {config.source} clips")
+        plot_course(folder / "course.png", progress)
+        write_card(folder, results)
+        write_json(folder / RESULTS, results)  # last: where it is, the run is finished
         print(format_table(progress.zste))
-        if kept:
-            print(f"\nsingle sounds of {recipe.keep_source}, zero-shot (%)\n{format_table(progress.kept)}")
-        logger.info("model, results.json, zste.png and course.png are in %s", output_dir)
-        if recipe.push_to_hub:
-            with errors_in_one_line(COMMAND, ValueError):
-                logger.info("published: %s", push_model(output_dir, recipe.hub_model_id))
-    accelerator.end_training()
+        if progress.kept:
+            print(f"\nsingle sounds of {config.keep_source}, zero-shot (%)\n{format_table(progress.kept)}")
+        logger.info("model, results.json, zste.png and course.png are in %s", folder)
+        if config.hub_model_id:
+            logger.info("published: %s", push_model(folder, config.hub_model_id))

@@ -1,14 +1,15 @@
-"""ZSTE of the model in training, on the same scenes every time."""
+"""Score the model in training, on the same sounds every time."""
+
+from functools import cached_property
 
 import numpy as np
 import torch
-from peft import PeftModel
 from transformers import ClapProcessor
 
 from modeling_teminal import TeminalModel
 from teminal.captions import say
 from teminal.clips import ClipBank
-from teminal.evaluation.clap import embed_captions, embed_features
+from teminal.evaluation.clap import embed_captions, embed_waveforms
 from teminal.evaluation.classification import accuracy_figures
 from teminal.evaluation.embeddings import cosine_scores
 from teminal.evaluation.score import audio_features, score_examples
@@ -18,47 +19,39 @@ from teminal.scenes import Caption
 from teminal.training.data import draw_kept_clips
 
 
-class Scorer:
-    """`scorer(model)` is every ZSTE figure of a model on the scenes of a bank, whose features are made once."""
+class ZsteScorer:
+    """Call it on a model for every ZSTE figure on the scenes of a bank."""
 
     def __init__(self, bank: ClipBank, processor: ClapProcessor, n_scenes: int, seed: int):
         self.bank, self.processor, self.seed = bank, processor, seed
-        self.examples, self.features = build_examples(bank, n_scenes, seed), None
+        self.examples = build_examples(bank, n_scenes, seed)
 
-    def __call__(self, model: TeminalModel | PeftModel) -> dict:
-        if self.features is None:
-            self.features = audio_features(self.bank, self.examples, self.processor.feature_extractor)
-        return dict(score_examples(model, self.processor, self.examples, self.features, self.seed))
+    def __call__(self, model: TeminalModel) -> dict:
+        return dict(score_examples(model, self.processor, self.examples, self._features, self.seed))
+
+    @cached_property
+    def _features(self) -> torch.Tensor:
+        return audio_features(self.bank, self.examples, self.processor.feature_extractor)
 
 
-class KeptSounds:
-    """`kept(model)` is its zero-shot accuracy on clips of a bank, as recorded, with 95 % interval, n and chance:
-    sub-task 1A of ZSTE, on sounds that are not trained on. Ties lose.
+class SingleSoundScorer:
+    """Call it on a model for its zero-shot accuracy on at most `n_clips` clips of a bank, as recorded.
 
-    Args:
-        bank: clips of another source, each of whose classes has a caption to choose from.
-        n_clips: that are classified at most, see [`draw_kept_clips`]; their features are made once.
-        seed: of the draw and the bootstrap.
+    That is sub-task 1A of ZSTE, with 95 % interval, n and chance, on sounds that are not trained on. Ties lose.
     """
 
     def __init__(self, bank: ClipBank, processor: ClapProcessor, n_clips: int, seed: int):
-        self.processor, self.seed = processor, seed
-        self.captions = [say(Caption("single", (label,))) for label in bank.classes]
-        asked = sorted(draw_kept_clips(bank, n_clips, seed))
-        self.targets = np.array([bank.classes.index(bank.labels[index]) for index in asked])
-        self.sounds = [bank.raw[index] for index in asked]
-        self.features = None
+        self.bank, self.processor, self.seed = bank, processor, seed
+        self.asked = sorted(draw_kept_clips(bank, n_clips, seed))
 
-    def __call__(self, model: TeminalModel | PeftModel) -> dict:
-        if self.features is None:
-            self.features = torch.cat([self._features(start) for start in range(0, len(self.sounds), 32)])
+    def __call__(self, model: TeminalModel) -> dict:
+        captions = [say(Caption("single", (label,))) for label in self.bank.classes]
+        waveforms = [self.bank.raw[clip].astype(np.float32) for clip in self.asked]
         was_training = model.training
         model.eval()
-        audio, text = embed_features(model, self.features), embed_captions(model, self.processor, self.captions)
+        audio = embed_waveforms(model, self.processor, waveforms, SAMPLING_RATE)
+        text = embed_captions(model, self.processor, captions)
         model.train(was_training)
-        scores = cosine_scores(audio.numpy(), text.numpy())
-        return dict(accuracy_figures(scores, self.targets, np.zeros(len(self.targets), int), self.seed))
-
-    def _features(self, start: int) -> torch.Tensor:
-        waveforms = [waveform.astype(np.float32) for waveform in self.sounds[start : start + 32]]
-        return self.processor.feature_extractor(waveforms, sampling_rate=SAMPLING_RATE)["input_features"]
+        targets = np.array([self.bank.classes.index(self.bank.labels[clip]) for clip in self.asked])
+        scores = cosine_scores(audio, text.numpy())
+        return dict(accuracy_figures(scores, targets, np.zeros(len(targets), int), self.seed))

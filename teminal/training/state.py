@@ -1,31 +1,24 @@
-"""All tensors that a stage goes on from: weights, optimizer, schedule, means, and random states."""
+"""All tensors that a stage goes on from: weights, optimizer, schedule, means of weights, and random states."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
+from torch import nn
+from transformers import get_cosine_schedule_with_warmup
 
 from modeling_teminal import TeminalModel
-from teminal.training.averages import copy_weights, set_weights, trained_weights, update_running_mean
-from teminal.training.optimization import clamp_temperature
+from teminal.training.config import StageConfig, TrainingConfig
+from teminal.training.gradient_cache import get_random_state, set_random_state
+
+Weights = dict[str, torch.Tensor]  # by name
+MAX_LOGIT_SCALE = 100.0
+BETAS, EPS = (0.9, 0.98), 1e-6  # CLIP's (arXiv 2103.00020); AdamW's own 1e-8 makes full steps of rounding errors
 
 
-def random_state(device: torch.device) -> list[torch.Tensor]:
-    """Of the generators that dropout draws from: the CPU's, and that of an accelerator (CUDA, MPS, ...)."""
-    if device.type == "cpu":
-        return [torch.get_rng_state()]
-    return [torch.get_rng_state(), torch.get_device_module(device).get_rng_state(device)]
-
-
-def set_random_state(state: list[torch.Tensor], device: torch.device) -> None:
-    """Go on from [`random_state`] of the same device."""
-    torch.set_rng_state(state[0])
-    if device.type != "cpu":
-        torch.get_device_module(device).set_rng_state(state[1], device)
-
-
-@dataclass
 class StageState:
     """The model with its optimizer, and the weights that the stage may end with instead of the last.
 
@@ -34,44 +27,38 @@ class StageState:
         best: the best trained weights so far by validation.
     """
 
-    accelerator: Accelerator
-    model: TeminalModel
-    optimizer: torch.optim.Optimizer
-    scheduler: torch.optim.lr_scheduler.LRScheduler
-    ema_decay: float
-    mean: dict[str, torch.Tensor] | None = None
-    best: dict[str, torch.Tensor] | None = None
+    def __init__(self, accelerator: Accelerator, model: TeminalModel, stage: StageConfig, config: TrainingConfig):
+        self.accelerator, self.model, self.ema_decay = accelerator, model, config.ema_decay
+        self.optimizer, self.scheduler = make_optimizer(model, stage, config)
+        self.mean = copy_weights(model) if config.ema_decay else None
+        self.best: Weights | None = None
 
-    def __post_init__(self):
-        if self.ema_decay:
-            self.mean = copy_weights(trained_weights(self.model))
-
+    @torch.no_grad()
     def update(self) -> None:
-        """One step of optimizer and schedule."""
+        """Take one step of optimizer, schedule and running mean."""
         self.optimizer.step()
-        clamp_temperature(self.model)
+        for scale in (self.model.logit_scale_a, self.model.logit_scale_t):
+            scale.clamp_(0, math.log(MAX_LOGIT_SCALE))  # as CLIP
         self.scheduler.step()
         self.optimizer.zero_grad()
         if self.mean:
-            update_running_mean(self.mean, trained_weights(self.model), self.ema_decay)
-
-    def keep_as_best(self) -> None:
-        self.best = copy_weights(trained_weights(self.model))
+            weights = trained_weights(self.model)
+            means = [self.mean[name] for name in weights]
+            torch._foreach_lerp_(means, list(weights.values()), 1 - self.ema_decay)
 
     def end(self) -> None:
-        """The model gets the best weights, else the mean, else keeps its own."""
-        if chosen := self.best or self.mean:
-            set_weights(self.model, chosen)
+        """Give the model the best weights, else the mean, else leave it its own."""
+        set_weights(self.model, self.best or self.mean or {})
 
     def tensors(self) -> dict:
-        """What a checkpoint holds; called on all processes."""
+        """Return what a checkpoint holds; called on all processes."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "mean": self.mean,
             "best": self.best,
-            "random": gather_object([random_state(self.accelerator.device)]),
+            "random": gather_object([get_random_state(self.accelerator.device)]),
         }
 
     def load(self, tensors: dict) -> None:
@@ -80,9 +67,49 @@ class StageState:
         self.model.load_state_dict(tensors["model"])
         self.optimizer.load_state_dict(tensors["optimizer"])
         self.scheduler.load_state_dict(tensors["scheduler"])
-        on_device = [
-            weights and {name: weight.to(device) for name, weight in weights.items()}
-            for weights in (tensors["mean"], tensors["best"])
-        ]
-        self.mean, self.best = on_device
+        self.mean = tensors["mean"] and {name: weight.to(device) for name, weight in tensors["mean"].items()}
+        self.best = tensors["best"]
         set_random_state(tensors["random"][self.accelerator.process_index], device)
+
+
+def make_optimizer(
+    model: nn.Module, stage: StageConfig, config: TrainingConfig
+) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.LambdaLR]:
+    """Make AdamW, with weight decay for matrices alone (no biases, norms, temperatures), and a cosine schedule."""
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    groups = [
+        {"params": [weight for weight in trained if weight.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [weight for weight in trained if weight.ndim < 2], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    optimizer = torch.optim.AdamW(groups, lr=stage.learning_rate, betas=BETAS, eps=EPS)
+    n_warmup = round(config.warmup_ratio * stage.max_train_steps)
+    return optimizer, get_cosine_schedule_with_warmup(optimizer, n_warmup, stage.max_train_steps)
+
+
+def trained_weights(model: nn.Module) -> Weights:
+    """Return the weights that are trained, sharing memory with the model."""
+    return {name: weight.detach() for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def copy_weights(model: nn.Module) -> Weights:
+    """Copy the weights that are trained."""
+    return {name: weight.clone() for name, weight in trained_weights(model).items()}
+
+
+def set_weights(model: nn.Module, weights: Weights) -> None:
+    """Give the model other values of weights that are trained."""
+    own = trained_weights(model)
+    for name, weight in weights.items():
+        own[name].copy_(weight)
+
+
+@contextmanager
+def using_weights(model: nn.Module, weights: Weights | None) -> Iterator[None]:
+    """Give the model `weights` meanwhile, and its own again afterwards; `None`: its own throughout."""
+    own = copy_weights(model) if weights else {}
+    set_weights(model, weights or {})
+    try:
+        yield
+    finally:
+        set_weights(model, own)

@@ -5,6 +5,7 @@ against learned scene anchors (a first-slot, a second-slot and an overlay embedd
 while the class captions are held where the audio tower knows them.
 """
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -14,16 +15,17 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from modeling_teminal import TeminalModel, in_group_loss, tnce_loss
+from teminal.scenes import Scene
 from teminal.training.batches import BatchComposer, Truth
-from teminal.training.config import StageConfig
 from teminal.training.interrupts import Interrupts
-from teminal.training.optimization import BETAS, EPS
+from teminal.training.state import BETAS, EPS
 
+GROUPS_PER_STEP = 64
 IN_GROUP_WEIGHT = 2.0
 
 
 class SceneAnchors(nn.Module):
-    """Embeddings of scenes by their labels alone, started from the class captions' embeddings."""
+    """Learned embeddings of scenes by their labels alone, started from the class captions' embeddings."""
 
     def __init__(self, class_embeds: torch.Tensor, classes: list[str], generator: torch.Generator):
         super().__init__()
@@ -31,10 +33,10 @@ class SceneAnchors(nn.Module):
         noise = torch.randn(3, *class_embeds.shape, generator=generator) / class_embeds.shape[1] ** 0.5
         self.slots = nn.Parameter(class_embeds.detach() + noise.to(class_embeds.device))
 
-    def forward(self, scenes) -> torch.Tensor:
-        """Scenes -> (N, D) normalised."""
-        first = torch.tensor([self.row[scene.labels[0]] for scene in scenes])
-        second = torch.tensor([self.row[scene.labels[-1]] for scene in scenes])
+    def forward(self, scenes: list[Scene]) -> torch.Tensor:
+        """Embed scenes: (N, D) normalised."""
+        first = [self.row[scene.labels[0]] for scene in scenes]
+        second = [self.row[scene.labels[-1]] for scene in scenes]
         overlaid = torch.tensor([scene.relation == "overlay" for scene in scenes])[:, None].to(self.slots.device)
         ordered = self.slots[0, first] + self.slots[1, second]
         together = self.slots[2, first] + self.slots[2, second]
@@ -45,12 +47,10 @@ def warm_up_text(
     model: TeminalModel,
     encode_text: Callable[[list[str]], torch.Tensor],
     composer: BatchComposer,
-    settings: StageConfig,
-    seed: int,
     interrupts: Interrupts,
-    show_progress: bool = True,
+    show_progress: bool,
 ) -> float:
-    """Train the text tower and its projection for `settings.text_warmup_steps`; the audio tower is not touched.
+    """Train the text tower and its projection for `text_warmup_steps`; the audio tower is not touched.
 
     Args:
         encode_text: captions -> (N, D) embeddings of `model`, with gradients.
@@ -63,23 +63,24 @@ def warm_up_text(
         FloatingPointError: an embedding is not finite.
         SystemExit: after a signal; the warm-up starts again when the run goes on.
     """
-    classes = composer.sampler.bank.classes
+    stage, seed = composer.settings, composer.seed
     class_captions = composer.sampler.class_captions
     with torch.no_grad():
         known = encode_text(class_captions).detach()
-    anchors = SceneAnchors(known, classes, torch.Generator().manual_seed(seed)).to(known.device)
+    device, generator = known.device, torch.Generator().manual_seed(seed)
+    anchors = SceneAnchors(known, composer.sampler.bank.classes, generator).to(device)
     towers = [*model.text_model.parameters(), *model.text_projection.parameters(), *anchors.parameters()]
     towers = [parameter for parameter in towers if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(towers, lr=settings.text_warmup_learning_rate, betas=BETAS, eps=EPS)
+    optimizer = torch.optim.AdamW(towers, lr=stage.text_warmup_learning_rate, betas=BETAS, eps=EPS)
     scale_audio, scale_text = model.logit_scale_a.detach().exp(), model.logit_scale_t.detach().exp()
 
     in_group_history = []
-    progress = tqdm(range(settings.text_warmup_steps), desc="text warm-up", unit="step", disable=not show_progress)
+    progress = tqdm(range(stage.text_warmup_steps), desc="text warm-up", unit="step", disable=not show_progress)
     for step in progress:
         if interrupts.received:
             raise SystemExit(128 + interrupts.received)
-        rng = np.random.default_rng([seed, 13, step])
-        pairs = [pair for group in composer.draw(rng, 64) for pair in group]
+        groups = composer.draw(np.random.default_rng([seed, 13, step]), GROUPS_PER_STEP)
+        pairs = list(itertools.chain.from_iterable(groups))
         texts = [pair.text for pair in pairs]
         distinct = list(dict.fromkeys(texts + class_captions))
         embeds = encode_text(distinct)
@@ -90,13 +91,12 @@ def warm_up_text(
         row = {text: i for i, text in enumerate(distinct)}
         text_embeds = embeds[[row[text] for text in texts]]
         truth = Truth(pairs)
-        truth = {"group": truth.group, "variant": truth.variant, "holds": truth.holds()}
-        truth = {name: value.to(embeds.device) for name, value in truth.items()}
-        anchor_embeds = anchors([pair.scene for pair in pairs])
-        in_group = in_group_loss(anchor_embeds, text_embeds, scale_audio, scale_text, **truth)
+        group, variant, holds = (value.to(device) for value in (truth.group, truth.variant, truth.holds()))
+        inputs = anchors([pair.scene for pair in pairs]), text_embeds, scale_audio, scale_text
+        in_group = in_group_loss(*inputs, group=group, variant=variant, holds=holds)
         moved = 1 - (embeds[[row[text] for text in class_captions]] * known).sum(-1).mean()
-        loss = tnce_loss(anchor_embeds, text_embeds, scale_audio, scale_text, **truth)
-        loss = loss + IN_GROUP_WEIGHT * in_group + settings.text_warmup_hold_weight * moved
+        loss = tnce_loss(*inputs, group=group, variant=variant, holds=holds)
+        loss = loss + IN_GROUP_WEIGHT * in_group + stage.text_warmup_hold_weight * moved
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(towers, 1.0)

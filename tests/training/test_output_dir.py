@@ -76,5 +76,6 @@ def test_a_run_that_is_refused_makes_no_repository(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "broadcast_object_list", lambda objects: objects)
     monkeypatch.setattr(run, "check_hub_access", lambda *_: pytest.fail("asked too early"))
     flags = {"model_name_or_path": "clap", "push_to_hub": True, "hub_model_id": "me/clap"}
-    with pytest.raises(SystemExit, match=r"holds README\.md, which is not of this run"):
-        run.run_recipe(TrainingConfig(output_dir=str(tmp_path), **flags), None)
+    config = TrainingConfig(output_dir=str(tmp_path), **flags)
+    with pytest.raises(ValueError, match=r"holds README\.md, which is not of this run"), run.start_run(config, None):
+        pytest.fail("not refused")

@@ -9,10 +9,10 @@ from transformers import AutoModel, AutoTokenizer, BertForMaskedLM, BertTokenize
 
 from teminal.evaluation.checkpoints import load_clap
 from teminal.training.config_file import check_scratch, parse_config
-from teminal.training.pretrained_text import load_text_encoder
+from teminal.training.scratch import load_text_encoder
 
-from .conftest import run_here
-from .encoders import CAPTIONS, KINDS, bert_tokenizer, build_clap, save_bert, save_encoder
+from ..conftest import run_here
+from ..encoders import CAPTIONS, KINDS, bert_tokenizer, build_clap, save_bert, save_encoder
 
 
 @pytest.fixture(params=KINDS)

@@ -12,12 +12,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from teminal.training import stage
+from teminal.training import run
 from teminal.training.checkpoints import find_checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
 from teminal.training.progress import Progress
 
-from .conftest import ROOT, run_here
-from .own_sounds import write_classes
+from ..conftest import ROOT, run_here
+from ..own_sounds import write_classes
 
 # Every state that a checkpoint carries: a running mean, the best weights by validation, the base, dropout.
 CARRIED = ("--ema_decay", 0.9, "--validation_folds", 3, "--validation_scenes", 3, "--eval_steps", 4, "--wise_ft", 0.7)
@@ -61,7 +61,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bits(command, whole, tmp_pa
         if progress.global_step in (3, 19):
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(stage, "save_checkpoint", save)
+    monkeypatch.setattr(run, "save_checkpoint", save)
     resume = (*command, "--output_dir", tmp_path, "--resume_from_checkpoint", "latest")
     stopped = run_here(*resume)
     assert stopped.returncode == 143, stopped.stderr

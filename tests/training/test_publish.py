@@ -2,7 +2,6 @@
 
 import copy
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,20 +10,19 @@ from huggingface_hub import constants
 import train_accelerate
 from teminal.evaluation.checkpoints import load_clap
 from teminal.evaluation.plots import plot_bars
+from teminal.files import write_json
 from teminal.hub import check_hub_access
 from teminal.sampling.training import TrainingSampler
-from teminal.training.card import write_card
+from teminal.training.card import describe_run, write_card
 from teminal.training.config_file import parse_config
-from teminal.training.export import export_model
 from teminal.training.lora import add_adapters
-from teminal.training.progress import Progress
+from teminal.training.models import export_model
+from teminal.training.progress import Progress, plot_course
 from teminal.training.publish import files_to_push, push_model
-from teminal.training.report import plot_course
-from teminal.training.results import about_run, write_results
 
-from .card_results import LEARNED, figures, run_results
-from .hub_repo import Fault
-from .stock import save_stock_clap
+from ..card_results import LEARNED, figures, run_results
+from ..hub_repo import Fault
+from ..stock import save_stock_clap
 
 pytest_plugins = ["tests.publishing"]
 
@@ -37,13 +35,13 @@ ADAPTER = {"adapter/adapter_config.json", "adapter/adapter_model.safetensors"}
 def finish(folder: Path, model, processor, bank, tiny_recipe: Path, *flags: object) -> dict:
     """What the end of a training leaves, with figures that are made up."""
     recipe = parse_config(["--config", str(tiny_recipe), "--output_dir", str(folder), *map(str, flags)])
-    results = run_results(**about_run(recipe, TrainingSampler(bank)))
+    results = run_results(**describe_run(recipe, TrainingSampler(bank)))
     folder.mkdir(exist_ok=True)
     results["files"] = [*export_model(model, processor, folder), "zste.png", "course.png"]
     for name in ("zste.png", "course.png"):
         (folder / name).write_bytes(b"a picture")
     write_card(folder, results)
-    write_results(folder, results)
+    write_json(folder / "results.json", results)
     return results
 
 
@@ -143,17 +141,15 @@ def test_an_adapter_that_names_no_base_is_not_written(tiny_clap, bank, tiny_reci
     assert "adapter" not in files["README.md"].decode()
 
 
-def dry_run(monkeypatch, folder: Path, *flags: object) -> None:
-    given = ["--output_dir", folder, "--dry_run", *flags]
-    monkeypatch.setattr(sys, "argv", ["train_accelerate.py", *map(str, given)])
-    train_accelerate.main()
+def dry_run(folder: Path, *flags: object) -> None:
+    train_accelerate.main([*map(str, ("--output_dir", folder, "--dry_run", *flags))])
 
 
 def test_a_dry_run_lists_all_that_would_be_sent_and_asks_nobody(finished, monkeypatch, capsys):
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # nobody answers there
     monkeypatch.delenv("HF_TOKEN", raising=False)
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
-    dry_run(monkeypatch, finished, "--push_to_hub", "--hub_model_id", ID)
+    dry_run(finished, "--push_to_hub", "--hub_model_id", ID)
     head, *lines, total = capsys.readouterr().out.splitlines()
     assert head == f"nothing was sent; in one commit to http://127.0.0.1:9/{ID} would go, in bytes:"
     listed = {name: int(size.replace(",", "")) for size, name in (line.split() for line in lines)}
@@ -166,17 +162,18 @@ def test_a_dry_run_lists_all_that_would_be_sent_and_asks_nobody(finished, monkey
 def unlicensed(tiny_clap, bank, tiny_recipe, tmp_path):
     """The folder of a finished run on sounds of which nobody says under which terms they are."""
     results = finish(tmp_path / "run", *tiny_clap, bank, tiny_recipe)
-    write_results(tmp_path / "run", results | {"terms": {"license": "unknown", "attribution": "", "citation": ""}})
+    results["terms"] = {"license": "unknown", "attribution": "", "citation": ""}
+    write_json(tmp_path / "run" / "results.json", results)
     return tmp_path / "run"
 
 
-def test_a_dry_run_says_what_the_push_would_of_the_licence(unlicensed, monkeypatch, capsys):
+def test_a_dry_run_says_what_the_push_would_of_the_licence(unlicensed, capsys):
     push = ("--push_to_hub", "--hub_model_id", ID)
     with pytest.raises(SystemExit, match=r"--push_to_hub: nothing says under which licence .* --hub_private_repo"):
-        dry_run(monkeypatch, unlicensed, *push)
-    dry_run(monkeypatch, unlicensed, *push, "--hub_private_repo")
+        dry_run(unlicensed, *push)
+    dry_run(unlicensed, *push, "--hub_private_repo")
     assert capsys.readouterr().out.splitlines()[-1].endswith("in all")
-    dry_run(monkeypatch, unlicensed, *push, "--license", "cc-by-4.0")
+    dry_run(unlicensed, *push, "--license", "cc-by-4.0")
     *_, last = capsys.readouterr().out.splitlines()
     assert last == "results.json and README.md are written anew by the push, with this licence and attribution"
 
@@ -198,11 +195,11 @@ def test_a_push_that_does_not_go_through_says_how_to_go_on(push, hub, finished):
         (None, ("--push_to_hub", "--hub_model_id", "clap"), "--hub_model_id clap: must be OWNER/NAME"),
     ],
 )
-def test_what_a_dry_run_lacks_is_said_in_one_line(finished, monkeypatch, capsys, damage, flags, message):
+def test_what_a_dry_run_lacks_is_said_in_one_line(finished, capsys, damage, flags, message):
     if damage:
         (finished / damage).unlink()
     with pytest.raises(SystemExit) as ended:
-        dry_run(monkeypatch, finished, *flags)
+        dry_run(finished, *flags)
     assert str(ended.value).startswith("train_accelerate.py: error: ")
     assert message in str(ended.value)
     assert len(str(ended.value).splitlines()) == 1

@@ -12,10 +12,10 @@ import yaml
 from huggingface_hub import constants
 from safetensors.torch import load
 
-from .conftest import ROOT, run_here
-from .hub import Hub, Repo
-from .hub_repo import Fault
-from .stock import save_stock_clap
+from ..conftest import ROOT, run_here
+from ..hub import Hub, Repo
+from ..hub_repo import Fault
+from ..stock import save_stock_clap
 
 BASE, ID = "laion/clap-htsat-unfused", "me/clap-teminal"
 

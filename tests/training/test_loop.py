@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from teminal.training.checkpoints import list_checkpoints
 
-from .conftest import run_cli, run_here
+from ..conftest import run_cli, run_here
 
 
 @pytest.fixture(scope="module")

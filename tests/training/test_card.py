@@ -8,11 +8,10 @@ import yaml
 
 from teminal.captions import as_sentence
 from teminal.sampling.training import TrainingSampler
-from teminal.training.card import SHOWN, has_learned_order, model_card
+from teminal.training.card import SHOWN, describe_run, example_captions, has_learned_order, model_card
 from teminal.training.config_file import parse_config
-from teminal.training.results import about_run, example_captions
 
-from .card_results import LEARNED, figures, run_results
+from ..card_results import LEARNED, figures, run_results
 
 ON_HUB = {"name": "laion/clap-htsat-unfused", "on_hub": True}
 OWN = {"name": "clap", "on_hub": False}
@@ -139,7 +138,7 @@ def recipe(tiny_recipe):
 
 
 def test_examples_are_of_the_classes_that_were_trained_on(bank, recipe):
-    about = about_run(recipe("--source", "synthetic"), TrainingSampler(bank))
+    about = describe_run(recipe("--source", "synthetic"), TrainingSampler(bank))
     x, y = about["examples"]["before"].removeprefix("This is a sound of ").removesuffix(".").split(" before ")
     assert {x.replace(" ", "_"), y.replace(" ", "_")} < set(bank.classes)
     assert about["examples"] == {

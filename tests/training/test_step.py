@@ -1,0 +1,69 @@
+"""One training step: the gradients of a batch, also in parts."""
+
+import copy
+
+import pytest
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from teminal.sampling.training import TrainingSampler
+from teminal.training.batches import BatchComposer
+from teminal.training.config import StageConfig, TrainingConfig
+from teminal.training.step import TrainingStep
+
+WEIGHTS = {"in_group_weight": 1.0, "replay_weight": 1.0, "event_weight": 1.0}
+SETTINGS = StageConfig(per_device_train_batch_size=3, replay_batch_size=2, **WEIGHTS)
+
+
+@pytest.fixture(autouse=True)
+def no_accelerator_left():
+    yield
+    AcceleratorState._reset_state()
+
+
+@pytest.fixture
+def batch(bank, tiny_clap):
+    return BatchComposer(TrainingSampler(bank), tiny_clap[1].feature_extractor, "joint", SETTINGS, seed=0)[0]
+
+
+def gradients(model, processor, batch, dropout, dynamo_backend="no", **recipe):
+    model = copy.deepcopy(model).train()
+    model.audio_model.audio_encoder.batch_norm.eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = dropout
+    torch.manual_seed(0)
+    AcceleratorState._reset_state()  # it keeps the backend of the first accelerator
+    accelerator = Accelerator(cpu=True, dynamo_backend=dynamo_backend)
+    config = TrainingConfig(model_name_or_path="clap", **recipe)
+    step = TrainingStep(accelerator, model, processor.tokenizer, config)
+    assert (step.prepared_model is model) == (dynamo_backend == "no")
+    losses = step.backward(batch, SETTINGS)
+    return losses, {name: weight.grad for name, weight in model.named_parameters()}
+
+
+@pytest.mark.parametrize("mini_batch_size", [1, 4, 100])
+def test_mini_batches_give_loss_and_gradients_of_the_whole(tiny_clap, batch, mini_batch_size):
+    losses, whole = gradients(*tiny_clap, batch, 0.0)
+    assert set(losses) == {"loss", "tnce", "in_group", "replay", "event"}
+    in_parts, parts = gradients(*tiny_clap, batch, 0.0, mini_batch_size=mini_batch_size, loss_chunk_size=3)
+    for name, loss in losses.items():
+        assert torch.allclose(loss, in_parts[name], rtol=1e-5), name
+    for name, gradient in whole.items():
+        assert torch.allclose(gradient, parts[name], rtol=1e-4, atol=1e-5), name
+    assert whole["logit_scale_a"].abs() > 0
+
+
+def test_an_embedding_that_is_not_finite_is_told(tiny_clap, batch):
+    batch.features[0] = float("nan")
+    with pytest.raises(FloatingPointError, match="an embedding is not finite"):
+        gradients(*tiny_clap, batch, 0.0)
+
+
+def test_a_compiled_model_has_the_gradients_of_an_eager_one(tiny_clap, batch):
+    _, eager = gradients(*tiny_clap, batch, dropout=0.0)
+    _, compiled = gradients(*tiny_clap, batch, dropout=0.0, dynamo_backend="aot_eager")
+    for name, gradient in eager.items():  # both are as far from that in float64: they round differently
+        scale = gradient.norm().clamp(min=1e-3)  # that of a key.bias is 0 but for rounding
+        assert (compiled[name] - gradient).norm() <= 1e-4 * scale, name
