@@ -1,4 +1,4 @@
-"""The recipes of docs/clients.md beside the libraries themselves; skipped where a library does not import."""
+"""The recipes of docs/using.md beside the libraries themselves; skipped where a library does not import."""
 
 import re
 import sys
@@ -18,7 +18,7 @@ from modeling_teminal import TeminalModel
 from .conftest import ROOT
 from .libraries import library
 
-RECIPES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "clients.md").read_text(), re.DOTALL)
+RECIPES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "using.md").read_text(), re.DOTALL)
 CAPTIONS = ["This is a sound of dog before rain.", "This is a sound of rain before dog."]
 
 
