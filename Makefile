@@ -21,3 +21,4 @@ test: setup
 lint: setup
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
+	$(RUN)/mypy
