@@ -48,7 +48,7 @@ class RunConfig(CreditedSourceOptions):
     A resumed run `may_change` some options; one that is given does nothing unless one of those it `needs` is on.
     """
 
-    config: str | None = option(None, "YAML file with any of these options", may_change=True)
+    config: list[str] = option([], "YAML files with any of these options; a later one overrides", may_change=True)
     output_dir: str = option("runs/teminal", "where model, checkpoints, results and pictures go", may_change=True)
     model_name_or_path: str | None = option(None, "CLAP to start from, folder or Hub id; none: from scratch")
     text_model_name_or_path: str | None = option(

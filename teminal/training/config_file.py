@@ -1,4 +1,4 @@
-"""Read what a training is started from: a YAML file, and command-line flags that override it."""
+"""Read what a training is started from: YAML files, and command-line flags that override them."""
 
 import argparse
 import difflib
@@ -38,7 +38,11 @@ def parse_config(argv: list[str] | None = None, description: str | None = None) 
         meant = _did_you_mean(unknown[0].split("=")[0], [f"--{name}" for name in vars(in_flags)])
         raise ValueError(f"{unknown[0]}: no such option{meant}")
     given = _given_options(parser, argv)
-    settings = _read_yaml(in_flags.config) if in_flags.config else {}
+    settings: dict[str, Any] = {}
+    for path in in_flags.config:
+        for name, value in _read_yaml(path).items():
+            is_part = isinstance(value, dict) and isinstance(settings.get(name), dict)
+            settings[name] = settings[name] | value if is_part else value
     scratch = settings.pop("scratch", None) or {}
     values = vars(parser.parse_args([*_as_flags(settings), *argv]))
 
@@ -62,18 +66,19 @@ def check_scratch(config: TrainingConfig) -> None:
     from huggingface_hub.errors import StrictDataclassError
     from transformers import ClapAudioConfig, ClapFeatureExtractor, ClapTextConfig  # with torch
 
-    scratch, where = config.scratch, f"--config {config.config}: scratch"
+    path = " ".join(config.config)
+    scratch, where = config.scratch, f"--config {path}: scratch"
     if not scratch:
         return
     parts = {"audio_config": ClapAudioConfig, "text_config": ClapTextConfig, "feature_extractor": ClapFeatureExtractor}
-    _check_keys(config.config, "scratch.", scratch, {"projection_dim", "vocab_size", *parts})
+    _check_keys(path, "scratch.", scratch, {"projection_dim", "vocab_size", *parts})
     for name, kind in parts.items():
         if name == "text_config" and config.text_model_name_or_path and name not in scratch:
             continue
         if name not in scratch:
             raise ValueError(f"{where}.{name} is missing")
         known = set(inspect.signature(kind).parameters) - SET_BY_SCRATCH
-        _check_keys(config.config, f"scratch.{name}.", scratch[name], known)
+        _check_keys(path, f"scratch.{name}.", scratch[name], known)
         try:
             kind(**scratch[name])
         except (StrictDataclassError, TypeError, ValueError) as error:
@@ -87,7 +92,7 @@ def check_scratch(config: TrainingConfig) -> None:
         )
 
 
-def _check_keys(path: str | None, prefix: str, settings: Any, known: set[str]) -> None:
+def _check_keys(path: str, prefix: str, settings: Any, known: set[str]) -> None:
     """Check that a mapping of the YAML has known keys alone; `prefix` is where it stands, such as "A."."""
     if not isinstance(settings, dict):
         raise ValueError(f"--config {path}: expected `key: value` lines{f' under {prefix[:-1]}' if prefix else ''}")

@@ -179,3 +179,22 @@ def test_a_model_that_cannot_be_an_id_must_be_there():
     for option in ("model_name_or_path", "text_model_name_or_path"):
         with pytest.raises(ValueError, match=rf"^--{option} \./nowhere: no such folder$"):
             parse_config(["--config", f"{ROOT}/configs/esc50_tiny.yaml", f"--{option}", "./nowhere"])
+
+
+def test_a_later_file_overrides_single_settings_of_an_earlier_one(tmp_path):
+    (tmp_path / "part.yaml").write_text("stages: [pretrain, B]\nB: {in_group_weight: 0.5}\n")
+    whole = ROOT / "configs/quickstart.yaml"
+    config, both = (
+        parse_config(["--config", *map(str, files)]) for files in ([whole], [whole, tmp_path / "part.yaml"])
+    )
+    assert both.stages == ["pretrain", "B"]
+    assert both.B.in_group_weight == 0.5
+    assert both.B.learning_rate == config.B.learning_rate
+    assert both.scratch == config.scratch
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs/ablations").glob("*.yaml")), ids=lambda path: path.stem)
+def test_an_ablation_is_the_whole_training_with_one_part_changed(path, tmp_path):
+    whole = ["--config", str(ROOT / "configs/esc50_tiny.yaml")]
+    base = ["--model_name_or_path", str(tmp_path)]
+    parse_config([*whole, str(path), *base])
