@@ -4,13 +4,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modeling_teminal import chunked_tnce_loss, in_group_loss, tnce_loss
     from teminal.evaluation.models import embed_audio, embed_text, load
+    from teminal.training.lora import lora_config
 
-__all__ = ["embed_audio", "embed_text", "load"]
+__all__ = ["chunked_tnce_loss", "embed_audio", "embed_text", "in_group_loss", "load", "lora_config", "tnce_loss"]
+MODULES = {
+    "chunked_tnce_loss": "modeling_teminal",
+    "embed_audio": "teminal.evaluation.models",
+    "embed_text": "teminal.evaluation.models",
+    "in_group_loss": "modeling_teminal",
+    "load": "teminal.evaluation.models",
+    "lora_config": "teminal.training.lora",
+    "tnce_loss": "modeling_teminal",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name on first use: torch takes seconds."""
-    if name not in __all__:
+    if name not in MODULES:
         raise AttributeError(f"module 'teminal' has no attribute {name!r}")
-    return getattr(import_module("teminal.evaluation.models"), name)
+    return getattr(import_module(MODULES[name]), name)
