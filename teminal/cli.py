@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 if TYPE_CHECKING:
     from transformers import HfArgumentParser
 
+HIDDEN = argparse.SUPPRESS  # as the help of a flag: `--help` leaves it out
 Options = TypeVar("Options")
 
 

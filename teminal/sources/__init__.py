@@ -6,7 +6,6 @@ and `CITATION` go into the cards, the first two from the clips where they are `N
 the audio out of what is published.
 """
 
-import argparse
 import inspect
 import itertools
 from dataclasses import dataclass, fields, replace
@@ -176,14 +175,3 @@ def require_folder(flag: str, folder: str | None, hint: str) -> Path:
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"{flag} {folder}: no such folder; {hint}")
     return Path(folder)
-
-
-OPTIONS = tuple(option_names())
-
-
-def add_source_options(parser: argparse.ArgumentParser, names: tuple[str, ...] = OPTIONS) -> None:
-    """Add options of sources to a parser; what is not given is `None`."""
-    for field in fields(CreditedSourceOptions):
-        if field.name in names:
-            kind = {"action": "store_true", "default": None} if field.name == "recording_from_name" else {}
-            parser.add_argument(f"--{field.name}", help=field.metadata["help"], **kind)

@@ -1,6 +1,5 @@
 """Read what a training is started from: YAML files, and command-line flags that override them."""
 
-import argparse
 import difflib
 import inspect
 import itertools
@@ -12,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from teminal.cli import make_parser
+from teminal.cli import HIDDEN, make_parser
 from teminal.training.config import STAGES, RunConfig, StageConfig, TrainingConfig
 
 STAGE_HELP = "--max_train_steps and what follows it holds for all stages; --B.learning_rate 1e-4 is for B alone."
@@ -31,7 +30,7 @@ def parse_config(argv: list[str] | None = None, description: str | None = None) 
     for stage, item in itertools.product(STAGES, fields(StageConfig)):
         name = f"{stage}.{item.name}"
         flags = (f"--{name}", f"--{name.replace('_', '-')}")
-        parser.add_argument(*flags, dest=name, type=item.type, default=item.default, help=argparse.SUPPRESS)
+        parser.add_argument(*flags, dest=name, type=item.type, default=item.default, help=HIDDEN)
 
     in_flags, unknown = parser.parse_known_args(argv)
     if unknown:
@@ -107,7 +106,7 @@ def _did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _given_options(parser: argparse.ArgumentParser, argv: list[str]) -> set[str]:
+def _given_options(parser: Any, argv: list[str]) -> set[str]:
     """Return the options that are given, after checking that flags such as `--no_x` and `--x no` agree."""
     starts = [i for i, word in enumerate(argv) if word.startswith("--")]
     said: dict[str, tuple[Any, list[str]]] = {}
