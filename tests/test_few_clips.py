@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from unittest import mock
 
 import pytest
 
@@ -47,5 +48,9 @@ def test_windows_has_no_mallopt_and_waits_for_61_workers(monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(ctypes, "CDLL", lambda _: pytest.fail("no such library"))
     memory.keep_freed_memory()
-    monkeypatch.setattr(shards, "ProcessPoolExecutor", lambda num_proc, *_: num_proc)
-    assert (shards.start_pool(96), shards.start_pool(2)) == (61, 2)
+    asked = []
+    monkeypatch.setattr(shards, "ProcessPoolExecutor", lambda num_proc, *_: asked.append(num_proc) or mock.Mock())
+    for num_proc in (96, 2):
+        with shards.worker_processes(num_proc):
+            pass
+    assert asked == [61, 2]

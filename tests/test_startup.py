@@ -81,7 +81,7 @@ def test_the_library_imports_without_torch_and_warnings():
     command = [sys.executable, "-W", "error", "-c", code]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
     assert (result.stdout, result.stderr) == ("[]\n", "")
-    assert set(teminal.__all__) == {"load", "embed_audio", "embed_text"}
+    assert set(teminal.__all__) == {*teminal.MODULES}
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         teminal.nothing  # noqa: B018
 

@@ -169,7 +169,7 @@ def _clips_to_decode(clips: list[Clip], plan_groups: Planner) -> list[int]:
     n_groups = sum(n for n, _ in plan.values())
     if not plan or 2 * n_groups > len(clips):
         return list(range(len(clips)))
-    drawn = set()
+    drawn: set[int] = set()
     for n, draw in plan.values():
         for number in range(n):
             group, _ = draw(number)

@@ -101,7 +101,7 @@ def _train_tokenizer(bank: ClipBank, vocab_size: int) -> RobertaTokenizer:
 def _calibrate_batch_norm(model: TeminalModel, extractor: TeminalFeatureExtractor, bank: ClipBank) -> None:
     """Set the running statistics of the input batch norm from training clips; training leaves them as they are."""
     chosen = np.linspace(0, len(bank.clips) - 1, min(CALIBRATION_CLIPS, len(bank.clips))).astype(int)
-    waveforms = torch.from_numpy(bank.raw[chosen].astype(np.float32))
+    waveforms = torch.from_numpy(np.stack([bank.raw[index] for index in chosen]).astype(np.float32))
     mel = extractor(waveforms, sampling_rate=SAMPLING_RATE)["input_features"]
     batch_norm = model.audio_model.audio_encoder.batch_norm
     batch_norm.running_mean.copy_(mel.mean((0, 1, 2)))
