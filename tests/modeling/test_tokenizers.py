@@ -12,7 +12,7 @@ from teminal.evaluation.checkpoints import load_clap
 from teminal.evaluation.clap import embed_captions
 from teminal.training.scratch import load_text_encoder
 
-from .encoders import CAPTIONS, KINDS, bert_tokenizer, build_clap, save_bert, save_encoder
+from ..encoders import CAPTIONS, KINDS, bert_tokenizer, build_clap, save_bert, save_encoder
 
 
 @pytest.mark.parametrize("temporal_head", [False, True])

@@ -15,8 +15,8 @@ from transformers import DataCollatorWithPadding
 
 from modeling_teminal import TeminalModel
 
-from .conftest import ROOT
-from .libraries import library
+from ..conftest import ROOT
+from ..libraries import library
 
 RECIPES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "using.md").read_text(), re.DOTALL)
 CAPTIONS = ["This is a sound of dog before rain.", "This is a sound of rain before dog."]

@@ -9,7 +9,7 @@ from transformers import DataCollatorWithPadding, Trainer, TrainingArguments, de
 
 from modeling_teminal import TeminalAudioModelWithProjection
 
-from .tones import save_clap
+from ..tones import save_clap
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from transformers import ClapModel
 from teminal.evaluation.checkpoints import load_clap
 from teminal.training.scratch import build_scratch_clap
 
-from .conftest import TINY_SCRATCH, run_cli
+from ..conftest import TINY_SCRATCH, run_cli
 
 THREE_WAYS = """
 import json, sys

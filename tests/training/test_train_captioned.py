@@ -17,8 +17,8 @@ from teminal.training.batches import BatchComposer, Truth, on_device
 from teminal.training.config import StageConfig
 from teminal.training.scratch import build_scratch_clap
 
-from .conftest import TINY_SCRATCH, run_here
-from .stock import save_stock_clap
+from ..conftest import TINY_SCRATCH, run_here
+from ..stock import save_stock_clap
 
 CAPTIONS = [
     "A dog barks",

@@ -8,7 +8,7 @@ from torch import nn
 from modeling_teminal import TeminalConfig, TeminalModel
 from modeling_teminal.temporal_head_teminal import TransformerLayer
 
-from .conftest import TINY_SCRATCH
+from ..conftest import TINY_SCRATCH
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from transformers import AutoProcessor, ClapModel, Trainer, TrainingArguments
 
 from modeling_teminal import TeminalConfig, TeminalModel, tnce_loss
 
-from .conftest import TINY_SCRATCH
+from ..conftest import TINY_SCRATCH
 
 
 def test_state_dict_keys_are_those_of_clap(tiny_clap):
