@@ -1,168 +1,127 @@
-"""The chunked TNCE loss beside the plain one and open_clip's loss, forward and backward: time, memory, differences.
+"""Compare the chunked TNCE loss with the plain one and open_clip's, forward and backward: time, memory, differences.
 
 pip install open_clip_torch
 python benchmarks/loss.py --output_json results/bench_loss.json
 """
 
-import argparse
-import functools
 import json
 import os
 import statistics
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
+import side_by_side as bench
 import torch
-from side_by_side import added_memory, in_own_process, machine, matmul_peak, take_turns
 from torch.nn import functional as F
 
 from modeling_teminal import chunked_tnce_loss, tnce_loss
-from teminal.scenes import VARIANTS, Caption, holds, variant_scene
+from teminal.sampling.training import Pair
+from teminal.scenes import VARIANTS, Caption, Composition, variant_scene
+from teminal.training.batches import Truth
 
-DIM, N_CLASSES = 512, 50
+DIM, N_CLASSES, CHUNK_SIZE = 512, 50, 1024
 N_PAIRS = [1024, 2048, 4096, 8192, 16384, 32768]
-LOSSES = ("chunked", "plain", "open_clip")
 CHUNK_SIZES = {4096: [128, 256, 512, 1024, 2048], 16384: [512, 1024, 2048]}
 PRODUCTS = {"chunked": 4, "plain": 3, "open_clip": 6}  # of N x N x DIM, forward and backward
 # the losses whose scores are N x N are left out above this N: six to seven such matrices of fp32 at their peak
 MOST_PLAIN = {"cpu": 8192, "cuda": 16384}
-# glibc gives freed memory back and pays for every page again; measured once more with it kept
-KEPT_HEAP = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
 
 
 class Cases:
-    """N pairs in groups of four variants of two classes each; the truth is in codes of N small integers."""
+    """N pairs in groups of four variants of two classes each, and what training knows of them."""
 
-    def __init__(self, n_pairs: int, device: torch.device, chunk_size: int):
+    def __init__(self, n_pairs: int, device: torch.device, chunk_size: int = CHUNK_SIZE):
         generator = torch.Generator().manual_seed(0)
         embeds = torch.randn(2, n_pairs, DIM, generator=generator).to(device)
         self.embeds = [F.normalize(value, dim=1).requires_grad_() for value in embeds]
         self.scales = [torch.tensor(scale, device=device, requires_grad=True) for scale in (20.0, 15.0)]
-        self.group = torch.arange(n_pairs, device=device) // 4
-        self.variant = torch.arange(n_pairs, device=device) % 4
-        classes = torch.rand(-(-n_pairs // 4), N_CLASSES, generator=generator).topk(2).indices
-        self.x, self.y = classes.repeat_interleave(4, 0)[:n_pairs].to(device, torch.int16).T
         self.chunk_size = chunk_size
-
-        single, _, is_reversed, overlay = (self.variant == variant for variant in range(4))
-        first, second = torch.where(is_reversed, self.y, self.x), torch.where(is_reversed, self.x, self.y)
-        unordered = (torch.minimum(first, second) * N_CLASSES + torch.maximum(first, second)) + N_CLASSES**2
-        self.scene = torch.where(overlay, unordered, first * N_CLASSES + second).masked_fill(single, -1)
-        self.second_heard = torch.where(single, self.x, self.y)
-        self.named_alone = torch.where(single, self.x, -2)
+        classes = torch.rand(-(-n_pairs // 4), N_CLASSES, generator=generator).topk(2).indices
+        pairs = []
+        for group, (x, y) in enumerate(classes.tolist()):
+            for variant, relation in zip(VARIANTS, ("single", "before", "before", "while"), strict=True):
+                scene = variant_scene(variant, str(x), str(y))
+                caption = Caption(relation, scene.labels)
+                pairs.append(Pair(Composition((), variant=variant), scene, caption, text="", group=group))
+        self.truth = Truth(pairs[:n_pairs])
+        self.groups = {"group": self.truth.group.to(device), "variant": self.truth.variant.to(device)}
         if n_pairs <= MOST_PLAIN[device.type]:
-            self.all_holds = self.holds(slice(0, n_pairs))
+            self.all_holds = self.holds(slice(None))
 
     def holds(self, rows: slice) -> torch.Tensor:
-        """(len(rows), N): the caption says the same of two sounds, or names one that is heard."""
-        true = (self.scene[rows, None] == self.scene) & (self.scene != -1)
-        true |= self.x[rows, None] == self.named_alone
-        return true.logical_or_(self.second_heard[rows, None] == self.named_alone)
+        return self.truth.holds(rows).to(self.scales[0].device)
 
-    def holds_of_scenes(self) -> torch.Tensor:
-        """(N, N) from the captions and scenes themselves."""
-        labels = [(str(x), str(y)) for x, y in zip(self.x.tolist(), self.y.tolist(), strict=True)]
-        relation = {"single": "single", "sequence": "before", "overlay": "while"}
-        scenes = [variant_scene(VARIANTS[v], *xy) for v, xy in zip(self.variant.tolist(), labels, strict=True)]
-        captions = [Caption(relation[scene.relation], scene.labels) for scene in scenes]
-        true = [[holds(caption, scene) for caption in captions] for scene in scenes]
-        return torch.tensor(true, device=self.group.device)
+    def run(self, name: str) -> list[torch.Tensor]:
+        """Compute the value of a loss and its gradients with respect to embeddings and scales."""
+        inputs = [*self.embeds, *self.scales]
+        if name == "chunked":
+            loss = chunked_tnce_loss(*inputs, **self.groups, holds=self.holds, chunk_size=self.chunk_size)
+        elif name == "plain":
+            loss = tnce_loss(*inputs, **self.groups, holds=self.all_holds)
+        else:
+            from open_clip.loss import ClipLoss  # takes seconds and memory of its own
 
-    def loss(self, whose: str) -> torch.Tensor:
-        if whose == "open_clip":
-            from open_clip.loss import ClipLoss
-
-            return ClipLoss()(*self.embeds, self.scales[0])
-        truth = {"group": self.group, "variant": self.variant}
-        if whose == "plain":
-            return tnce_loss(*self.embeds, *self.scales, **truth, holds=self.all_holds)
-        return chunked_tnce_loss(*self.embeds, *self.scales, **truth, holds=self.holds, chunk_size=self.chunk_size)
-
-    def run(self, whose: str) -> list[torch.Tensor]:
-        """The value and the gradients of embeddings and scales."""
-        inputs = [*self.embeds, *(self.scales[:1] if whose == "open_clip" else self.scales)]
-        loss = self.loss(whose)
+            inputs = inputs[:3]  # it has one scale
+            loss = ClipLoss()(*inputs)
         return [loss.detach(), *torch.autograd.grad(loss, inputs)]
 
 
-def measure_time(n_pairs: int, args: argparse.Namespace) -> dict:
-    """Seconds of each loss (median of the turns, and the best), and the FLOP/s of its products beside the peak."""
-    cases = Cases(n_pairs, args.device, args.chunk_size)
-    turns = turns_of(n_pairs, args)
-    runs = {whose: functools.partial(cases.run, whose) for whose in losses_of(n_pairs, args.device)}
-    peak = matmul_peak(torch.float32, args.device) / 1e9
-    rows = {"turns": turns, "matmul_peak_gflops": peak}
-    for whose, seconds in take_turns(runs, turns).items():
+def measure_time(n_pairs: int, device: torch.device, turns: int) -> dict:
+    """Measure the seconds of each loss (median and best), and the FLOP/s of its products beside the peak."""
+    cases = Cases(n_pairs, device)
+    peak = bench.measure_matmul_peak(torch.float32, device)
+    row = {"turns": turns, "matmul_peak_gflops": peak}
+    runs = {name: partial(cases.run, name) for name in choose_losses(n_pairs, device)}
+    for name, seconds in bench.take_turns(runs, turns).items():
         median = statistics.median(seconds)
-        gflops = PRODUCTS[whose] * 2 * n_pairs**2 * DIM / median / 1e9
-        rows[whose] = {"s": median, "best_s": min(seconds), "gflops": gflops, "share_of_peak": gflops / peak}
-    return rows
+        gflops = PRODUCTS[name] * 2 * n_pairs**2 * DIM / median / 1e9
+        row[name] = {"s": median, "best_s": min(seconds), "gflops": gflops, "share_of_peak": gflops / peak}
+    return row
 
 
-def measure_chunk_sizes(n_pairs: int, args: argparse.Namespace) -> dict[int, float]:
-    """Chunk size -> median seconds of the chunked loss."""
-    runs = {size: functools.partial(Cases(n_pairs, args.device, size).run, "chunked") for size in CHUNK_SIZES[n_pairs]}
-    return {size: statistics.median(seconds) for size, seconds in take_turns(runs, turns_of(n_pairs, args)).items()}
+def measure_memory(n_pairs: int, device: torch.device, name: str) -> float:
+    """Measure the MB that one loss adds."""
+    return bench.measure_added_memory(partial(Cases(n_pairs, device).run, name), device)
 
 
-def turns_of(n_pairs: int, args: argparse.Namespace) -> int:
-    return 1 if n_pairs > 8192 and args.device.type == "cpu" else args.turns
+def choose_losses(n_pairs: int, device: torch.device) -> list[str]:
+    return list(PRODUCTS) if n_pairs <= MOST_PLAIN[device.type] else ["chunked"]
 
 
-def losses_of(n_pairs: int, device: torch.device) -> tuple[str, ...]:
-    return LOSSES if n_pairs <= MOST_PLAIN[device.type] else ("chunked",)
-
-
-def differences(device: torch.device) -> dict[str, float]:
-    """Chunked from plain, at 1,022 pairs: relative norms of the differences in value and gradients."""
+def measure_differences(device: torch.device) -> dict[str, float]:
+    """Compare chunked with plain at 1,022 pairs: relative norms of the differences in value and gradients."""
     cases = Cases(1022, device, chunk_size=100)
-    cases.all_holds = cases.holds_of_scenes()
     names = ("value", "audio_embeds", "text_embeds", "logit_scale_audio", "logit_scale_text")
     results = zip(names, cases.run("chunked"), cases.run("plain"), strict=True)
-    return {name: ((ours - plain).norm() / plain.norm()).item() for name, ours, plain in results}
+    return {name: ((chunked - plain).norm() / plain.norm()).item() for name, chunked, plain in results}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output_json", type=Path)
-    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
-    parser.add_argument("--turns", type=int, default=3, help="above 8192 pairs on a CPU it is one")
-    parser.add_argument("--chunk_size", type=int, default=1024)
-    parser.add_argument("--case", type=int, help="measure this number of pairs alone and print it")
-    parser.add_argument("--memory_of", choices=LOSSES, help="with --case: the memory that one loss adds")
-    args = parser.parse_args()
-    if args.case and args.memory_of:
-        cases = Cases(args.case, args.device, args.chunk_size)
-        print(added_memory(lambda: cases.run(args.memory_of), args.device))
-        return
-    if args.case:
-        print(json.dumps(measure_time(args.case, args)))
-        return
-
-    options = ["--device", str(args.device), "--turns", str(args.turns), "--chunk_size", str(args.chunk_size)]
-    most = MOST_PLAIN[args.device.type]
+def main() -> None:
+    args = bench.make_parser(__doc__, turns=3).parse_args()
+    device, most = args.device, MOST_PLAIN[args.device.type]
     results = {
-        "machine": machine(args.device),
+        "machine": bench.describe_machine(device),
         "open_clip_torch": version("open_clip_torch"),
-        "chunk_size": args.chunk_size,
+        "chunk_size": CHUNK_SIZE,
         "skipped": f"plain and open_clip above {most} pairs: six to seven N x N matrices of fp32 at their peak",
-        "differences": differences(args.device),
+        "differences": measure_differences(device),
     }
     print(json.dumps(results), flush=True)
     for n_pairs in N_PAIRS:
         load = os.getloadavg()[0]
-        row = in_own_process("--case", str(n_pairs), *options)
-        for whose in losses_of(n_pairs, args.device):
-            memory = in_own_process("--case", str(n_pairs), "--memory_of", whose, *options)
-            row[whose]["added_mb"] = memory
-        if n_pairs == 4096 and args.device.type == "cpu":
-            row["kept_heap"] = in_own_process("--case", str(n_pairs), *options, **KEPT_HEAP)
+        turns = 1 if n_pairs > 8192 and device.type == "cpu" else args.turns
+        row = bench.call_in_own_process(measure_time, n_pairs, device, turns)
+        for name in choose_losses(n_pairs, device):
+            row[name]["added_mb"] = bench.call_in_own_process(measure_memory, n_pairs, device, name)
+        if n_pairs == 4096 and device.type == "cpu":
+            row["kept_heap"] = bench.call_in_own_process(measure_time, n_pairs, device, turns, **bench.KEPT_HEAP)
         if n_pairs in CHUNK_SIZES:
-            row["chunk_sizes_s"] = measure_chunk_sizes(n_pairs, args)
+            runs = {size: partial(Cases(n_pairs, device, size).run, "chunked") for size in CHUNK_SIZES[n_pairs]}
+            seconds = bench.take_turns(runs, turns)
+            row["chunk_sizes_s"] = {size: statistics.median(values) for size, values in seconds.items()}
         results[n_pairs] = {"load_before": load, **row}
         print(n_pairs, json.dumps(results[n_pairs]), flush=True)
-        if args.output_json:
-            args.output_json.write_text(json.dumps(results, indent=1) + "\n")
+        bench.write_json(results, args.output_json)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,68 @@
-"""Timing that compares: cases take turns in one process, so that a slower minute of the machine is everybody's."""
+"""Measure two implementations side by side: in turns, in processes of their own, on a machine that is described."""
 
+import argparse
 import json
+import multiprocessing
 import os
 import platform
-import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import torch
 import transformers
+import yaml
 
+from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
+from teminal.clips import ClipBank
 from teminal.training.launch import bf16_support
+from teminal.training.scratch import build_scratch_clap
+
+ROOT = Path(__file__).parents[1]
+# glibc returns freed memory to the system and pays for every page again; these make it keep the memory
+KEPT_HEAP = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
+
+
+def make_parser(description: str, turns: int | None = None) -> argparse.ArgumentParser:
+    """Make a parser of the flags that several benchmarks have; with `turns`, also `--turns` and `--device`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output_json", type=Path, help="where to write the figures")
+    if turns:
+        parser.add_argument("--turns", type=int, default=turns, help="measurements of each figure")
+        parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    return parser
+
+
+def write_json(results: dict, output_json: Path | None) -> None:
+    """Write the figures, if a file was given."""
+    if output_json:
+        output_json.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def describe_machine(device: torch.device) -> dict[str, object]:
+    """List the processor, threads and versions that the figures depend on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return {
+        "cpu": next(line.split(":")[1].strip() for line in lines if line.startswith("model name")),
+        "instructions": torch.backends.cpu.get_cpu_capability(),  # that PyTorch uses, e.g. AVX2 where limited to it
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if device.type == "cuda" else None,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
 
 
 def take_turns(cases: dict[str, Callable[[], object]], turns: int, turn_s: float = 0.5) -> dict[str, list[float]]:
-    """Seconds per call, one figure a turn; a turn repeats its case for `turn_s`, and a first round is not counted."""
+    """Time cases in alternation, so that a slow minute of the machine affects all.
+
+    Returns:
+        Seconds per call, one figure a turn. A turn repeats its case for `turn_s`; a first round is not counted.
+    """
     seconds = {name: [] for name in cases}
     for turn in range(turns + 1):
         for name, case in cases.items():
@@ -32,27 +77,13 @@ def take_turns(cases: dict[str, Callable[[], object]], turns: int, turn_s: float
     return seconds
 
 
-def compare(stock: Callable[[], object], ours: Callable[[], object], turns: int) -> dict[str, float]:
-    """Medians, and how many times faster ours is: by medians, and the range over the turns."""
-    seconds = take_turns({"stock": stock, "ours": ours}, turns)
-    medians = {name: statistics.median(runs) for name, runs in seconds.items()}
-    ratios = [before / after for before, after in zip(seconds["stock"], seconds["ours"], strict=True)]
-    return {
-        "stock_s": medians["stock"],
-        "ours_s": medians["ours"],
-        "speedup": medians["stock"] / medians["ours"],
-        "speedup_range": [min(ratios), max(ratios)],
-        "turns": turns,
-    }
+def measure_matmul_peak(dtype: torch.dtype, device: torch.device) -> float:
+    """Measure the GFLOP/s of multiplying two square matrices: the best of ten turns."""
+    left, right = torch.randn(2, 2048, 2048, device=device).to(dtype).unbind()
+    return 2 * 2048**3 / min(take_turns({"matmul": lambda: left @ right}, 10, 0.1)["matmul"]) / 1e9
 
 
-def matmul_peak(dtype: torch.dtype, device: torch.device, size: int = 2048) -> float:
-    """FLOP/s of the best of ten turns of multiplying two square matrices."""
-    left, right = torch.randn(2, size, size, device=device).to(dtype).unbind()
-    return 2 * size**3 / min(take_turns({"matmul": lambda: left @ right}, 10, 0.1)["matmul"])
-
-
-def computed_in_hardware(cases: Sequence[str], device: torch.device) -> list[str]:
+def leave_out_emulated(cases: Sequence[str], device: torch.device) -> list[str]:
     """Leave out the bf16 cases where `device` would emulate them, and say so."""
     supported, reason = bf16_support(device)
     left_out = [name for name in cases if name.endswith("bf16") and not supported]
@@ -61,43 +92,54 @@ def computed_in_hardware(cases: Sequence[str], device: torch.device) -> list[str
     return [name for name in cases if name not in left_out]
 
 
-def in_own_process(*arguments: str, **environment: str) -> dict:
-    """The JSON that the running script prints when given other arguments: no case sees the memory of another."""
-    command = [sys.executable, sys.argv[0], *arguments]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
-    return json.loads(output.stdout.splitlines()[-1])
+@contextmanager
+def own_process(**environment: str) -> Iterator[ProcessPoolExecutor]:
+    """Start a fresh process with these environment variables, which calls what is submitted to it."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
+        with mock.patch.dict(os.environ, environment):
+            executor.submit(os.getpid).result()  # starts the process
+        yield executor
 
 
-def added_memory(case: Callable[[], object], device: torch.device) -> float:
-    """MB that three calls of `case` add at their peak to what is there; on a GPU a first call is not counted."""
+def call_in_own_process(function: Callable, *arguments: object, **environment: str):
+    """Call a function in a fresh process, so that no case sees the memory of another."""
+    with own_process(**environment) as process:
+        return process.submit(function, *arguments).result()
+
+
+def measure_added_memory(case: Callable[[], object], device: torch.device) -> float:
+    """Measure the MB that three calls of `case` add at their peak; on a GPU a first call is not counted."""
     if device.type == "cuda":
         case()
         torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
+        before_mb = torch.cuda.memory_allocated() / 2**20
     else:
         Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
-        before = resident_kb("VmRSS") * 2**10
+        before_mb = read_resident_mb("VmRSS")
     for _ in range(3):
         case()
-    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else resident_kb("VmHWM") * 2**10
-    return (peak - before) / 2**20
+    return read_peak_mb(device) - before_mb
 
 
-def resident_kb(field: str) -> int:
+def read_peak_mb(device: torch.device) -> float:
+    """Read the peak of memory: allocated on a GPU, or resident of this process."""
+    return torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else read_resident_mb("VmHWM")
+
+
+def read_resident_mb(field: str) -> float:
+    """Read the resident memory of this process: `VmRSS` now, `VmHWM` at its peak."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(field))
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 2**10
 
 
-def machine(device: torch.device) -> dict[str, object]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    cpu = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "cpu": cpu[0],
-        "instructions": torch.backends.cpu.get_cpu_capability(),  # that PyTorch uses, AVX2 where held down to it
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if device.type == "cuda" else None,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-    }
+def save_checkpoint(size: str, bank: ClipBank, folder: Path) -> None:
+    """Save random weights: "tiny" as in `configs/esc50_tiny.yaml`, or "full" as laion/clap-htsat-unfused."""
+    torch.manual_seed(0)
+    scratch = yaml.safe_load((ROOT / "configs" / "esc50_tiny.yaml").read_text())["scratch"]
+    model, processor = build_scratch_clap(bank, temporal_head=False, **scratch)
+    if size == "full":  # with the tokenizer of the tiny one
+        model = TeminalModel(TeminalConfig(**transformers.ClapConfig().to_dict()))
+        extractor = TeminalFeatureExtractor(truncation="rand_trunc", frequency_min=50)
+        processor = transformers.ClapProcessor(extractor, processor.tokenizer)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
