@@ -1,5 +1,6 @@
-"""Read rows of datasets on the Hub, whose columns may be of any type."""
+"""Load datasets of the Hub or of a folder, and read their columns, which may be of any type."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,20 +16,38 @@ if TYPE_CHECKING:
 def load_hub_dataset(
     origin: str, dataset_name: str, split: str | None = None, config: str | None = None
 ) -> "Dataset | DatasetDict":
-    """Load a dataset of a Hub id or a folder, or raise a ValueError that names `origin`; one split, or all."""
+    """Load one split, or all, of a dataset: a Hub id or a folder.
+
+    Raises:
+        ValueError: it cannot be loaded; naming `origin`.
+    """
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
     from huggingface_hub.errors import HTTPError
 
     try:
         use_cache_if_hub_is_away(dataset_name)
-        return load_dataset(dataset_name, config, split=split, cache_dir=datasets_folder())
+        cache_dir = Path(datasets_folder())
+        if Path(dataset_name).is_dir():
+            cache_dir /= hash_folder(Path(dataset_name))
+        return load_dataset(dataset_name, config, split=split, cache_dir=str(cache_dir))
     except (DatasetsError, HTTPError, OSError, ValueError, TypeError) as error:
         raise ValueError(f"{origin}: {error}") from error
 
 
+def hash_folder(folder: Path) -> str:
+    """Hash the path, size and time of each file of a folder.
+
+    `datasets` finds a folder in its cache by its last name and file patterns: one of the same name, or one that was
+    built again, would be taken for it.
+    """
+    stats = [(str(file.resolve()), file.stat()) for file in sorted(folder.rglob("*")) if file.is_file()]
+    files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+    return hashlib.sha256(repr(files).encode()).hexdigest()[:32]
+
+
 def text_rows(origin: str, dataset: "Dataset", columns: Sequence[str], optional: Sequence[str] = ()) -> list[Row]:
-    """Read columns, and the optional ones that are there; class numbers become their names."""
+    """Read the columns, and those of `optional` that exist; class numbers become class names."""
     from datasets import ClassLabel
 
     check_columns(origin, dataset.column_names, columns)
@@ -42,7 +61,11 @@ def text_rows(origin: str, dataset: "Dataset", columns: Sequence[str], optional:
 
 
 def with_undecoded_audio(origin: str, dataset: "Dataset") -> "Dataset":
-    """Give the dataset with its column `audio`, which must be of type Audio, as [`audio_of_cell`] takes it."""
+    """Turn off decoding of the column `audio`, so that [`audio_of_cell`] can read it.
+
+    Raises:
+        ValueError: the column is missing or not of type Audio; naming `origin`.
+    """
     from datasets import Audio
 
     check_columns(origin, dataset.column_names, ("audio",))
@@ -56,7 +79,7 @@ def with_undecoded_audio(origin: str, dataset: "Dataset") -> "Dataset":
 
 
 def audio_of_cell(cell: dict[str, Any] | None) -> bytes | Path | None:
-    """Give the bytes of a file, else its path, else nothing."""
+    """Get the bytes of an undecoded audio cell, else the path of its file, else `None`."""
     if not cell:
         return None
     return cell["bytes"] or (Path(cell["path"]) if cell["path"] else None)

@@ -8,7 +8,7 @@ from huggingface_hub.errors import HTTPError
 
 from teminal.evaluation.inputs import load_hub_clips
 from teminal.evaluation.zste_dataset import load_scenes
-from teminal.hub_rows import audio_of_cell, text_rows, with_undecoded_audio
+from teminal.hub_rows import audio_of_cell, load_hub_dataset, text_rows, with_undecoded_audio
 from teminal.sources import load_clips
 
 from .built import make_rows
@@ -157,6 +157,15 @@ def scenes(tmp_path, monkeypatch):
 def test_scenes(scenes, change, message):
     with pytest.raises(ValueError, match=f"--zste_dataset .*{message}"):
         load_scenes(scenes(change), 0)
+
+
+def test_folders_of_one_name_and_rebuilt_ones_are_not_taken_for_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    for parent, n_rows in (("a", 2), ("b", 5), ("b", 9)):
+        folder = tmp_path / parent / "sounds"
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"value": list(range(n_rows))}), folder / "test.parquet")
+        assert len(load_hub_dataset("X", str(folder), "test")) == n_rows
 
 
 def test_a_hub_that_fails_while_scenes_are_loaded_is_named(monkeypatch):
