@@ -1,4 +1,4 @@
-"""Embed a folder of audio files with a CLAP checkpoint; interrupted, the same command goes on where it stopped.
+"""Embed a folder of audio files with a CLAP checkpoint; the same command continues after an interruption.
 
 python eval/embed.py --model_name_or_path runs/esc50_tiny --audio_dir ESC-50/audio --output_file embeddings.parquet
 torchrun --nproc_per_node 8 eval/embed.py ...

@@ -1,4 +1,4 @@
-"""Publish the ZSTE metric as a Space, in one commit: `evaluate.load("me/zste")` then finds it.
+"""Publish the ZSTE metric as a Space, from which `evaluate.load("me/zste")` loads it.
 
 python eval/publish_metric.py --hub_model_id me/zste
 """
@@ -13,8 +13,8 @@ METRIC = Path(__file__).parent / "zste"
 
 @dataclass
 class PublishOptions:
-    hub_model_id: str = field(metadata={"help": "of the Space, which is made if need be: OWNER/zste"})
-    dry_run: bool = option(False, "list what would be sent, and send nothing")
+    hub_model_id: str = field(metadata={"help": "the Space, created if it does not exist: OWNER/zste"})
+    dry_run: bool = option(False, "list the files and publish nothing")
 
 
 @command()

@@ -5,7 +5,7 @@ r"""Classify ESC-50, UrbanSound8K, FSD50K or another labelled source, zero-shot.
     python eval/run_classification.py ... --source fsd50k --audio_dir FSD50K.eval_audio \
         --labels_file FSD50K.ground_truth/eval.csv --output_json fsd50k.json
 
-Accuracy on each fold and its mean over folds; of FSD50K, whose clips have several labels, mAP over classes.
+Figures are the accuracy on each fold and its mean, or for FSD50K, whose clips have several labels, mAP over classes.
 """
 
 from teminal.cli import command, parse_options

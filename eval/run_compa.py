@@ -1,9 +1,9 @@
-r"""Score CompA-order and CompA-attribute: text, audio and group scores of the authors' tables.
+r"""Score models on CompA-order and CompA-attribute: text, audio and group scores.
 
     python eval/run_compa.py --model_name_or_path laion/clap-htsat-unfused runs/mine \
         --csv_file CompA_order_benchmark.csv --audio_dir CompA_order_files --output_json compa_order.json
 
-Table and audio are linked at github.com/Sreyan88/CompA. Rows without their audio are left out, counted and named.
+Get tables and audio from github.com/Sreyan88/CompA. Rows with missing audio are left out, counted and named.
 """
 
 from teminal.cli import command, parse_options

@@ -1,4 +1,4 @@
-"""The audio side of a checkpoint, temporal head included: what it embeds, and a model of it alone."""
+"""Embed audio with the audio tower and temporal head of a checkpoint, with or without its text tower."""
 
 import torch
 from torch import nn
@@ -20,7 +20,7 @@ from .windows_teminal import average_windows, split_windows
 
 
 class AudioEmbedder:
-    """Of a model with `audio_model`, `audio_projection` and, if configured, `temporal_head`."""
+    """Mixin for models with `audio_model`, `audio_projection` and, if configured, `temporal_head`."""
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module):
@@ -48,16 +48,16 @@ class AudioEmbedder:
         Args:
             input_features: (B, windows * channels, frames, mel bins) log-mel windows of B clips, one row per clip, as
                 [`TeminalFeatureExtractor`] gives them; the embeddings of a clip's windows are averaged.
-            is_longer: (B, 1) bool, read by fused checkpoints alone, for clips of one window.
+            is_longer: (B, 1) bool, used only by fused checkpoints, for clips of one window.
             attention_mask: not used, as in [`~transformers.ClapModel`].
-            window_counts: (B,) long, for `input_features` (W, channels, frames, mel bins) with a row per window and
-                one clip after the other: how many windows each clip has. `None`: one row per clip.
+            window_counts: (B,) long, number of windows of each clip, if `input_features` (W, channels, frames, mel
+                bins) has one row per window, clip after clip; `None` for one row per clip.
 
         Returns:
             The tower's output with `.pooler_output` (B, D), L2-normalised.
         """
         channels = 4 if self.config.audio_config.enable_fusion else 1
-        input_features = input_features.flatten(0, -4)  # rows of calls for one clip each, in a batch: (B, 1, ...)
+        input_features = input_features.flatten(0, -4)  # (B, 1, ...) if each row was made alone
         weights = None
         if window_counts is None and input_features.shape[1] > channels:
             input_features, weights, window_counts = split_windows(input_features, channels)
@@ -76,10 +76,7 @@ class AudioEmbedder:
 
 
 class TeminalAudioModelWithProjection(AudioEmbedder, ClapPreTrainedModel):
-    """[`~transformers.ClapAudioModelWithProjection`] with the checkpoint's temporal head, if any, and no text tower.
-
-    `TeminalAudioModelWithProjection.from_pretrained(repo)` takes any CLAP or TeminAL checkpoint.
-    """
+    """[`~transformers.ClapAudioModelWithProjection`] with temporal head; loads any CLAP or TeminAL checkpoint."""
 
     config_class = TeminalConfig
     config: TeminalConfig
@@ -107,7 +104,7 @@ class TeminalAudioModelWithProjection(AudioEmbedder, ClapPreTrainedModel):
         """Embed audio; arguments as for [`~AudioEmbedder.get_audio_features`].
 
         Returns:
-            `ClapAudioModelOutput` with `audio_embeds` (B, D), L2-normalised: those of [`TeminalModel`].
+            `ClapAudioModelOutput` with `audio_embeds` (B, D), L2-normalised, the same as from [`TeminalModel`].
         """
         kwargs["return_dict"] = True
         outputs = self.get_audio_features(input_features, is_longer, **kwargs)

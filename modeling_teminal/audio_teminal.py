@@ -1,8 +1,8 @@
-"""CLAP's Swin audio tower with the weights and the numbers of the stock one, in less memory and time.
+"""Run CLAP's Swin audio tower in less memory and time, with the stock weights and outputs.
 
-What the stock layer wastes on a CPU is memory: temporaries of a whole batch are so large that the allocator takes them
-from the system and gives them back at every operation. Here a layer takes a few clips at a time. Relative position
-bias and shift mask are one term, made once per layer and call; elsewhere than on a CPU attention is one fused kernel.
+On a CPU a layer processes a few clips at a time: the temporaries of a whole batch are so large that the allocator
+requests them from the system at every operation. Relative position bias and shift mask are added once per layer and
+call. On other devices attention is one fused kernel.
 """
 
 import torch
@@ -16,12 +16,12 @@ from transformers.models.clap.modeling_clap import (
     window_reverse,
 )
 
-CPU_CHUNK = 2**20  # elements of hidden states that a layer takes at a time on a CPU
-UNFUSED_DEVICES = ("cpu",)  # whose fused kernel takes longer than plain products at 64 keys
+CPU_CHUNK = 2**20  # elements of hidden states that a layer processes at a time on a CPU
+UNFUSED_DEVICES = ("cpu",)  # where matrix products are faster than the fused kernel, at 64 keys
 
 
 class TeminalAudioSelfAttention(ClapAudioSelfAttention):
-    """Scaled dot-product attention of each window's tokens among themselves."""
+    """Scaled dot-product attention within each window."""
 
     def forward(
         self,
@@ -34,18 +34,18 @@ class TeminalAudioSelfAttention(ClapAudioSelfAttention):
         Args:
             hidden_states: (B * windows, L, C), clip by clip.
             attention_mask: (windows, L, L), added to the scores.
-            bias: what an earlier call with this mask returned, so that it is made once for many clips.
+            bias: second output of an earlier call with the same mask, to be reused.
 
         Returns:
-            The context, like `hidden_states`, and relative position bias and mask as one term, (windows or 1, heads,
-            L, L); with `output_attentions`, as the stock class.
+            The context, shaped like `hidden_states`, and the sum of relative position bias and mask, (windows or 1,
+            heads, L, L); with `output_attentions`, the outputs of the stock class.
         """
         if output_attentions:
             return super().forward(hidden_states, attention_mask, output_attentions)
         if bias is None:
             bias = self.position_bias()
             bias = bias if attention_mask is None else bias + attention_mask[:, None]
-        # the windows of a clip stand beside its heads, so that the bias broadcasts over clips
+        # windows and heads of a clip share one axis, so that the bias broadcasts over clips
         query, key, value = (
             project(hidden_states)
             .unflatten(2, (self.num_attention_heads, self.attention_head_size))
@@ -65,13 +65,13 @@ class TeminalAudioSelfAttention(ClapAudioSelfAttention):
         return context, bias
 
     def position_bias(self) -> torch.Tensor:
-        """(1, heads, L, L)."""
+        """Look up the relative position bias, (1, heads, L, L)."""
         index = self.relative_position_index
         return self.relative_position_bias_table[index.view(-1)].view(*index.shape, -1).permute(2, 0, 1)[None]
 
 
 class TeminalAudioAttention(ClapAudioAttention):
-    """Self-attention and its output layer; arguments and second result are those of the self-attention."""
+    """Self-attention and its output layer; arguments and second output are those of the self-attention."""
 
     def forward(
         self,
@@ -87,7 +87,7 @@ class TeminalAudioAttention(ClapAudioAttention):
 class TeminalAudioLayer(ClapAudioLayer):
     """Swin Transformer block (arXiv 2103.14030), (B, height * width, C) -> the same shape.
 
-    The stock layer runs where attentions are asked for and where windows do not tile the grid.
+    With `output_attentions`, or if windows do not tile the grid, the stock layer runs instead.
     """
 
     def forward(
@@ -103,7 +103,7 @@ class TeminalAudioLayer(ClapAudioLayer):
             return super().forward(hidden_states, input_dimensions, output_attentions, always_partition)
         mask = self.get_attn_mask(*input_dimensions, hidden_states.dtype, hidden_states.device)
         clips = max(1, CPU_CHUNK // hidden_states.shape[1:].numel())
-        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # for batches of any size
+        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # a graph must take any batch size
         if hidden_states.device.type != "cpu" or traced or len(hidden_states) <= clips:
             return (self.run(hidden_states, input_dimensions, mask)[0],)
         outputs, bias = [], None
@@ -113,6 +113,7 @@ class TeminalAudioLayer(ClapAudioLayer):
         return (torch.cat(outputs),)
 
     def run(self, hidden_states, grid, mask, bias=None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Run the block on some clips; also return the bias, for the next ones."""
         image = self.layernorm_before(hidden_states).unflatten(1, grid)
         if self.shift_size > 0:
             image = image.roll((-self.shift_size, -self.shift_size), dims=(1, 2))
@@ -126,7 +127,7 @@ class TeminalAudioLayer(ClapAudioLayer):
 
 
 def use_fast_layers(encoder: ClapAudioEncoder):
-    """Turn the layers of a stock encoder into [`TeminalAudioLayer`]s; parameters and their names stay."""
+    """Turn the layers of a stock encoder into [`TeminalAudioLayer`]s, in place; parameters and their names stay."""
     for stage in encoder.layers:
         for layer in stage.blocks:
             layer.__class__ = TeminalAudioLayer

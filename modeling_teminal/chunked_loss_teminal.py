@@ -1,7 +1,7 @@
-"""The TNCE loss in memory linear in the number of pairs: scores exist a block of rows at a time, forward and backward.
+"""Compute the TNCE loss in blocks of rows, with memory linear in the number of pairs, forward and backward.
 
 As in "Breaking the Memory Barrier: Near Infinite Batch Size Scaling for Contrastive Loss" (arXiv 2410.17243), the
-logarithms of the softmax denominators are kept and the scores computed again for the gradient.
+forward pass keeps only the logarithms of the softmax denominators, and the backward pass computes the scores again.
 """
 
 import math
@@ -35,14 +35,14 @@ def chunked_tnce_loss(
     beta: float = 1.0,
     chunk_size: int = 1024,
 ) -> torch.Tensor:
-    """[`tnce_loss`], value and first gradients, with `chunk_size` x N scores at a time instead of N x N.
+    """Compute [`tnce_loss`] with `chunk_size` x N scores in memory at a time instead of N x N.
 
     Args:
-        holds: (N, N) bool as for [`tnce_loss`], or a function that takes a slice of rows and returns those rows,
-            (len(rows), N) bool, the same ones whenever it is asked: it is called in the backward pass again.
-        chunk_size: rows >= 1 of a block; beside the gradients, fp32 takes 20 to 32 x `chunk_size` x N bytes at a time.
+        holds: (N, N) bool as for [`tnce_loss`], or a function that returns the rows of a slice, (len(rows), N) bool;
+            it is called again in the backward pass and must return the same.
+        chunk_size: rows >= 1 of a block; in fp32, memory is 20 to 32 x `chunk_size` x N bytes beside the gradients.
 
-    The other arguments, the result and the errors are those of [`tnce_loss`]; the gradient has no gradient itself.
+    The other arguments, the result and the errors are those of [`tnce_loss`]; there are no second derivatives.
 
     Example:
         >>> eye = torch.eye(2)
@@ -61,34 +61,34 @@ def chunked_tnce_loss(
     if not callable(holds):
         check_holds(holds, slice(0, n_pairs), n_pairs)
 
-    def log_weight_of(rows: slice) -> torch.Tensor:
+    def make_log_weight(rows: slice) -> torch.Tensor:
         true = holds(rows) if callable(holds) else holds[rows]
         check_holds(true, rows, n_pairs)
         log_weight = log_negative_weights(rows, group, variant, alpha_same, alpha_cross, dtype)
         return without_true(log_weight, true, rows.start)
 
-    row_loss = _ChunkedRowLosses.apply(audio_embeds, text_embeds, *scales, log_weight_of, chunk_size)
+    row_loss = _ChunkedRowLosses.apply(audio_embeds, text_embeds, *scales, make_log_weight, chunk_size)
     return weighted_mean(row_loss, variant, beta)
 
 
 class _ChunkedRowLosses(torch.autograd.Function):
-    """(N,) mean of both directions' weighted cross-entropy, as the unchunked `_row_losses`."""
+    """Compute `_row_losses` of `loss_teminal`, (N,), in blocks of rows."""
 
     @staticmethod
-    def forward(ctx, audio, text, scale_audio, scale_text, log_weight_of, chunk_size):
+    def forward(ctx, audio, text, scale_audio, scale_text, make_log_weight, chunk_size):
         own = audio.new_empty(len(audio))
         log_sum_audio = torch.empty_like(own)
         log_sum_text = torch.full_like(own, -math.inf)
         with torch.autocast(audio.device.type, enabled=False):
             for rows in _blocks(len(audio), chunk_size):
                 cosine = audio[rows] @ text.T
-                log_weight = log_weight_of(rows)
+                log_weight = make_log_weight(rows)
                 own[rows] = cosine.diagonal(rows.start)
                 log_sum_audio[rows] = torch.addcmul(log_weight, cosine, scale_audio).logsumexp(1)
                 score = log_weight.addcmul_(cosine, scale_text)
                 log_sum_text = torch.logaddexp(log_sum_text, score.logsumexp(0))
         ctx.save_for_backward(audio, text, scale_audio, scale_text, log_sum_audio, log_sum_text)
-        ctx.log_weight_of, ctx.chunk_size = log_weight_of, chunk_size
+        ctx.make_log_weight, ctx.chunk_size = make_log_weight, chunk_size
         return (log_sum_audio - own * scale_audio + (log_sum_text - own * scale_text)) / 2
 
     @staticmethod
@@ -101,7 +101,7 @@ class _ChunkedRowLosses(torch.autograd.Function):
         with torch.autocast(audio.device.type, enabled=False):
             for rows in _blocks(len(audio), ctx.chunk_size):
                 cosine = audio[rows] @ text.T
-                log_weight = ctx.log_weight_of(rows)
+                log_weight = ctx.make_log_weight(rows)
                 score = torch.addcmul(log_weight, cosine, scale_audio)
                 residual_audio = score.sub_(log_sum_audio[rows, None]).exp_().mul_(grad[rows, None])
                 score = log_weight.addcmul_(cosine, scale_text)

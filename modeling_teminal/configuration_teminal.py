@@ -2,12 +2,11 @@
 
 from transformers import ClapConfig
 
-# A checkpoint with a temporal head is no CLAP to anyone who leaves the head out. `AutoModel` and `pipeline` refuse it
-# without trust, for they do not know its `model_type`; `ClapModel`, `ClapAudioModel` and
-# `ClapAudioModelWithProjection` go by their own class and would take the towers, with a warning at most. So the saved
-# `audio_config` holds this sentence for a size that all of them need: transformers refuses it and shows it, and older
-# versions can build no tower of it. The size itself stands beside it, where [`TeminalConfig`] finds it.
-# `ClapTextModelWithProjection` reads `text_config` alone, and what it gives is right.
+# Stock classes would load a checkpoint without its temporal head and give other embeddings, so they must fail.
+# `AutoModel` and `pipeline` fail without `trust_remote_code`, because they do not know its `model_type`; `ClapModel`,
+# `ClapAudioModel` and `ClapAudioModelWithProjection` ignore `model_type`. So the saved `audio_config` has this
+# sentence in place of a size that they all need: transformers shows it in its error. [`TeminalConfig`] restores the
+# size from `KEPT`. `ClapTextModelWithProjection` reads only `text_config`, and its embeddings are right.
 REFUSAL = (
     "this checkpoint has a temporal head, which stock CLAP classes leave out: load it with AutoModel.from_pretrained("
     "..., trust_remote_code=True) or TeminalModel"
@@ -20,15 +19,14 @@ class TeminalConfig(ClapConfig):
 
     Args:
         temporal_head (`bool`, defaults to `False`): add a residual head that sees the order of the audio tower's
-            time positions. Without it the checkpoint is a plain CLAP and says `model_type: "clap"` when saved, so
-            that stock `ClapModel` loads it; with it, it says `"teminal"`, and stock classes refuse it instead of
-            silently giving other embeddings.
-        temporal_positions (`int`, defaults to 8): number of time positions that the head looks at.
+            time positions. Without it the checkpoint is saved as a plain CLAP (`model_type: "clap"`), which stock
+            `ClapModel` loads; with it, as `"teminal"`, which stock classes refuse.
+        temporal_positions (`int`, defaults to 8): number of time positions that the head sees.
 
     All other arguments are those of [`~transformers.ClapConfig`].
 
     Raises:
-        ValueError: sizes of the audio tower that do not go together, or no time position for the head.
+        ValueError: a size is below 1, or sizes of the audio tower do not fit together.
     """
 
     model_type = "teminal"
@@ -43,9 +41,14 @@ class TeminalConfig(ClapConfig):
         super().__post_init__(**kwargs)
         audio = self.audio_config
         stages = {"depths": audio.depths, "num_attention_heads": audio.num_attention_heads}
-        sizes = {"spec_size": audio.spec_size, "num_mel_bins": audio.num_mel_bins, "window_size": audio.window_size}
-        sizes |= {f"{name}[{i}]": size for name, values in stages.items() for i, size in enumerate(values)}
-        sizes |= {"temporal_positions": self.temporal_positions, "projection_dim": self.projection_dim}
+        sizes = {
+            "spec_size": audio.spec_size,
+            "num_mel_bins": audio.num_mel_bins,
+            "window_size": audio.window_size,
+            **{f"{name}[{i}]": size for name, values in stages.items() for i, size in enumerate(values)},
+            "temporal_positions": self.temporal_positions,
+            "projection_dim": self.projection_dim,
+        }
         for name, size in sizes.items():
             if size < 1:
                 raise ValueError(f"{name}={size} in the configuration: must be at least 1")
@@ -58,13 +61,14 @@ class TeminalConfig(ClapConfig):
 
     @classmethod
     def get_config_dict(cls, *args, **kwargs) -> tuple[dict, dict]:
-        """As the base class; a plain CLAP is one without temporal head, which needs no warning."""
+        """Read a plain CLAP as a model without temporal head, without the warning about its `model_type`."""
         values, kwargs = super().get_config_dict(*args, **kwargs)
         if values.get("model_type") == "clap":
             values["model_type"] = cls.model_type
         return values, kwargs
 
     def to_dict(self) -> dict:
+        """Write a plain CLAP without temporal head, and what stock classes refuse with it."""
         output = super().to_dict()
         if self.temporal_head:
             output["audio_config"] |= {GUARDED: REFUSAL, KEPT: self.audio_config.spec_size}

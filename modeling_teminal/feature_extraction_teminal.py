@@ -1,19 +1,18 @@
-"""Log-mel features for CLAP in batched torch: the numbers of `ClapFeatureExtractor`, without its random crop."""
+"""Compute CLAP's log-mel features in batched torch, with windows in place of the stock class's random crop."""
 
 import torch
 from transformers import BatchFeature, ClapFeatureExtractor
 from transformers.utils import logging
 
-from .log_mel_teminal import log_mel
-from .waveform_teminal import as_clips, resample
+from .waveform_teminal import as_clips, log_mel, resample
 from .windows_teminal import fill_window, longest_window, pad_windows, window_spans
 
 logger = logging.get_logger(__name__)
 
 PADDINGS = ("repeatpad", "repeat", "pad")
 FOR_TOKENIZERS = (None, True, False, "longest", "max_length", "do_not_pad", "longest_first", "only_first")
-# Saved as `truncation`: the stock class takes clips of one window as ever, and of longer ones says that this "is not
-# implemented", where it would crop at random.
+# Saved as `truncation`: the stock class then raises "... is not implemented" for long clips, instead of cropping them
+# at random; clips of one window it takes as before.
 SAVED_TRUNCATION = "windows (trust_remote_code=True)"
 
 
@@ -21,9 +20,8 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
     """Deterministic CLAP features; one clip's features never depend on the rest of its batch.
 
     Arguments are those of [`~transformers.ClapFeatureExtractor`], and either class loads the other's
-    `preprocessor_config.json`. Audio up to `max_length_s` is repeated and zero-padded as there. Longer audio gives
-    evenly spaced windows, the first at the start and the last at the end, whose embeddings [`TeminalModel`] averages;
-    the stock class, which would crop it at random, refuses it where it loads what this class saved.
+    `preprocessor_config.json`. Audio up to `max_length_s` is repeated and zero-padded as in the stock class. Longer
+    audio is cut into evenly spaced windows from its start to its end, whose embeddings [`TeminalModel`] averages.
     """
 
     def to_dict(self) -> dict:
@@ -43,16 +41,16 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
         return_tensors: str | None = None,
         **kwargs,
     ) -> BatchFeature:
-        """Turn waveforms into features, one row per clip, on the device that they are on.
+        """Compute features, one row per clip, on the device of the waveforms.
 
         Args:
             raw_speech, truncation, padding, max_length, sampling_rate: see [`~TeminalFeatureExtractor.windows`].
-            return_tensors: accepted for `ClapProcessor`; the features are tensors either way unless `"np"`.
+            return_tensors: `"np"` for arrays; with anything else the features are tensors.
 
         Returns:
-            `input_features` (B, windows * channels, frames, mel bins) in dB, and `is_longer` (B, 1), False. The rows
-            of clips with fewer windows than the longest end with `ABSENT_DB`, which [`TeminalModel`] leaves out.
-            Without longer audio that is the stock class's (B, channels, frames, mel bins).
+            `input_features` (B, windows * channels, frames, mel bins) in dB, and `is_longer` (B, 1), False. Clips
+            with fewer windows are padded with `ABSENT_DB`, which [`TeminalModel`] ignores. Clips of one window have
+            the shape of the stock class, (B, channels, frames, mel bins).
 
         Raises:
             ValueError: see [`~TeminalFeatureExtractor.windows`].
@@ -70,25 +68,25 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
         max_length: int | None = None,
         sampling_rate: int | None = None,
     ) -> list[torch.Tensor]:
-        """The features of each clip's windows, (windows, channels, frames, mel bins) in dB.
+        """Compute the features of each clip's windows, (windows, channels, frames, mel bins) in dB.
 
         Args:
             raw_speech: one waveform (samples,), a batch (B, samples) or (B, channels, samples), or a list of
                 waveforms of any lengths, mono or with channels, which are mixed down; NumPy arrays, tensors or lists
                 of floats in [-1, 1], or 16 or 32 bit PCM.
-            truncation: which features, and what becomes of longer audio. `"rand_trunc"`: those of unfused
-                checkpoints. `"fusion"`: those of fused ones, four equal channels a window. Either way nothing is
-                random: longer audio gives windows. `"head"`: the first window alone. `None`, or what `ClapProcessor`
-                hands on for its tokenizer: the checkpoint's own, in windows.
-            padding: what becomes of shorter audio: `"repeatpad"`, `"repeat"` or `"pad"`, as in the stock class.
-                `None`, or what `ClapProcessor` hands on for its tokenizer: the checkpoint's own.
-            max_length: samples of a window, at the extractor's own sampling rate. `None`, or a number of tokens, which
-                `ClapProcessor` hands on and is less than one frame: those of `max_length_s`.
-            sampling_rate: of `raw_speech`, Hz; `None` means the extractor's own, with a warning. Another is resampled.
+            truncation: `"rand_trunc"` for the features of unfused checkpoints, `"fusion"` for those of fused ones
+                (four equal channels per window), both without randomness; `"head"` for only the first window.
+                Default: the checkpoint's own, also for values meant for the tokenizer, which `ClapProcessor` passes.
+            padding: of shorter audio: `"repeatpad"`, `"repeat"` or `"pad"`, as in the stock class. Default: the
+                checkpoint's own, also for values meant for the tokenizer.
+            max_length: samples of a window, at the extractor's sampling rate. Default: those of `max_length_s`, also
+                for a number of tokens, which `ClapProcessor` passes and is less than one frame.
+            sampling_rate: of `raw_speech`, Hz; other rates than the extractor's are resampled. `None` means the
+                extractor's, with a warning.
 
         Raises:
-            ValueError: an unknown truncation, padding or sampling rate, or a clip that is empty, not finite or of
-                another type or shape.
+            ValueError: truncation, padding or sampling rate is unknown, or a clip is empty, not finite or of another
+                type or shape.
         """
         if truncation not in (*FOR_TOKENIZERS, "rand_trunc", "fusion", "head"):
             raise ValueError(f'truncation={truncation!r}: use None, "rand_trunc", "fusion" or "head"')
@@ -100,7 +98,7 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
         fused = (truncation if truncation in ("rand_trunc", "fusion") else self.truncation) == "fusion"
         filters = self.mel_filters if fused else self.mel_filters_slaney
 
-        together = {}  # clips of one length, but on a CPU one clip: what stays in its cache is faster
+        together = {}  # clips of one length; on a CPU single clips, which stay in its cache
         for index, clip in enumerate(clips):
             together.setdefault(index if clip.device.type == "cpu" else len(clip), []).append(index)
         features = [None] * len(clips)
@@ -125,14 +123,14 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
         return features
 
     def pad(self, processed_features, *args, return_tensors: str | None = None, **kwargs) -> BatchFeature:
-        """Make a batch of rows that came from several calls, with different numbers of windows.
+        """Batch rows of several calls, with different numbers of windows.
 
-        So `DataCollatorWithPadding(feature_extractor)` and `Trainer(processing_class=feature_extractor)` take short
-        and long clips together. Whatever else a row holds must be of one shape.
+        `DataCollatorWithPadding(feature_extractor)` and `Trainer(processing_class=feature_extractor)` call it.
 
         Args:
             processed_features: list of B rows, each a dict with `input_features` (windows * channels, frames, mel
-                bins), or the same with a leading 1; anything else goes to the stock class, with all arguments.
+                bins), or the same with a leading 1, and other values of equal shapes; anything else is passed on to
+                the stock class.
         """
         first = processed_features[0] if isinstance(processed_features, (list, tuple)) else {}
         if torch.as_tensor(first.get("input_features", [])).ndim < 3:

@@ -1,8 +1,8 @@
-"""Temporal contrastive losses as pure functions of embeddings.
+"""Compute temporal contrastive losses from embeddings.
 
-TNCE is the loss of TeminAL stage B (arXiv 2408.09269), after the temporal contrastive loss of TACT, "Test of Time"
-(arXiv 2301.02074): each composition is contrasted with its own reversed and overlaid versions and with the rest of
-the batch, and a caption that is true of an audio is never its negative.
+TNCE, the loss of TeminAL stage B (arXiv 2408.09269), follows the temporal contrastive loss of TACT, "Test of Time"
+(arXiv 2301.02074): it contrasts each composition with its own reversed and overlaid versions and with the rest of the
+batch. A caption that is true of an audio is never its negative.
 """
 
 import math
@@ -23,7 +23,7 @@ def tnce_loss(
     alpha_cross: float = 1.0,
     beta: float = 1.0,
 ) -> torch.Tensor:
-    """Temporal noise-contrastive estimation over N audio-caption pairs; row n of both inputs is pair n.
+    """Compute the temporal noise-contrastive estimation (TNCE) loss of N audio-caption pairs, pair n in row n.
 
     With `s_nm` the scaled cosine of audio n and caption m and `w_nm` the weight of caption m as a negative of
     audio n (0 if it is true of it, 1 for the same variant, `alpha_same` within a group, `alpha_cross` elsewhere):
@@ -75,10 +75,10 @@ def in_group_loss(
     variant: torch.Tensor,
     holds: torch.Tensor,
 ) -> torch.Tensor:
-    """The same contrast restricted to each pair's own group: which of the group's statements is true?
+    """Compute the loss with negatives from each pair's own group only: which of its captions is true?
 
-    Arguments, result and errors are those of [`tnce_loss`]; every row weighs the same. A model that tells everything
-    but the order of forward and reversed scores ln 2 in half of the rows of a group of four: 0.35.
+    Arguments, result and errors are those of [`tnce_loss`]; all rows have the same weight. A model that knows all but
+    the order of forward and reversed has ln 2 in half of the rows of a group of four, 0.35 on average.
     """
     audio_embeds, text_embeds, scales = check_embeddings(
         audio_embeds, text_embeds, logit_scale_audio, logit_scale_text
@@ -92,7 +92,7 @@ def in_group_loss(
 
 
 def _row_losses(audio_embeds, text_embeds, scales, log_weight):
-    """(N,) mean of both directions' weighted cross-entropy; the (N, N) weight of pair n, m is that of both."""
+    """Compute the mean of both directions' weighted cross-entropy, (N,); both use the same (N, N) `log_weight`."""
     with torch.autocast(audio_embeds.device.type, enabled=False):
         cosine = audio_embeds @ text_embeds.T
     audio_to_text = cosine * scales[0] + log_weight
@@ -101,7 +101,7 @@ def _row_losses(audio_embeds, text_embeds, scales, log_weight):
 
 
 def log_negative_weights(rows, group, variant, alpha_same, alpha_cross, dtype):
-    """(len(rows), N) logarithm of `w_nm` for the audios `rows` (a slice), whatever is true."""
+    """Compute the logarithm of `w_nm` for a slice of audios, (len(rows), N), before true captions are removed."""
     log_same, log_cross = (math.log(alpha) if alpha else -math.inf for alpha in (alpha_same, alpha_cross))
     same_group = group[rows, None] == group
     log_weight = torch.full_like(same_group, log_cross, dtype=dtype).masked_fill_(same_group, log_same)
@@ -109,7 +109,7 @@ def log_negative_weights(rows, group, variant, alpha_same, alpha_cross, dtype):
 
 
 def without_true(log_weight, holds, first_row=0):
-    """Removes, in place, the pairs that hold; the own pair, on the diagonal from `first_row`, has weight 1."""
+    """Remove true captions from the negatives, in place; the own caption, on the diagonal, gets weight 1."""
     log_weight.masked_fill_(holds, -math.inf).diagonal(first_row).zero_()
     return log_weight
 

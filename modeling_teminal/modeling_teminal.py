@@ -1,4 +1,4 @@
-"""CLAP with faster towers, a symmetric loss, audio of any length, and an optional temporal head."""
+"""CLAP with faster towers, audio of any length, the TNCE loss and an optional temporal head."""
 
 import torch
 from torch.nn import functional as F
@@ -16,9 +16,9 @@ from .text_teminal import check_length, use_sdpa
 
 
 class TeminalModel(AudioEmbedder, ClapModel):
-    """[`~transformers.ClapModel`] with the same state-dict keys (plus `temporal_head.*` when configured).
+    """[`~transformers.ClapModel`] with the same state-dict keys, plus `temporal_head.*` if configured.
 
-    `TeminalModel.from_pretrained("laion/clap-htsat-unfused")` works as it stands.
+    `from_pretrained` loads any CLAP, such as "laion/clap-htsat-unfused", or TeminAL checkpoint.
     """
 
     config_class = TeminalConfig
@@ -81,8 +81,8 @@ class TeminalModel(AudioEmbedder, ClapModel):
             input_ids, attention_mask, position_ids: (T, L) tokenised captions.
             input_features, is_longer, window_counts: as for [`~AudioEmbedder.get_audio_features`].
             return_loss: also return the contrastive loss, the mean of audio->text and text->audio; caption n must
-                then belong to audio n.
-            group, variant, holds: with `return_loss`, all three or none: the loss is then [`tnce_loss`].
+                belong to audio n.
+            group, variant, holds: with `return_loss`, give all three to get [`tnce_loss`].
 
         Returns:
             `ClapOutput` with `logits_per_audio` (B, T), `logits_per_text` (T, B) and both normalised embeddings.

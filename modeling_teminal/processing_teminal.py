@@ -1,4 +1,4 @@
-"""CLAP's processor for captions and audio of any length."""
+"""Process captions and audio of any length for CLAP."""
 
 from transformers import ClapFeatureExtractor, ClapProcessor
 from transformers.utils import logging
@@ -9,16 +9,16 @@ logger = logging.get_logger(__name__)
 
 
 class TeminalProcessor(ClapProcessor):
-    """[`~transformers.ClapProcessor`] that cuts captions to what the text tower takes, and warns the first time.
+    """[`~transformers.ClapProcessor`] that truncates captions to the text tower's limit, and warns the first time.
 
-    `truncation=False` hands on longer ones, which [`TeminalModel`] refuses. The saved files are those of
-    [`~transformers.ClapProcessor`], which loads them too.
+    With `truncation=False` it does not, and [`TeminalModel`] raises an error. [`~transformers.ClapProcessor`] loads
+    the saved files too.
     """
 
-    text_kwargs = {"truncation": True}  # noqa: RUF012, as transformers has the defaults of a processor
+    text_kwargs = {"truncation": True}  # noqa: RUF012, as in transformers
 
     def __init__(self, feature_extractor, tokenizer):
-        if type(feature_extractor) is ClapFeatureExtractor:  # as it is loaded without trust
+        if type(feature_extractor) is ClapFeatureExtractor:  # loaded without trust_remote_code
             feature_extractor = TeminalFeatureExtractor(**feature_extractor.to_dict())
         super().__init__(feature_extractor, tokenizer)
         self._has_warned = False
@@ -30,9 +30,9 @@ class TeminalProcessor(ClapProcessor):
         return inputs
 
     def save_pretrained(self, *args, **kwargs):
-        """As the base class, but without what the last call has left in the tokenizer.
+        """Save without the padding and truncation that the last call left in the tokenizer.
 
-        `ClapProcessor` takes a tokenizer's `max_length` for the feature extractor's too: tokens for samples.
+        `ClapProcessor` would pass the tokenizer's `max_length`, in tokens, to the feature extractor, in samples.
         """
         self.tokenizer.backend_tokenizer.no_truncation()
         self.tokenizer.backend_tokenizer.no_padding()

@@ -1,4 +1,4 @@
-"""A residual head that sees the order of the audio tower's time positions, which the tower's average does not."""
+"""Add a head that sees the order of the audio tower's time positions, which the tower averages away."""
 
 import torch
 from torch import nn
@@ -8,7 +8,7 @@ from .configuration_teminal import TeminalConfig
 
 
 class TemporalHead(nn.Module):
-    """Residual summary of *when* things sound; zero-initialised, so that a fresh head changes nothing.
+    """Residual head over time positions, zero-initialised: a new head changes nothing.
 
     (B, C, F, T) tower output -> mean over frequency -> P time positions + learned position embedding -> one
     transformer layer -> flatten -> linear -> (B, C), added to the pooled vector before the projection.
@@ -29,10 +29,10 @@ class TemporalHead(nn.Module):
 
 
 class TransformerLayer(nn.Module):
-    """Pre-norm transformer layer with ReLU, (B, P, C) -> (B, P, C), as `nn.TransformerEncoderLayer` has it.
+    """Pre-norm transformer layer with ReLU, (B, P, C) -> (B, P, C), with the keys of `nn.TransformerEncoderLayer`.
 
-    In inference that class reads the weights of its parts instead of calling them, and so passes over adapters, hooks,
-    offloading and quantisation of the parts.
+    In inference that class reads the weights of its modules without calling them, which skips their adapters, hooks,
+    offloading and quantisation.
     """
 
     def __init__(self, hidden_size: int, num_heads: int):

@@ -1,4 +1,4 @@
-"""CLAP's text tower on sdpa, and captions that fit it."""
+"""Run CLAP's text tower with fused attention, and check that captions fit it."""
 
 import torch
 from torch.nn import functional as F
@@ -7,7 +7,7 @@ from transformers.models.clap.modeling_clap import ClapTextModel, ClapTextSelfAt
 
 
 class TeminalTextSelfAttention(ClapTextSelfAttention):
-    """The stock layer's numbers by `scaled_dot_product_attention`; the stock layer runs where attentions are asked."""
+    """Self-attention by `scaled_dot_product_attention`; with `output_attentions` the stock layer runs instead."""
 
     def forward(
         self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, **kwargs
@@ -24,24 +24,25 @@ class TeminalTextSelfAttention(ClapTextSelfAttention):
 
 
 def use_sdpa(text_model: ClapTextModel):
-    """Let the attention layers of a stock text tower be [`TeminalTextSelfAttention`]s; parameters and names stay."""
+    """Turn the attention layers of a stock text tower into [`TeminalTextSelfAttention`]s, in place."""
     for module in text_model.modules():
         if isinstance(module, ClapTextSelfAttention):
             module.__class__ = TeminalTextSelfAttention
 
 
 def longest_caption(config: ClapTextConfig) -> int:
-    """Tokens that the tower takes: its positions are numbered from behind `pad_token_id`."""
+    """Get the most tokens that the tower takes: positions are counted from `pad_token_id` + 1."""
     return config.max_position_embeddings - config.pad_token_id - 1
 
 
 def check_length(input_ids: torch.Tensor, config: ClapTextConfig):
-    """
+    """Check that captions fit the text tower.
+
     Args:
         input_ids: (T, L) tokenised captions.
 
     Raises:
-        ValueError: a caption has more tokens than the tower takes, or is padded to more than it has positions.
+        ValueError: a caption is too long, or padded to more positions than the tower has.
     """
     limit, n_tokens = longest_caption(config), input_ids.shape[1]
     if n_tokens <= limit:

@@ -1,15 +1,15 @@
-"""Windows of one length of clips of any length, and clips of any number of windows in one batch."""
+"""Cut clips of any length into windows, batch them, and average the windows' embeddings."""
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-ABSENT_DB = -200.0  # fills the windows that a clip of a batch has not
-LEAST_DB = -150.0  # of a window that is there: silence is -100 dB
+ABSENT_DB = -200.0  # pads clips that have fewer windows than others of the batch
+LEAST_DB = -150.0  # lowest minimum of a real window: silence is -100 dB
 
 
 def fill_window(waveforms: torch.Tensor, size: int, padding: str) -> torch.Tensor:
-    """(B, fewer samples than `size`) -> (B, size), repeated, padded or both."""
+    """Fill a window, (B, fewer samples than `size`) -> (B, size), by repeating, zero-padding or both."""
     n_samples = waveforms.shape[1]
     repeats = {"repeat": -(-size // n_samples), "repeatpad": size // n_samples, "pad": 1}[padding]
     waveforms = waveforms.repeat(1, repeats)[:, :size]
@@ -17,15 +17,15 @@ def fill_window(waveforms: torch.Tensor, size: int, padding: str) -> torch.Tenso
 
 
 def longest_window(size: int, hop_length: int, is_fused: bool) -> int:
-    """Samples of the longest clip that is one window.
+    """Get the samples of the longest clip that is one window.
 
-    As in the stock class, a fused checkpoint takes whole what is longer than `size` by less than a frame.
+    As in the stock class, a fused checkpoint does not cut a clip that is longer than `size` by less than a frame.
     """
     return (size // hop_length + 1) * hop_length - 1 if is_fused else size
 
 
 def window_spans(n_samples: int, size: int, longest: int) -> list[slice]:
-    """The samples of each window of a clip: as few as hold them all, evenly spaced from the start to the end.
+    """Place the fewest windows that cover a clip, evenly spaced from its start to its end.
 
     Args:
         size: samples of a window.
@@ -39,19 +39,20 @@ def window_spans(n_samples: int, size: int, longest: int) -> list[slice]:
 
 
 def pad_windows(clips: list[torch.Tensor]) -> torch.Tensor:
-    """B times (windows * channels, frames, mel bins), of any numbers of windows -> (B, most, frames, mel bins)."""
+    """Pad clips, each (windows * channels, frames, mel bins), to (B, most windows * channels, frames, mel bins)."""
     return nn.utils.rnn.pad_sequence(clips, batch_first=True, padding_value=ABSENT_DB)
 
 
 def split_windows(input_features: torch.Tensor, channels: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """(B, windows * channels, frames, mel bins) -> the windows one clip after the other.
+    """Split rows (B, windows * channels, frames, mel bins) into windows, clip after clip.
 
     Returns:
-        (W, channels, frames, mel bins) of all windows, (W,) 1, or 0 for what [`pad_windows`] has filled, and (B,) how
-        many each clip has. What is filled is among them only in a graph, whose sizes must not hang on values.
+        Windows (W, channels, frames, mel bins), their weights (W,), and the number of windows of each clip (B,).
+        Windows added by [`pad_windows`] are left out; in a compiled graph, whose sizes must not depend on values,
+        they stay, with weight 0.
     """
     rows = input_features.unflatten(1, (-1, channels))
-    is_present = ~(rows.amin((2, 3, 4)) <= LEAST_DB)  # a window with NaN is there, and its embedding shows it
+    is_present = ~(rows.amin((2, 3, 4)) <= LEAST_DB)  # a window with NaN is kept: its embedding shows it
     if torch.compiler.is_compiling():
         counts = torch.full(rows.shape[:1], rows.shape[1], device=rows.device)
         return rows.flatten(0, 1), is_present.flatten().to(rows.dtype), counts
@@ -60,7 +61,7 @@ def split_windows(input_features: torch.Tensor, channels: int) -> tuple[torch.Te
 
 
 def average_windows(embeds: torch.Tensor, window_counts: torch.Tensor) -> torch.Tensor:
-    """Embeddings (W, D) of all windows and (B,) how many each clip has -> (B, D), L2-normalised means.
+    """Average the embeddings (W, D) of each clip's windows: (B, D), L2-normalised; `window_counts` is (B,).
 
     Raises:
         ValueError: the counts do not add up to W.

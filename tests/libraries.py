@@ -2,7 +2,7 @@
 
 import pytest
 
-from teminal.evaluation.weights import require_library
+from teminal.evaluation.checkpoints import require_library
 
 
 def library(name):

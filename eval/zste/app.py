@@ -1,4 +1,4 @@
-"""The Space of the metric: scores in, table out. `python app.py` serves it on this machine."""
+"""Serve the metric as a web page: scores in, table out. `python app.py` runs it on this machine."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ metric = evaluate.load(str(FOLDER / "zste.py"))
 
 
 def score(text: str, file: str | None) -> list[list[str]]:
-    """The table of the file's scores, or without a file of those pasted."""
+    """Make the table of the scores in the file, or of pasted scores if there is none."""
     try:
         if file and Path(file).stat().st_size > LONGEST_BYTES:
             raise ValueError(f"{Path(file).name}: more than {LONGEST_BYTES // 10**6} MB; score it on your own machine")

@@ -1,4 +1,4 @@
-"""Scores as JSON or CSV to a table of figures."""
+"""Turn scores as JSON or CSV into a table of figures."""
 
 import csv
 import io
@@ -11,10 +11,10 @@ HEADERS = ["figure", "accuracy", "95 % interval", "chance", "examples", "seen", 
 
 
 def read_scores(text: str) -> dict[str, list]:
-    """The metric's inputs, from a JSON object of lists or a CSV table with one example a row, lists in JSON.
+    """Read the metric's inputs from a JSON object of lists, or a CSV table with a row per example and lists in JSON.
 
     Raises:
-        ValueError: neither, or columns that are unknown or missing.
+        ValueError: it is neither, or columns are unknown or missing.
     """
     text = text.strip()
     if not text:
@@ -42,7 +42,7 @@ def read_csv(text: str) -> dict[str, list]:
 
 
 def score_table(metric: EvaluationModule, text: str) -> list[list[str]]:
-    """One row for each figure, accuracies in percent; cells as in `HEADERS`, "" where there is nothing.
+    """Make a row for each figure with the cells of `HEADERS`, accuracies in percent; "" for missing ones.
 
     Raises:
         ValueError: see [`read_scores`] and the metric.

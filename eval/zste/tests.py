@@ -1,4 +1,4 @@
-"""Small inputs and what the metric must say of them."""
+"""Small inputs and expected results of the metric."""
 
 test_cases = [
     {

@@ -1,4 +1,4 @@
-"""ZSTE, zero-shot temporal evaluation of contrastive audio-text models, as an `evaluate` module."""
+"""Compute ZSTE, zero-shot temporal evaluation of contrastive audio-text models, as an `evaluate` module."""
 
 import math
 
@@ -44,8 +44,8 @@ _CITATION = """
 }
 """
 
-# How an example of each sub-task counts as right: "all" right candidates beat every wrong one, "any" of them does,
-# or the text, audio and group scores over two audios and two captions.
+# When an example of a sub-task is right: "all" right candidates score above every wrong one, or "any" of them does, or
+# for two audios and two captions the "text", "audio" or "group" score.
 SUBTASKS = {
     **dict.fromkeys(["1A", "1B"], "all"),
     **{f"{task}{letter}": "all" for task in "2345" for letter in "ABCD"},
@@ -63,7 +63,7 @@ N_BOOTSTRAP = 1000
 
 
 def is_right(rule: str, scores: np.ndarray, right: list[int]) -> bool:
-    """Say whether one example counts as right; ties lose."""
+    """Judge one example; ties lose."""
     if rule in QUADRUPLE_CHANCE:
         s00, s01, s10, s11 = scores
         text = s00 > s01 and s11 > s10
@@ -74,13 +74,14 @@ def is_right(rule: str, scores: np.ndarray, right: list[int]) -> bool:
 
 
 def chance_level(rule: str, n_candidates: int, n_right: int) -> float:
-    """Compute the expected share of right answers under random scores without ties."""
+    """Compute the expected accuracy of random scores without ties."""
     if rule in QUADRUPLE_CHANCE:
         return QUADRUPLE_CHANCE[rule]
     return n_right / n_candidates if rule == "any" else 1 / math.comb(n_candidates, n_right)
 
 
 def check_example(task: str, scores: np.ndarray, right: list[int], group: str) -> None:
+    """Raise a ValueError that says what is wrong with an example."""
     if task not in SUBTASKS:
         raise ValueError(f"unknown sub-task {task!r}; known are {', '.join(SUBTASKS)}")
     if len(scores) == 0 or len(right) == 0:
@@ -121,7 +122,7 @@ def judge_examples(predictions, references, tasks, groups) -> pd.DataFrame:
 
 
 def add_means(values: dict) -> dict:
-    """Add to values by sub-task (numbers or arrays) every mean whose parts are all there."""
+    """Add every mean whose parts are all there to values by sub-task (numbers or arrays)."""
     values = dict(values)
     for name, parts in MEANS.items():
         if all(part in values for part in parts):
@@ -132,8 +133,8 @@ def add_means(values: dict) -> dict:
 def resample_accuracies(right: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
     """Compute the accuracy of each sub-task in each bootstrap sample.
 
-    Sub-tasks with equally many examples are resampled together, example i of one with example i of the others: they
-    come from the same scene, and the interval of a mean must know it.
+    Sub-tasks with equally many examples are resampled together, because their examples i are of the same scene, which
+    the interval of a mean must take into account.
     """
     rng, accuracy = np.random.default_rng(seed), {}
     for n in sorted({len(rights) for rights in right.values()}):
@@ -144,7 +145,7 @@ def resample_accuracies(right: dict[str, np.ndarray], seed: int) -> dict[str, np
 
 
 def compute_figures(judged: pd.DataFrame, seed: int = 0) -> tuple[dict, dict[str, np.ndarray]]:
-    """Compute every figure of examples that [`judge_examples`] has judged, and what it is in each bootstrap sample."""
+    """Compute every figure of judged examples, and its values in the bootstrap samples."""
     by_task = judged.groupby("task")
     accuracy = add_means(by_task.right.mean().to_dict())
     chance = add_means(by_task.chance.mean().to_dict())
@@ -154,8 +155,8 @@ def compute_figures(judged: pd.DataFrame, seed: int = 0) -> tuple[dict, dict[str
         counts[name] = sum(counts.get(part, 0) for part in parts)
 
     figures = {}
-    in_order = [name for task, parts in TASKS.items() for name in (*parts, task)] + ["recognition", "temporal", "zste"]
-    for name in in_order:
+    in_order = [name for task, parts in TASKS.items() for name in (*parts, task)]
+    for name in [*in_order, "recognition", "temporal", "zste"]:
         if name in accuracy:
             figures[name] = accuracy[name]
             figures[f"{name}_ci95"] = np.percentile(samples[name], [2.5, 97.5]).tolist()
@@ -185,7 +186,7 @@ class Zste(evaluate.Metric):
         )
 
     def compute(self, *, predictions=None, references=None, tasks=None, groups=None, **kwargs):
-        """Score examples; without any, those that `add` and `add_batch` have collected, in all processes together."""
+        """Score examples, or without arguments those collected by `add` and `add_batch` in all processes."""
         inputs = {"predictions": predictions, "references": references, "tasks": tasks}
         missing = [name for name, value in inputs.items() if value is None]
         if len(missing) == len(inputs):

@@ -1,1 +1,1 @@
-"""Measure what contrastive audio-text models know: ZSTE, retrieval, classification, CompA."""
+"""Evaluate contrastive audio-text models: ZSTE, retrieval, classification, CompA."""

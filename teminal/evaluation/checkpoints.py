@@ -1,9 +1,12 @@
-"""Load CLAP checkpoints of transformers, and PEFT adapters of them, or say what is wrong with their files."""
+"""Load and check CLAP checkpoints of transformers and PEFT adapters; check and hash the weights of any model."""
 
+import hashlib
+import importlib
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -12,7 +15,6 @@ from transformers import AutoTokenizer, ClapConfig, PreTrainedModel
 
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel, TeminalProcessor
 from modeling_teminal.text_teminal import longest_caption
-from teminal.evaluation.weights import require_finite, require_library
 from teminal.hub import use_cache_if_hub_is_away, why_not_loaded
 
 NEEDED_FILES = [
@@ -20,17 +22,22 @@ NEEDED_FILES = [
     ("processor_config.json", "preprocessor_config.json"),
 ]
 HEAD = "temporal_head."
+ROOT = Path(__file__).parents[2]
+CODE = [  # files whose changes may change embeddings
+    "modeling_teminal/*.py",
+    *(f"teminal/evaluation/{name}.py" for name in ("clap", "checkpoints", "libraries", "windows")),
+]
 
 
 def load_clap(model_name_or_path: str, **config_overrides: Any) -> tuple[TeminalModel, TeminalProcessor]:
     """Load any CLAP checkpoint, stock or TeminAL, with a deterministic feature extractor.
 
     Args:
-        config_overrides: of its configuration; a temporal head that it has not gets new weights.
+        config_overrides: values that replace those of its configuration; a new temporal head gets new weights.
 
     Raises:
-        OSError, ValueError: no such checkpoint, or one whose weights are missing, truncated, not finite or not a
-            CLAP's, or whose tokenizer is damaged.
+        OSError, ValueError: there is no such checkpoint, its weights are missing, truncated, not finite or not those
+            of a CLAP, or its tokenizer is damaged.
     """
     flag = f"--model_name_or_path {model_name_or_path}"
     use_cache_if_hub_is_away(model_name_or_path)
@@ -53,7 +60,7 @@ def load_clap(model_name_or_path: str, **config_overrides: Any) -> tuple[Teminal
         extractor = TeminalFeatureExtractor.from_pretrained(model_name_or_path)
         tokenizer = AutoTokenizer.from_pretrained(
             model_name_or_path,
-            config=ClapConfig(),  # RoBERTa's where tokenizer_config.json names none, and no question of trust
+            config=ClapConfig(),  # RoBERTa's tokenizer if tokenizer_config.json names none, without asking for trust
             trust_remote_code=False,
             model_input_names=["input_ids", "attention_mask"],  # the model takes no token types
         )
@@ -65,7 +72,7 @@ def load_clap(model_name_or_path: str, **config_overrides: Any) -> tuple[Teminal
 
 
 def load_adapted_clap(model_name_or_path: str) -> tuple[TeminalModel, TeminalProcessor]:
-    """Load the base that a PEFT adapter, a folder or a Hub id, names, and merge the adapter into it.
+    """Load a PEFT adapter of a CLAP, from a folder or the Hub, and merge it into its base model.
 
     Raises:
         OSError, ValueError: the adapter names no base, its weights are missing, damaged, not finite, of another rank
@@ -85,7 +92,7 @@ def load_adapted_clap(model_name_or_path: str) -> tuple[TeminalModel, TeminalPro
     with _explained(model_name_or_path, "the adapter's weights do not fit or cannot be read"):
         weights = peft.load_peft_weights(model_name_or_path, device="cpu")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of missing keys, which are an error below
+            warnings.simplefilter("ignore")  # about missing keys, which are an error below
             adapted = peft.PeftModel.from_pretrained(model, model_name_or_path)
     expected = peft.get_peft_model_state_dict(adapted, save_embedding_layers=False)
     missing = expected.keys() - weights.keys()
@@ -101,13 +108,13 @@ def load_adapted_clap(model_name_or_path: str) -> tuple[TeminalModel, TeminalPro
 
 @contextmanager
 def _explained(model_name_or_path: str, fault: str) -> Iterator[None]:
-    """Say which model cannot be loaded, and that its files have a fault where it is not the disk or the Hub."""
+    """Name the model in errors, and `fault` in those that are not from the disk or the Hub."""
     flag = f"--model_name_or_path {model_name_or_path}"
     try:
         yield
     except (OSError, HTTPError) as error:
         raise OSError(f"{flag}: {why_not_loaded(model_name_or_path, error)}") from error
-    except Exception as error:  # safetensors, tokenizers, torch and transformers raise their own and plain ones
+    except Exception as error:  # safetensors, tokenizers, torch and transformers raise many kinds
         reason = " ".join(str(error).split("\n", 2)[:2])  # torch lists each weight that does not fit
         raise ValueError(f"{flag}: {fault}: {type(error).__name__}: {reason}") from error
 
@@ -115,17 +122,19 @@ def _explained(model_name_or_path: str, fault: str) -> Iterator[None]:
 def require_complete(
     flag: str, model: PreTrainedModel, missing: Collection[str], unexpected: Collection[str], new_head: bool
 ) -> None:
-    """Check that a checkpoint had all weights that its configuration promises.
+    """Check that a checkpoint had all weights of its configuration, and that they are finite.
 
     Args:
-        missing, unexpected: keys, as `from_pretrained(..., output_loading_info=True)` gives them.
-        new_head: a temporal head was asked for that the checkpoint's own configuration does not have.
+        missing, unexpected: keys that `from_pretrained(..., output_loading_info=True)` returns.
+        new_head: the temporal head is new, not one of the checkpoint.
 
     Raises:
-        ValueError: weights or statistics are missing or not finite, or only weights or configuration have a head.
+        ValueError: weights or buffers are missing or not finite, or only one of weights and configuration has a head.
     """
     state = model.state_dict()
-    lost = [key for key in missing if key in state and state[key].is_floating_point()]  # not indices, made of sizes
+    lost = [
+        key for key in missing if key in state and state[key].is_floating_point()
+    ]  # not indices, which are computed
     head = {key for key in state if key.startswith(HEAD)}
     if new_head:
         lost = [key for key in lost if key not in head]
@@ -142,3 +151,36 @@ def require_complete(
     if any(key.startswith(HEAD) for key in unexpected):
         raise ValueError(f"{flag}: its weights have a temporal head and its config.json none")
     require_finite(flag, state)
+
+
+def require_library(name: str, packages: str) -> ModuleType:
+    """Import an optional library, or raise a ValueError that says what to `pip install`."""
+    try:
+        return importlib.import_module(name)
+    except (ImportError, RuntimeError, OSError) as error:  # no network, or a torchaudio of another torch
+        raise ValueError(f"{name} is needed and does not import: {error}; `pip install {packages}`") from error
+
+
+def fingerprint(state: Mapping[str, torch.Tensor], *config: str) -> str:
+    """Hash weights, configuration and the code that embeds: models of one fingerprint give the same embeddings."""
+    hashed = hashlib.sha256("\0".join(config).encode())
+    for pattern in CODE:
+        for file in sorted(ROOT.glob(pattern)):
+            hashed.update(file.read_bytes())
+    for name, value in sorted(state.items()):
+        hashed.update(name.encode() + value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return hashed.hexdigest()
+
+
+def require_finite(flag: str, state: Mapping[str, torch.Tensor]) -> None:
+    """Raise a ValueError that begins with `flag` if a weight or a buffer has NaN or infinity."""
+    faulty = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+    if faulty:
+        raise ValueError(f"{flag}: {len(faulty)} weights are not finite, such as {faulty[0]}: its training failed")
+
+
+def require_finite_embeds(embeds: torch.Tensor) -> torch.Tensor:
+    """Return embeddings (N, D) unchanged, or raise a ValueError if they have NaN or infinity."""
+    if not embeds.isfinite().all():
+        raise ValueError("the model gives embeddings that are not finite: its weights are damaged or too large")
+    return embeds

@@ -9,8 +9,7 @@ from transformers.utils.peft_utils import find_adapter_config_file
 
 from modeling_teminal import TeminalModel
 from modeling_teminal.windows_teminal import longest_window
-from teminal.evaluation.checkpoints import load_adapted_clap, load_clap
-from teminal.evaluation.weights import fingerprint, require_finite_embeds
+from teminal.evaluation.checkpoints import fingerprint, load_adapted_clap, load_clap, require_finite_embeds
 from teminal.evaluation.windows import Audio, embed_windows
 from teminal.hub import use_cache_if_hub_is_away
 
@@ -27,7 +26,7 @@ class Clap:
         try:
             is_adapter = find_adapter_config_file(model_name_or_path) is not None
         except OSError:
-            is_adapter = False  # loading says what is missing
+            is_adapter = False  # loading raises the error that says what is missing
         load = load_adapted_clap if is_adapter else load_clap
         self.model, self.processor = load(model_name_or_path)
         self.model.to(best_device())  # type: ignore[arg-type]  # transformers hides the type of `to`
@@ -50,7 +49,7 @@ class Clap:
 
 
 def best_device() -> str:
-    """Name the device on which embedding is fastest on this machine."""
+    """Name the fastest device of this machine."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
@@ -66,7 +65,7 @@ def embed_waveforms(
     """
     extractor, device = processor.feature_extractor, model.device
     if device.type == "mps":
-        device = torch.device("cpu")  # its FFT is in fp32, which loses quiet bands beside loud ones
+        device = torch.device("cpu")  # an fp32 FFT, as on MPS, loses quiet bands beside loud ones
     rate, size = extractor.sampling_rate, extractor.nb_max_samples
     longest = longest_window(size, extractor.hop_length, extractor.truncation == "fusion")
 
@@ -79,7 +78,7 @@ def embed_waveforms(
 
 @torch.inference_mode()
 def embed_features(model: TeminalModel, features: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
-    """Embed features (W, channels, frames, mel bins), one window each: (W, D) L2-normalised, fp32, on the CPU.
+    """Embed features (W, channels, frames, mel bins), one window per row: (W, D) fp32, L2-normalised, on the CPU.
 
     Raises:
         ValueError: an embedding is not finite.
@@ -95,9 +94,9 @@ def embed_features(model: TeminalModel, features: torch.Tensor, batch_size: int 
 def embed_captions(
     model: TeminalModel, processor: ClapProcessor, captions: Sequence[str], batch_size: int = 256
 ) -> torch.Tensor:
-    """Embed captions, batched by length: (T, D) L2-normalised, fp32, on the CPU.
+    """Embed captions, batched by length: (T, D) fp32, L2-normalised, on the CPU.
 
-    Captions are cut to what the text tower takes, with a warning.
+    Captions longer than the text tower's limit are truncated, with a warning.
 
     Raises:
         ValueError: an embedding is not finite.

@@ -1,4 +1,4 @@
-"""Zero-shot classification: pick the class whose prompt is closest to the clip, or rank the clips by each class."""
+"""Classify clips zero-shot: the class is the one whose prompt is closest; of several labels, clips are ranked."""
 
 import numpy as np
 from sklearn.metrics import average_precision_score
@@ -15,7 +15,7 @@ def run_classification(options: ClassificationOptions, clips: list[Clip]) -> Non
     """Classify the clips of [`load_labelled_clips`] with every model.
 
     Raises:
-        ValueError, OSError: naming the option at fault.
+        ValueError, OSError: an option is wrong; its flag is named.
     """
     has_several = options.source == "fsd50k"
     labels_of = {clip.name: set(clip.label.split(",")) if has_several else {clip.label} for clip in clips}
@@ -23,7 +23,7 @@ def run_classification(options: ClassificationOptions, clips: list[Clip]) -> Non
     if len(classes) < 2:
         raise ValueError(f"--source {options.source}: {classes[0]} is its only class, there is nothing to tell apart")
 
-    def ask(readable: list[Clip]) -> tuple[list[str], Score]:
+    def prepare(readable: list[Clip]) -> tuple[list[str], Score]:
         captions = [options.prompt.replace("{label}", label.replace("_", " ")) for label in classes]
         is_right = np.array([[label in labels_of[clip.name] for label in classes] for clip in readable])
         if has_several:
@@ -31,12 +31,11 @@ def run_classification(options: ClassificationOptions, clips: list[Clip]) -> Non
         targets, folds = is_right.argmax(1), np.array([clip.fold or 0 for clip in readable])
         return captions, lambda scores: accuracy_figures(scores, targets, folds, options.seed)
 
-    evaluate_clips("classification", options, clips, ask, {**options.data(), "classes": classes}, LEGEND)
+    evaluate_clips("classification", options, clips, prepare, {**options.data(), "classes": classes}, LEGEND)
 
 
 def accuracy_figures(scores: np.ndarray, targets: np.ndarray, folds: np.ndarray, seed: int = 0) -> Figures:
-    """Compute `accuracy`, and where there are several folds also that of each, `fold 1` and so on, of which it is the
-    mean; fractions.
+    """Compute `accuracy`, a fraction; of several folds, that of each (`fold 1` ...) and their mean.
 
     Ties lose: the right class must score above every other. The bootstrap draws clips within each fold.
 
@@ -67,20 +66,19 @@ def accuracy_figures(scores: np.ndarray, targets: np.ndarray, folds: np.ndarray,
 
 
 def resample_average_precision(scores: np.ndarray, is_right: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Compute the average precision of one class in each bootstrap sample: scikit-learn's with `sample_weight`, of all
-    at once.
+    """Compute scikit-learn's average precision of one class, with `sample_weight`, for all bootstrap samples at once.
 
     Args:
         scores, is_right: (clips,).
         counts: (samples, clips) of [`resample`].
 
     Returns:
-        (samples,); NaN where none of the class is in the sample.
+        (samples,); NaN if a sample has no clip of the class.
     """
     order = np.argsort(-scores)
     falling, is_right, counts = -scores[order], is_right[order], counts[:, order]
     own, thresholds = counts[:, is_right], falling[is_right]
-    # clips of the same score come together: up to the last of them
+    # clips of equal score count together: up to the last of them
     found = own.cumsum(1, dtype=np.int32)[:, np.searchsorted(thresholds, thresholds, side="right") - 1]
     retrieved = counts.cumsum(1, dtype=np.int32)[:, np.searchsorted(falling, thresholds, side="right") - 1]
     with np.errstate(invalid="ignore"):
@@ -88,10 +86,10 @@ def resample_average_precision(scores: np.ndarray, is_right: np.ndarray, counts:
 
 
 def map_figures(scores: np.ndarray, is_right: np.ndarray, seed: int = 0) -> Figures:
-    """Compute `mAP` of multi-label classification: scikit-learn's average precision, mean over classes; a fraction.
+    """Compute `mAP`, a fraction: scikit-learn's average precision of multi-label classification, averaged over classes.
 
-    Classes that no clip has do not count. The chance level is the mean share of clips that have a class. A clip drawn
-    twice ranks beside its own copy, which lifts the bootstrap samples: they are shifted to have the value as mean.
+    Classes without clips do not count. The chance level is the mean share of clips that have a class. A clip drawn
+    twice ranks beside its copy, which raises the bootstrap samples: they are shifted so that `mAP` is their mean.
 
     Args:
         scores: (clips, classes), higher is better.

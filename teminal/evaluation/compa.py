@@ -1,13 +1,13 @@
-"""CompA: do audio and captions of the same sounds, in another order or with other attributes, find each other?
+"""Evaluate CompA: match audio and captions of the same sounds, in different order or with different attributes.
 
 Ghosh et al., "CompA: Addressing the Gap in Compositional Reasoning in Audio-Language Models", ICLR 2024 (arXiv
-2310.08753). An example is n audios with a caption each, two, or three in the triplets of CompA-order:
+2310.08753). An example has two audios with a caption each, or three in the triplets of CompA-order:
 
 - text score: every audio scores above the other captions with its own (the paper's f);
 - audio score: every caption scores above the other audios with its own (g);
 - group score: both (h).
 
-The authors' script scores the pairs alone, triplets are an extra figure by the same rules.
+The authors' script scores only pairs; triplets are extra figures by the same rules.
 """
 
 import logging
@@ -27,7 +27,7 @@ LEGEND = (
     "In %: every audio picks its own caption (text), every caption its own audio (audio), or both (group), of pairs "
     "or of triplets; ties lose."
 )
-# Of random scores without ties. Group: all n own scores must be largest in row and column, which for independent
+# Of random scores without ties. Group: all n own scores are largest in row and column, which for independent
 # uniform ones is n! times the integral over d1 < ... < dn of the product of di^(2 (n - i)).
 CHANCE = {
     2: {"text": 1 / 4, "audio": 1 / 4, "group": 1 / 6},
@@ -38,16 +38,16 @@ logger = logging.getLogger(__name__)
 
 
 def run_compa(options: CompaOptions, pairs: list[CompaRow], triplets: list[CompaRow]) -> None:
-    """Score the rows of [`read_compa_rows`] with every model; those without their audio are left out and counted.
+    """Score the rows of [`read_compa_rows`] with every model; rows with missing audio are left out and counted.
 
     Raises:
-        ValueError, OSError: naming the option at fault.
+        ValueError, OSError: an option is wrong; its flag is named.
     """
     names = dict.fromkeys(name for row in pairs + triplets for name in row.files)
     clips = [Clip(name, audio=find_file(Path(options.audio_dir), name)) for name in names]
     about = options.data()
 
-    def ask(readable: list[Clip]) -> tuple[list[str], Score]:
+    def prepare(readable: list[Clip]) -> tuple[list[str], Score]:
         row_of = {clip.name: number for number, clip in enumerate(readable)}
         kept = [row for row in pairs if row_of.keys() >= set(row.files)]
         kept_triplets = [row for row in triplets if row_of.keys() >= set(row.files)]
@@ -72,15 +72,15 @@ def run_compa(options: CompaOptions, pairs: list[CompaRow], triplets: list[Compa
 
         return captions, score
 
-    evaluate_clips("compa", options, clips, ask, about, LEGEND)
+    evaluate_clips("compa", options, clips, prepare, about, LEGEND)
 
 
 def add_compa_figures(figures: Figures, scores: np.ndarray, seed: int = 0, prefix: str = "") -> None:
     """Add text, audio and group score, as fractions, with chance levels; ties lose.
 
     Args:
-        scores: (examples, n, n) with n of 2 or 3; `[k, i, j]` is that of audio i with caption j of example k, of
-            which i = j belong together.
+        scores: (examples, n, n) with n of 2 or 3; `[k, i, j]` is that of audio i with caption j in example k, right
+            if i = j.
         seed: of the bootstrap, over examples.
         prefix: of the figures' names.
 

@@ -21,14 +21,14 @@ from teminal.rendering import SAMPLING_RATE
 
 
 def embed_folder(options: EmbedOptions) -> None:
-    """Embed the audio files of a folder; write path and embedding of each, and print what is skipped.
+    """Embed the audio files of a folder; write path and embedding of each, and print which are skipped.
 
-    Processes share the work. Finished parts wait beside the output file until all are there: the next run goes on
-    from them, with files that have changed since made again.
+    Processes share the work. Finished parts are kept beside the output file until all are done: after an interruption
+    the next run embeds only the other files, and those that have changed.
 
     Raises:
-        ValueError: there is no audio, none that can be read, or no such checkpoint.
-        OSError: a file cannot be written or no longer read.
+        ValueError: there is no audio file that can be read, or no such checkpoint.
+        OSError: a file cannot be written, or no longer read.
     """
     found = find_audio(options.audio_dir)
     left_out = found.describe_left_out()
@@ -47,9 +47,9 @@ def embed_folder(options: EmbedOptions) -> None:
     parts = options.output_file.with_name(f"{options.output_file.name}.parts")
     try:
         embeds, reasons = Embedder(model, parts).audio_or_reasons(keys, read, SAMPLING_RATE)
-    except OSError as error:  # says nothing about the audio, which is read again next time
+    except OSError as error:  # not a fault of the audio: the next run tries again
         raise OSError(f"{error}; the same command goes on from here") from error
-    state.wait_for_everyone()  # all have read the parts
+    state.wait_for_everyone()  # until all have read the parts, which are deleted below
     if not state.is_main_process:
         return
     for name, key in zip(names, keys, strict=True):
@@ -81,7 +81,7 @@ def write_embeddings(output_file: Path, names: list[str], embeds: np.ndarray) ->
 
 
 def _key(path: Path) -> str:
-    """Hash where a file lies, its size and its time: of what a link leads to, or of a link that leads nowhere."""
+    """Hash path, size and time of a file, or of a broken link itself."""
     stat = path.stat() if path.exists() else path.lstat()
     return hashlib.sha256(repr((str(path.resolve()), stat.st_size, stat.st_mtime_ns)).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Embed each clip and caption once: kept on disk, shared by all evaluations and by the processes of one."""
+"""Embed each clip and caption once, in a cache on disk that all evaluations and processes share."""
 
 import hashlib
 import logging
@@ -17,17 +17,17 @@ from teminal.evaluation.windows import Audio, in_batches
 from teminal.files import assets_folder, write_whole
 
 logger = logging.getLogger(__name__)
-PART_SIZE = {"audio": 32, "text": 1024}  # embeddings in a file, made at a time: what an interruption costs at most
+PART_SIZE = {"audio": 32, "text": 1024}  # embeddings per file: an interruption loses at most one
 
 
 class Embedder:
-    """Embed what neither this nor another run has embedded before; the rest is read from disk.
+    """Embed clips and captions that are not in the cache, and read the others from it.
 
-    Under `accelerate launch` every process embeds its share of the parts and reads those of the others, so that all
-    have the same numbers, which do not depend on how many they are. An interrupted run goes on where it stopped.
+    Under `accelerate launch` every process embeds its share and reads those of the others, so that all have the same
+    embeddings, for any number of processes.
 
     Args:
-        cache_dir: by default [`assets_folder`]; what a model has embedded is in a folder named by its fingerprint.
+        cache_dir: by default [`assets_folder`]; it has a folder for each fingerprint of a model.
 
     Raises:
         OSError: the folder cannot be written.
@@ -46,7 +46,7 @@ class Embedder:
     def audio(
         self, keys: Sequence[str], read: Callable[[list[int]], Iterable[np.ndarray]], sampling_rate: int
     ) -> np.ndarray:
-        """Embed clips, all of which can be read: (len(keys), D) fp32; see [`audio_or_reasons`]."""
+        """Embed clips that can all be read: (len(keys), D) fp32; arguments as for [`audio_or_reasons`]."""
         embeds, reasons = self.audio_or_reasons(keys, read, sampling_rate)
         if reasons:
             raise ValueError(f"a clip cannot be read any more: {next(iter(reasons.values()))}")
@@ -55,16 +55,16 @@ class Embedder:
     def audio_or_reasons(
         self, keys: Sequence[str], read: Callable[[list[int]], Iterable[Audio | str]], sampling_rate: int
     ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-        """Embed those clips that can be read.
+        """Embed clips, some of which may be unreadable.
 
         Args:
-            keys: a hash of each clip's audio; those of similar length are best side by side.
-            read: indices of keys -> their clips in this order, or the reason why one cannot be read; called for what
-                is not embedded yet.
-            sampling_rate: of all of them, Hz.
+            keys: hash of each clip's audio.
+            read: takes indices of `keys` that are not in the cache; returns for each, in order, its clip, or as text
+                the reason why it cannot be read.
+            sampling_rate: of all clips, Hz.
 
         Returns:
-            Key -> embedding (D,) fp32, and key -> reason of those that cannot be read.
+            Key -> embedding (D,) fp32, and key -> reason of unreadable clips.
         """
 
         def embed(rows: list[int]) -> dict[str, np.ndarray | str]:
@@ -98,7 +98,7 @@ class Embedder:
         folder = self.folder / kind
         known = read_parts(folder)
         reasons: dict[str, str] = {}
-        rows = np.sort(np.unique(keys, return_index=True)[1]).tolist()  # the first of each key
+        rows = np.sort(np.unique(keys, return_index=True)[1]).tolist()  # of the first occurrence of each key
         mine = list(in_batches(rows, PART_SIZE[kind]))[self.state.process_index :: self.state.num_processes]
         with tqdm(desc=f"embed {kind}", total=sum(map(len, mine)), disable=not self.state.is_main_process) as bar:
             for part in mine:
@@ -120,7 +120,7 @@ class Embedder:
 
 
 def read_parts(folder: Path) -> dict[str, np.ndarray]:
-    """Read all embeddings (D,) of a folder by their keys; a damaged file is deleted."""
+    """Read the embeddings (D,) of a folder by key; delete damaged files."""
     known: dict[str, np.ndarray] = {}
     for file in sorted(folder.glob("[!.]*.safetensors")):
         try:
@@ -132,7 +132,7 @@ def read_parts(folder: Path) -> dict[str, np.ndarray]:
 
 
 def write_part(folder: Path, embeds: dict[str, np.ndarray]) -> None:
-    """Write embeddings (D,) under their keys into one whole file; a ValueError if one is not finite."""
+    """Write embeddings (D,) by key into one file; a ValueError if one is not finite."""
     if not all(np.isfinite(embed).all() for embed in embeds.values()):
         raise ValueError("the model gives embeddings that are not finite: its weights may be damaged")
     if embeds:
@@ -141,8 +141,8 @@ def write_part(folder: Path, embeds: dict[str, np.ndarray]) -> None:
 
 
 def cosine_scores(audio_embeds: np.ndarray, text_embeds: np.ndarray) -> np.ndarray:
-    """Score (audios, D) with (captions, D), both L2-normalised: (audios, captions) fp32.
+    """Compute cosines of (audios, D) and (captions, D), both L2-normalised: (audios, captions) fp32.
 
-    Multiplied in fp64 and rounded, so that embeddings that are the same have scores that are the same: they tie.
+    Products are in fp64 and rounded, so that equal embeddings have equal scores.
     """
     return (audio_embeds.astype(np.float64) @ text_embeds.astype(np.float64).T).astype(np.float32)

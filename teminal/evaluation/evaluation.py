@@ -1,4 +1,4 @@
-"""The course of every evaluation: models, embeddings, figures; then one table, one JSON file, one folder."""
+"""Run an evaluation: embed with every model, compute figures, and write tables and a JSON file."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -25,19 +25,19 @@ Score = Callable[[np.ndarray], Figures]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Questions:
-    """What every model is asked.
+class EvaluationData:
+    """Audio and captions that every model embeds, and how their cosines are scored.
 
     Attributes:
-        keys: a hash of each audio's content.
-        read: indices of `keys` -> waveforms (samples,) fp32 at 48 kHz, in their order.
-        captions: which of them every audio is scored with.
-        score: cosines (audios, captions) -> figures.
-        about: what the JSON file says of the data.
-        skipped: name of each clip that cannot be read -> reason.
-        legend: what the figures are, in one line below tables.
-        arrange: model -> figures, to how they stand in the JSON file.
-        save: writes more to the folder it is given, of model -> figures.
+        keys: hash of each audio.
+        read: takes indices of `keys`; yields their waveforms (samples,) fp32 at 48 kHz, in order.
+        captions: scored with every audio.
+        score: computes figures from cosines (audios, captions).
+        about: description of the data for the JSON file.
+        skipped: name -> reason of clips that cannot be read.
+        legend: explanation of the figures, one line below tables.
+        arrange: turns model -> figures into entries of the JSON file.
+        save: writes more files to a folder, from model -> figures.
     """
 
     keys: list[str]
@@ -52,7 +52,7 @@ class Questions:
 
 
 def start_processes() -> PartialState:
-    """Join as many processes as were started, which may wait for each other for days.
+    """Connect the processes of a launch; they may wait for each other for days.
 
     Raises:
         ValueError: see [`join_processes`].
@@ -60,14 +60,14 @@ def start_processes() -> PartialState:
     return join_processes(lambda cpu: PartialState(cpu=cpu, timeout=timedelta(days=7)))
 
 
-def evaluate(name: str, options: EvaluationOptions, prepare: Callable[[], Questions]) -> None:
-    """Ask every model, print the table, and write what `--output_json` and `--output_dir` ask for.
+def evaluate(name: str, options: EvaluationOptions, prepare: Callable[[], EvaluationData]) -> None:
+    """Evaluate every model, print the table, and write `--output_json` and `--output_dir`.
 
-    All processes embed; the first one computes the figures.
+    All processes embed; the main process computes the figures.
 
     Args:
         name: of the files in `--output_dir`.
-        prepare: called once the processes know of each other and the models are loaded.
+        prepare: loads the data; called when processes are connected and models loaded.
     """
     started = time.perf_counter()
     state = start_processes()
@@ -75,59 +75,61 @@ def evaluate(name: str, options: EvaluationOptions, prepare: Callable[[], Questi
         model_name: load(path, options.model_type, options.per_device_eval_batch_size)
         for model_name, path in options.named_models().items()
     }
-    questions = prepare()
+    data = prepare()
     results: dict[str, Figures] = {}
     for model_name, model in models.items():
         embedder = Embedder(model, options.cache_dir)
-        audio = embedder.audio(questions.keys, questions.read, SAMPLING_RATE)
-        cosines = cosine_scores(audio, embedder.text(questions.captions))
+        audio = embedder.audio(data.keys, data.read, SAMPLING_RATE)
+        cosines = cosine_scores(audio, embedder.text(data.captions))
         if state.is_main_process:
-            results[model_name] = questions.score(cosines)
+            results[model_name] = data.score(cosines)
     if not state.is_main_process:
         return
     print(format_table(results))
-    n_captions, n_skipped = len(set(questions.captions)), len(questions.skipped)
-    print(f"{len(questions.keys)} audios, {n_captions} captions, {n_skipped} clips skipped")
+    n_captions, n_skipped = len(set(data.captions)), len(data.skipped)
+    print(f"{len(data.keys)} audios, {n_captions} captions, {n_skipped} clips skipped")
     differences = compare_models(results)
     report = {
-        **questions.about,
-        "n_audios": len(questions.keys),
+        **data.about,
+        "n_audios": len(data.keys),
         "n_captions": n_captions,
-        "skipped": questions.skipped,
+        "skipped": data.skipped,
         "models": options.named_models(),
         "fingerprints": {model_name: model.fingerprint for model_name, model in models.items()},
         "seed": options.seed,
         "versions": list_versions(),
         "wall_time_s": round(time.perf_counter() - started, 1),
-        **questions.arrange(results),
+        **data.arrange(results),
         "differences": differences,
     }
     if options.output_json:
         write_json(options.output_json, report)
     if options.output_dir:
         write_json(options.output_dir / f"{name}.json", report)
-        write_tables(options.output_dir, name, results, differences, questions.legend)
-        questions.save(options.output_dir, results)
+        write_tables(options.output_dir, name, results, differences, data.legend)
+        data.save(options.output_dir, results)
 
 
 def evaluate_clips(
     name: str,
     options: EvaluationOptions,
     clips: list[Clip],
-    ask: Callable[[list[Clip]], tuple[list[str], Score]],
+    prepare: Callable[[list[Clip]], tuple[list[str], Score]],
     about: dict[str, Any],
     legend: str,
 ) -> None:
-    """Evaluate on clips as they are; those that cannot be read are named and left out.
+    """Evaluate models on clips in full length, without those that cannot be read.
 
     Args:
-        ask: the clips that can be read -> captions and how cosines (clips, captions) are scored.
+        prepare: takes the readable clips; returns captions, and the function that computes figures from cosines
+            (clips, captions).
+        about, legend: see [`EvaluationData`].
     """
 
-    def prepare() -> Questions:
+    def load_data() -> EvaluationData:
         sounds = check_sounds(clips)
-        captions, score = ask(sounds.clips)
-        return Questions(
+        captions, score = prepare(sounds.clips)
+        return EvaluationData(
             keys=sounds.keys,
             read=sounds.read,
             captions=captions,
@@ -137,4 +139,4 @@ def evaluate_clips(
             skipped=sounds.skipped,
         )
 
-    evaluate(name, options, prepare)
+    evaluate(name, options, load_data)

@@ -1,4 +1,4 @@
-"""Load what the evaluations are about, not decoded yet: needs nothing that takes long to import.
+"""Load the clips and captions of each evaluation, undecoded, without slow imports.
 
 All raise ValueError or OSError naming the flag at fault.
 """
@@ -21,7 +21,7 @@ COMPA_COLUMNS = tuple(f"{member}_{part}" for part in ("caption", "file") for mem
 
 
 def load_test_clips(options: ZsteOptions) -> list[Clip] | None:
-    """Load the clips that scenes are drawn of, and set the folds or split taken by default; `None`: fixed scenes."""
+    """Load the clips for ZSTE scenes, `None` with `--zste_dataset`; set the default folds or split."""
     if options.zste_dataset:
         return None
     clips = options.load()
@@ -34,7 +34,7 @@ def load_test_clips(options: ZsteOptions) -> list[Clip] | None:
 
 
 def load_labelled_clips(options: ClassificationOptions) -> list[Clip]:
-    """Load the clips to be classified."""
+    """Load clips with their class, or of FSD50K their classes."""
     if options.source == "fsd50k":
         return load_fsd50k(options.labels_file, options.audio_dir)
     clips = options.load()
@@ -43,9 +43,9 @@ def load_labelled_clips(options: ClassificationOptions) -> list[Clip]:
 
 
 def load_fsd50k(labels_file: str | None, audio_dir: str | None) -> list[Clip]:
-    """Load clips whose label is the table's: several, separated by commas (Fonseca et al., TASLP 2022).
+    """Load FSD50K (Fonseca et al., TASLP 2022); a clip's label is its classes, separated by commas.
 
-    FSDKaggle's tables, whose fname has its suffix, are read as well.
+    FSDKaggle's tables, whose `fname` ends in .wav, are read too.
     """
     hint = "get FSD50K from zenodo.org/records/4060432"
     if not labels_file:
@@ -69,7 +69,7 @@ def load_fsd50k(labels_file: str | None, audio_dir: str | None) -> list[Clip]:
 
 
 def load_captioned_clips(options: RetrievalOptions) -> list[Clip]:
-    """Load clips with their captions, and set the split taken by default."""
+    """Load clips with their captions; set the default split."""
     if not options.source:
         options.split = options.split or "test"
         return load_hub_clips(str(options.dataset_name), options.split)
@@ -83,7 +83,7 @@ def load_captioned_clips(options: RetrievalOptions) -> list[Clip]:
 
 
 def load_hub_clips(dataset_name: str, split: str) -> list[Clip]:
-    """Load a dataset with the columns audio and caption."""
+    """Load the clips of a Hub dataset with the columns `audio` and `caption`."""
     origin = f"--dataset_name {dataset_name}"
     dataset = load_hub_dataset(origin, dataset_name, split)
     check_columns(origin, dataset.column_names, ("audio", "caption"))
@@ -91,7 +91,7 @@ def load_hub_clips(dataset_name: str, split: str) -> list[Clip]:
 
 
 def group_rows(origin: str, rows: Iterable[dict]) -> list[Clip]:
-    """Make one clip of the rows with the same `audio` (its bytes or path); `caption` is a text, or several."""
+    """Make one clip of all rows with the same `audio` bytes or path; `caption` is a text or a list of texts."""
     clips: dict[object, Clip] = {}
     for number, row in enumerate(rows, start=1):
         said, content = read_captions(f"{origin}: row {number}", row["caption"]), audio_of_cell(row["audio"])
@@ -103,16 +103,16 @@ def group_rows(origin: str, rows: Iterable[dict]) -> list[Clip]:
 
 @dataclass(frozen=True)
 class CompaRow:
-    """Two or three file names, as the table has them, and the caption of each."""
+    """Two or three file names of the table, and the caption of each."""
 
     files: tuple[str, ...]
     captions: tuple[str, ...]
 
 
 def read_compa_rows(options: CompaOptions) -> tuple[list[CompaRow], list[CompaRow]]:
-    """Read the table's (pairs, triplets).
+    """Read the pairs and the triplets of a CompA table.
 
-    CompA-attribute names audio twice: `pair_file` is where it comes from, `pair_file.1` the file of the archive.
+    CompA-attribute has two columns `pair_file`: the first is the origin, the second the file in the archive.
     """
     if not Path(options.csv_file).is_file():
         raise FileNotFoundError(f"--csv_file {options.csv_file}: no such table; {COMPA_HINT}")
@@ -125,6 +125,6 @@ def read_compa_rows(options: CompaOptions) -> tuple[list[CompaRow], list[CompaRo
         pair = CompaRow(tuple(line[name] for name in files), tuple(line[name] for name in COMPA_COLUMNS[:2]))
         pairs.append(pair)
         file, caption = ((line.get(f"triplet_{part}") or "").strip() for part in ("file", "caption"))
-        if file not in ("", "-") and caption not in ("", "-"):  # which stand for a triplet that is not there
+        if file not in ("", "-") and caption not in ("", "-"):  # of rows without a triplet
             triplets.append(CompaRow((*pair.files, file), (*pair.captions, caption)))
     return pairs, triplets

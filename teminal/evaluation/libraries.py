@@ -1,4 +1,4 @@
-"""Embed with audio-text models of other libraries, which are imported on use; see [`AudioTextModel`]."""
+"""Embed with models of other libraries, which are imported on use; methods are those of [`AudioTextModel`]."""
 
 import json
 import sys
@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from teminal.evaluation.weights import fingerprint, require_finite, require_finite_embeds, require_library
+from teminal.evaluation.checkpoints import fingerprint, require_finite, require_finite_embeds, require_library
 from teminal.evaluation.windows import Audio, embed_windows
 from teminal.hub import use_cache_if_hub_is_away
 
 
 class LaionClap:
-    """A `.pt` file of LAION's own library, such as 630k-audioset-best.pt or a fused one; 48 kHz, 10 s."""
+    """Embed with a `.pt` file of LAION's library, such as 630k-audioset-best.pt, fused or not; 48 kHz, 10 s."""
 
     def __init__(self, model_name_or_path: str, batch_size: int = 16):
         library = require_library("laion_clap", "laion_clap torchaudio torchvision")
@@ -44,7 +44,7 @@ class LaionClap:
 
 
 class MsClap:
-    """A version of Microsoft's `msclap`, "2022" or "2023", or a `.pth` file with the version in its name."""
+    """Embed with Microsoft's `msclap`: version "2022" or "2023", or a `.pth` file with the version in its name."""
 
     def __init__(self, model_name_or_path: str, batch_size: int = 16):
         library = require_library("msclap", "msclap torchaudio")
@@ -67,7 +67,7 @@ class MsClap:
         return embed_windows(clips, sampling_rate, embed, self.batch_size, model_rate=rate, size=size)
 
     def embed_text(self, captions: Sequence[str]) -> np.ndarray:
-        """Tokenise here, because the library calls a method that transformers 5 no longer has."""
+        """Embed captions; tokenised here, because the library calls a method that transformers 5 no longer has."""
         config = self.wrapper.args
         end = " <|endoftext|>" if "gpt" in config.text_model else ""
         tokens = self.wrapper.tokenizer(
@@ -82,7 +82,7 @@ class MsClap:
 
 
 class SentenceEncoder:
-    """A model of sentence-transformers (6 or later) that takes text and audio."""
+    """Embed with a model of sentence-transformers (6 or later) that takes text and audio."""
 
     def __init__(self, model_name_or_path: str, batch_size: int = 16):
         library = require_library("sentence_transformers", "'sentence-transformers>=6'")
@@ -113,5 +113,5 @@ class SentenceEncoder:
 
 
 def normalise(embeds: np.ndarray | torch.Tensor) -> torch.Tensor:
-    """Scale embeddings (N, D) to unit length: fp32, on the CPU; a ValueError if one is not finite."""
+    """L2-normalise embeddings (N, D), as fp32 on the CPU; a ValueError if they are not finite."""
     return F.normalize(require_finite_embeds(torch.as_tensor(embeds, dtype=torch.float32)), dim=-1)

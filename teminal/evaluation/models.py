@@ -15,12 +15,10 @@ from teminal.rendering import SAMPLING_RATE
 
 
 class AudioTextModel(Protocol):
-    """A contrastive audio-text model: two encoders into one space, in which cosines are scores.
-
-    Whatever has these three can be evaluated.
+    """Interface of contrastive audio-text models; any class with these members can be evaluated.
 
     Attributes:
-        fingerprint: of weights and preprocessing; another one where an embedding may differ.
+        fingerprint: hash of weights and preprocessing; models of one fingerprint give the same embeddings.
     """
 
     fingerprint: str
@@ -44,10 +42,10 @@ def load(model_name_or_path: str, model_type: str = "clap", batch_size: int = 16
     """Load a contrastive audio-text model onto the fastest device.
 
     Args:
-        model_name_or_path: local folder or Hub id of a CLAP checkpoint or of a PEFT adapter of one; for other types
-            what their library takes.
-        model_type: its library: "clap" (transformers), "laion_clap", "msclap" or "sentence_transformers".
-        batch_size: windows of audio that the model takes at a time.
+        model_name_or_path: local folder or Hub id of a CLAP checkpoint or of a PEFT adapter of one; for other
+            libraries what they take.
+        model_type: library of the model: "clap" (transformers), "laion_clap", "msclap" or "sentence_transformers".
+        batch_size: windows of audio per batch.
 
     Raises:
         ValueError, OSError: the model or its library is missing or damaged.
@@ -68,7 +66,7 @@ def embed_audio(
 ) -> np.ndarray:
     """Embed audio files or waveforms of any lengths and rates.
 
-    What is longer than the model hears at once is embedded by evenly spaced windows, which are averaged.
+    Audio longer than the model's input is cut into evenly spaced windows, whose embeddings are averaged.
 
     Args:
         audio: paths of files, which are decoded a few at a time, or waveforms (samples,), (channels, samples) or
@@ -76,10 +74,10 @@ def embed_audio(
         sampling_rate: of waveforms, Hz.
 
     Returns:
-        (len(audio), D) fp32, L2-normalised: the product of two is their cosine.
+        (len(audio), D) fp32, L2-normalised: dot products are cosines.
 
     Raises:
-        ValueError: naming the file or clip that is missing, unreadable, empty or not finite; or `sampling_rate` is
+        ValueError: a file or clip, which is named, is missing, unreadable, empty or not finite, or `sampling_rate` is
             missing.
     """
     is_one = isinstance(audio, str | PathLike) or getattr(audio, "ndim", None) == 1

@@ -1,4 +1,4 @@
-"""The options of the evaluations; they check themselves, and need nothing that takes long to import."""
+"""Declare and check the options of the evaluations, without slow imports."""
 
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -11,10 +11,10 @@ from teminal.sources import SourceOptions, option_names, source_names
 
 @dataclass(kw_only=True)
 class EvaluationOptions:
-    """Say which models are evaluated, and where the figures go.
+    """Options of all evaluations; output folders are created.
 
     Raises:
-        ValueError, OSError: naming the flag at fault. The folders that are written to are made.
+        ValueError, OSError: an option is wrong; its flag is named.
     """
 
     model_name_or_path: list[str] = field(metadata={"help": "one or more checkpoints, local folders or Hub ids"})
@@ -39,7 +39,7 @@ class EvaluationOptions:
                 _check_folder(f"--{flag} {folder}", Path(folder))
 
     def named_models(self) -> dict[str, str]:
-        """Map names to paths or ids: those of `--names`, or the last part of each path, two where models share it."""
+        """Map names to paths or ids: `--names`, or the last part of each path, or the last two if models share it."""
         paths = self.model_name_or_path
         whole = [str(Path(path).resolve()) if Path(path).exists() else path for path in paths]
         if twice := [path for path in whole if whole.count(path) > 1]:
@@ -56,7 +56,7 @@ class EvaluationOptions:
         return dict(zip(names, paths, strict=True))
 
     def data(self) -> dict[str, Any]:
-        """Get the options that say what models are evaluated on, for the JSON file."""
+        """Get the options of the data, for the JSON file."""
         shared = {field.name for field in fields(EvaluationOptions)}
         return {name: value for name, value in asdict(self).items() if name not in shared}
 
@@ -125,10 +125,10 @@ class CompaOptions(EvaluationOptions):
 
 @dataclass(kw_only=True)
 class EmbedOptions:
-    """Say which folder is embedded with which model, and where to.
+    """Options of `embed.py`.
 
     Raises:
-        ValueError, OSError: naming the one at fault.
+        ValueError, OSError: an option is wrong; its flag is named.
     """
 
     model_name_or_path: str = field(metadata={"help": "local folder or Hub id of a CLAP checkpoint"})
@@ -147,14 +147,14 @@ class EmbedOptions:
 
 
 def check_model_path(model_name_or_path: str, flag: str = "--model_name_or_path") -> None:
-    """Raise a ValueError if what can be no Hub id, for it names a place on this machine, is not there."""
+    """Raise a ValueError if a local path, which cannot be a Hub id, does not exist."""
     is_local = model_name_or_path.startswith((".", "/", "~")) or model_name_or_path.count("/") > 1
     if is_local and not Path(model_name_or_path).exists():
         raise ValueError(f"{flag} {model_name_or_path}: no such folder")
 
 
 def check_output(flag: str, file: Path) -> None:
-    """Raise an OSError if a file cannot be written later on; makes its folder."""
+    """Create the folder of a file; raise an OSError if the file cannot be written."""
     _check_folder(f"{flag} {file}", file.parent)
     if file.is_dir():
         raise IsADirectoryError(f"{flag} {file}: cannot be written (it is a folder); name another")

@@ -1,4 +1,4 @@
-"""Plots of ZSTE figures, at the size of a page: letters of 8 points where they are printed as wide as the text."""
+"""Plot ZSTE figures, as wide as the text of a page, with letters of 8 points."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +22,7 @@ LARGEST_CELL_INCH, SMALLEST_CELL_INCH = 0.4, 0.13  # of a heat map
 
 
 def plot_bars(path: Path, zste: Mapping[str, Mapping], title: str) -> None:
-    """Plot each sub-task and mean as a bar per model, with 95 % intervals and chance levels, in percent."""
+    """Plot a bar per model for each sub-task and mean, with 95 % intervals and chance levels, in percent."""
     with pyplot.rc_context(STYLE):
         figure, axes, place = _accuracy_axes(title, 0.14 + 0.05 * len(zste))
         y = np.array(list(place.values()))
@@ -39,7 +39,7 @@ def plot_bars(path: Path, zste: Mapping[str, Mapping], title: str) -> None:
 
 
 def plot_change(path: Path, zste: Mapping[str, Mapping], title: str) -> None:
-    """Plot an arrow from the first model to the last for each sub-task and mean, in percent, and the chance levels."""
+    """Plot an arrow from the first to the last model for each sub-task and mean, with chance levels, in percent."""
     before, *_, after = zste
     with pyplot.rc_context(STYLE):
         figure, axes, place = _accuracy_axes(title, 0.2)
@@ -55,7 +55,7 @@ def plot_change(path: Path, zste: Mapping[str, Mapping], title: str) -> None:
 
 
 def _accuracy_axes(title: str, row_inch: float) -> tuple[Figure, Axes, dict[str, float]]:
-    """Make axes with a row for each figure of ZSTE, and room and a rule between tasks; also where each row is."""
+    """Make axes with a row per ZSTE figure and a line between tasks; also return the position of each row."""
     place, rules, y = {}, [], 0.0
     for key in ZSTE_LABELS:
         place[key] = y
@@ -84,11 +84,11 @@ def _save(figure: Figure, axes: Axes, path: Path) -> None:
 
 
 def plot_pairs(path: Path, pairs: list[tuple[str, ...]], right: list[bool], title: str) -> None:
-    """Plot the order accuracy of each two classes as a heat map, with the number of questions in each cell.
+    """Plot a heat map of order accuracy by pair of classes, with the number of questions in each cell.
 
     Args:
-        pairs: (first, second) event of each question about an order.
-        right: whether it was answered right.
+        pairs: (first, second) event of each question.
+        right: whether each question was answered right.
     """
     classes = sorted({label for pair in pairs for label in pair})
     rows, columns = np.array([[classes.index(label) for label in pair] for pair in pairs]).T
@@ -121,9 +121,9 @@ def plot_pairs(path: Path, pairs: list[tuple[str, ...]], right: list[bool], titl
 
 
 def plot_against(path: Path, values: list[float], zste: Mapping[str, Figures], label: str, task: str) -> None:
-    """Plot each model's accuracy in a sub-task against a property of its scenes, with Wilson's 95 % intervals.
+    """Plot each model's accuracy in a sub-task against a property of scenes, with Wilson's 95 % intervals.
 
-    Scenes are in up to five parts of about equally many, those of the same value in the same part.
+    Scenes are grouped by quintiles of the property.
     """
     of_scenes = np.array(values)
     bounds = np.unique(np.quantile(of_scenes, [0.2, 0.4, 0.6, 0.8]))

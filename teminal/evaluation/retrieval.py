@@ -1,17 +1,17 @@
-"""Retrieval of captions by audio and of audio by captions.
+"""Retrieve captions by audio and audio by captions.
 
 Conventions, those of the DCASE challenge's language-based audio retrieval task (dcase.community, 2022 and after) and
 of LAION-CLAP (Wu et al., arXiv 2211.06687, `evaluate_clotho_audiocaps`):
 
 - text -> audio: each caption is a query with one right clip. R@k: the share of queries whose right clip is among the
   first k; mAP@10: the mean of 1 / rank, 0 beyond rank 10.
-- audio -> text: each clip is a query with as many right captions as it has (five in Clotho and AudioCaps' test split).
-  R@k and median rank go by the best-ranked one; AP@10 is the sum of i / rank over the i-th best-ranked right captions
+- audio -> text: each clip is a query with all its captions right (five in Clotho and AudioCaps' test split). R@k and
+  median rank are those of the best-ranked one; AP@10 is the sum of i / rank over the i-th best-ranked right captions
   among the first ten, divided by how many there could be.
 
-Three differences: LAION-CLAP does not sort a clip's right captions by rank before it takes their AP@10, and rounds its
-median rank down; and here ties lose: a right item that only ties a wrong one ranks behind it. A caption that another
-clip has word for word is wrong.
+Three differences: LAION-CLAP does not sort a clip's right captions by rank before it computes AP@10, and rounds its
+median rank down; and here ties lose: a right item ranks behind wrong ones of the same score. The same words as the
+caption of another clip are wrong.
 """
 
 import numpy as np
@@ -27,24 +27,24 @@ CUTOFFS = (1, 5, 10)
 
 
 def run_retrieval(options: RetrievalOptions, clips: list[Clip]) -> None:
-    """Search the clips of [`load_captioned_clips`] by their captions, and the captions by clips, with every model.
+    """Evaluate retrieval on the clips of [`load_captioned_clips`] with every model.
 
     Raises:
-        ValueError, OSError: naming the option at fault.
+        ValueError, OSError: an option is wrong; its flag is named.
     """
 
-    def ask(readable: list[Clip]) -> tuple[list[str], Score]:
+    def prepare(readable: list[Clip]) -> tuple[list[str], Score]:
         if len(readable) < 2:
             raise ValueError(f"only {readable[0].name} can be read: retrieval needs two clips at least")
         clip_of = np.repeat(np.arange(len(readable)), [len(clip.captions) for clip in readable])
         captions = [caption for clip in readable for caption in clip.captions]
         return captions, lambda scores: retrieval_figures(scores, clip_of, options.seed)
 
-    evaluate_clips("retrieval", options, clips, ask, options.data(), LEGEND)
+    evaluate_clips("retrieval", options, clips, prepare, options.data(), LEGEND)
 
 
 def right_ranks(scores: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Rank, from 1, each query's right items.
+    """Rank each query's right items, from 1.
 
     Args:
         scores: (queries, items), higher is better.
@@ -62,26 +62,26 @@ def right_ranks(scores: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def average_precision_at_10(ranks: np.ndarray) -> np.ndarray:
-    """Compute AP@10 of each query, (queries,) in [0, 1], of the ranks (queries, right items) of [`right_ranks`]."""
+    """Compute AP@10 of each query, (queries,) in [0, 1], from [`right_ranks`]."""
     precision = np.arange(1, ranks.shape[1] + 1) / ranks
     return np.where(ranks <= 10, precision, 0).sum(1) / np.isfinite(ranks).sum(1).clip(max=10)
 
 
 def chance_levels(n_right: np.ndarray, n_items: int) -> dict[str, float]:
-    """Compute what random scores without ties get, of queries with `n_right` (queries,) right ones of `n_items`."""
+    """Compute the figures of random scores without ties, for queries with `n_right` (queries,) of `n_items` right."""
     levels = {f"R@{k}": hypergeom.sf(0, n_items, n_right, min(k, n_items)).mean() for k in CUTOFFS}
     rank = np.arange(1, min(10, n_items) + 1)[:, None]
     both_right = n_right / n_items * (n_right - 1) / (n_items - 1)
-    precision = (n_right / n_items + (rank - 1) * both_right) / rank  # expected at a rank, 0 where the item is wrong
+    precision = (n_right / n_items + (rank - 1) * both_right) / rank  # expected at a rank; 0 if the item is wrong
     return levels | {"mAP@10": (precision.sum(0) / n_right.clip(max=10)).mean()}
 
 
 def retrieval_figures(scores: np.ndarray, clip_of: np.ndarray, seed: int = 0) -> Figures:
-    """Compute the figures of both directions, `text_to_audio_R@1` to `audio_to_text_median_rank`.
+    """Compute the figures of both directions, from `text_to_audio_R@1` to `audio_to_text_median_rank`.
 
     Args:
         scores: (clips, captions), higher is better.
-        clip_of: (captions,) the clip that each caption is of, 0 to clips - 1; every clip has at least one.
+        clip_of: (captions,) the clip of each caption, 0 to clips - 1; every clip has at least one.
         seed: of the bootstrap.
 
     Raises:
@@ -105,12 +105,12 @@ def _add_direction(
 ) -> None:
     """Add R@1, R@5, R@10, mAP@10 (fractions) and median rank of one direction.
 
-    The bootstrap draws clips, each with all its queries; what is searched stays the whole collection.
+    The bootstrap draws clips, each with all its queries; the searched items stay the same.
 
     Args:
         ranks: (queries, right items) of [`right_ranks`].
-        clip_of: (queries,) the clip that each query is of.
-        n_items: how many are searched.
+        clip_of: (queries,) the clip of each query.
+        n_items: number of searched items.
     """
     best, n = ranks[:, 0], len(ranks)
     weights = resample(clip_of.max() + 1, seed)[:, clip_of]

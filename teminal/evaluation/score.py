@@ -1,7 +1,10 @@
-"""Score a model on ZSTE examples."""
+"""Compute the ZSTE figures of a model from its embeddings."""
 
 import itertools
 from dataclasses import replace
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -13,7 +16,6 @@ from modeling_teminal import TeminalFeatureExtractor, TeminalModel
 from teminal.clips import ClipBank
 from teminal.evaluation.clap import embed_captions, embed_features
 from teminal.evaluation.embeddings import cosine_scores
-from teminal.evaluation.metric import compute_figures, judge_examples
 from teminal.evaluation.statistics import Figures
 from teminal.evaluation.zste_questions import Example
 from teminal.rendering import SAMPLING_RATE, SCENE_S, render
@@ -22,14 +24,22 @@ from teminal.scenes import Composition
 CONTROL_TASKS = ("3A", "3B", "3C")
 AUDIOS_AT_ONCE = 64
 
+# the metric is self-contained in eval/zste; a wheel has a copy of it beside this file
+_copy = Path(__file__).with_name("zste_metric.py")
+_file = _copy if _copy.exists() else Path(__file__).parents[2] / "eval" / "zste" / "zste.py"
+_loader = SourceFileLoader("teminal.evaluation.zste_metric", str(_file))
+_metric = ModuleType(_loader.name)
+_loader.exec_module(_metric)
+judge_examples, compute_figures = _metric.judge_examples, _metric.compute_figures
+
 
 def distinct_audios(examples: list[Example]) -> list[Composition]:
-    """List every audio once, those of one composition group side by side."""
+    """List every audio once, those of a group side by side."""
     return sorted({audio for example in examples for audio in example.audios})
 
 
 def distinct_captions(examples: list[Example]) -> list[str]:
-    """List every candidate once, in order of first appearance."""
+    """List every candidate caption once, in order of first appearance."""
     asked = dict.fromkeys(example.candidates for example in examples)
     return list(dict.fromkeys(itertools.chain.from_iterable(asked)))
 
@@ -40,7 +50,7 @@ def audio_features(
     """Compute the features of [`distinct_audios`], (audios, channels, frames, mel bins).
 
     Raises:
-        ValueError: the checkpoint hears less than a scene at once.
+        ValueError: the checkpoint's input is shorter than a scene.
     """
     if extractor.nb_max_samples < SCENE_S * extractor.sampling_rate:
         raise ValueError(f"the checkpoint's max_length_s is {extractor.max_length_s}; scenes last {SCENE_S:g} s")
@@ -56,10 +66,7 @@ def audio_features(
 def score_examples(
     model: TeminalModel, processor: ClapProcessor, examples: list[Example], features: torch.Tensor, seed: int = 0
 ) -> Figures:
-    """Compute every ZSTE figure of a model, see [`score_cosines`]; each audio and caption is embedded once.
-
-    `features` are those of [`audio_features`] for the same examples.
-    """
+    """Compute every ZSTE figure of a model, see [`score_cosines`], from [`audio_features`] of the same examples."""
     was_training = model.training
     model.eval()
     batches = tqdm(features.split(AUDIOS_AT_ONCE), desc="ZSTE", unit="batch", leave=False)
@@ -70,11 +77,11 @@ def score_examples(
 
 
 def score_cosines(examples: list[Example], cosines: np.ndarray, seed: int = 0) -> Figures:
-    """Compute every ZSTE figure, and `control_3A` to `control_3C` with the audios permuted among scenes.
+    """Compute every ZSTE figure, and the controls of [`permute_audios`] as `control_3A` to `control_3C`.
 
     Args:
-        examples: those of each sub-task in order of their scenes.
-        cosines: (audios, captions), rows in order of [`distinct_audios`], columns of [`distinct_captions`].
+        examples: each sub-task's in order of scenes.
+        cosines: (audios, captions) of [`distinct_audios`] and [`distinct_captions`].
         seed: of the bootstrap and the permutation.
     """
     judged = _judge(examples, examples, cosines)
@@ -88,7 +95,7 @@ def score_cosines(examples: list[Example], cosines: np.ndarray, seed: int = 0) -
 
 
 def _judge(asked: list[Example], examples: list[Example], cosines: np.ndarray) -> pd.DataFrame:
-    """Judge the examples `asked`: some of `examples`, or such with others' audios."""
+    """Judge the examples `asked`, whose audios and captions are all among those of `examples`."""
     row_of = {audio: row for row, audio in enumerate(distinct_audios(examples))}
     column_of = {caption: column for column, caption in enumerate(distinct_captions(examples))}
     columns = {
@@ -107,7 +114,7 @@ def _judge(asked: list[Example], examples: list[Example], cosines: np.ndarray) -
 
 
 def permute_audios(examples: list[Example], seed: int) -> list[Example]:
-    """Give each example of the control tasks the audio of a random scene."""
+    """Replace the audio of each example of the control tasks by that of a random scene."""
     rng = np.random.default_rng([seed, 11])
     permuted = []
     for task in CONTROL_TASKS:

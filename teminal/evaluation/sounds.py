@@ -1,4 +1,4 @@
-"""Read clips in native length, as models of any library take them."""
+"""Check which clips of an evaluation can be read, and read them in full length."""
 
 import hashlib
 import logging
@@ -12,36 +12,34 @@ from accelerate.utils import gather_object
 from tqdm.auto import tqdm
 
 from teminal.clips import MAX_DURATION_S, Clip, read_clip
-from teminal.evaluation.embeddings import Embedder, cosine_scores
-from teminal.evaluation.models import AudioTextModel
 from teminal.evaluation.windows import read_ahead
 from teminal.files import file_sha256
 from teminal.rendering import SAMPLING_RATE
 
 READ_AS = f"mono, {SAMPLING_RATE} Hz, at most {MAX_DURATION_S} s"
-N_NAMED = 10  # skipped clips that are named on the terminal
+N_NAMED = 10  # skipped clips named on the terminal
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Sounds:
-    """Clips that can be read, a hash of each one's file and of how it is read, and name -> reason of the others."""
+    """Readable clips, a hash of each one's audio and of how it is read, and name -> reason of the others."""
 
     clips: list[Clip]
     keys: list[str]
     skipped: dict[str, str]
 
     def read(self, rows: list[int]) -> Iterator[np.ndarray]:
-        """Decode waveforms (samples,) fp32 mono at 48 kHz on all cores."""
+        """Decode clips in threads: (samples,) fp32 mono at 48 kHz."""
         return read_ahead(read_clip, [self.clips[row] for row in rows])
 
 
 def check_sounds(clips: list[Clip]) -> Sounds:
-    """Decode every clip once to see that it can be read; name faulty and missing ones. Processes share the work.
+    """Decode every clip once to check it, and log which are skipped; processes share the work.
 
     Raises:
-        ValueError: not one clip can be read.
+        ValueError: no clip can be read.
     """
     state = PartialState()
     mine = clips[state.process_index :: state.num_processes]
@@ -63,9 +61,9 @@ def check_sounds(clips: list[Clip]) -> Sounds:
 
 
 def _check(clip: Clip) -> tuple[str, str]:
-    """Decode a clip: its key and what is wrong with it, one of them ""."""
+    """Decode a clip; return its key and "", or "" and what is wrong with it."""
     audio = clip.audio
-    if not clip.is_generated:  # those are never faulty
+    if not clip.is_generated:  # generated clips are never faulty
         try:
             read_clip(clip)
         except ValueError as error:
@@ -75,9 +73,3 @@ def _check(clip: Clip) -> tuple[str, str]:
     else:
         content = hashlib.sha256(audio).hexdigest() if isinstance(audio, bytes) else repr(audio)
     return hashlib.sha256(f"{content} {READ_AS}".encode()).hexdigest(), ""
-
-
-def scores(model: AudioTextModel, sounds: Sounds, captions: list[str], cache_dir: str | None = None) -> np.ndarray:
-    """Score each clip with each caption by cosine: (clips, captions) fp32."""
-    embedder = Embedder(model, cache_dir)
-    return cosine_scores(embedder.audio(sounds.keys, sounds.read, SAMPLING_RATE), embedder.text(captions))

@@ -1,6 +1,6 @@
-"""Figures with bootstrap intervals, and differences between models.
+"""Compute bootstrap confidence intervals of figures and of differences between models.
 
-The bootstrap is ours and not SciPy's: models and figures share its samples, so that differences are paired.
+The bootstrap is not SciPy's, because models and figures share its samples, so that differences are paired.
 """
 
 import itertools
@@ -16,11 +16,11 @@ PACKAGES = ("torch", "transformers", "numpy", "scikit-learn", "soundfile", "soxr
 
 
 class Figures(dict[str, Any]):
-    """Figures of one model by name: beside each its `_ci95` ([low, high]), `_n` and, where there is one, `_chance`.
+    """Figures of one model by name, each with its `_ci95` ([low, high]), `_n` and, if known, `_chance`.
 
     Attributes:
-        samples: figure -> its value in each bootstrap sample, for [`compare_models`].
-        right: of ZSTE: sub-task -> whether each of its questions is answered right.
+        samples: figure -> its value in each bootstrap sample, (N_BOOTSTRAP,).
+        right: of ZSTE, sub-task -> whether each question is answered right.
     """
 
     def __init__(self, figures: Mapping[str, Any] | None = None, samples: dict[str, np.ndarray] | None = None):
@@ -33,7 +33,7 @@ class Figures(dict[str, Any]):
 
         Args:
             samples: its value in each bootstrap sample, (N_BOOTSTRAP,).
-            n: how many clips, captions or rows were asked about.
+            n: number of clips, captions or rows.
         """
         self.samples[name] = samples
         self[name] = float(value)
@@ -44,14 +44,14 @@ class Figures(dict[str, Any]):
 
 
 def resample(n: int, seed: int | Sequence[int]) -> np.ndarray:
-    """Draw how often each of n items is in each bootstrap sample, (N_BOOTSTRAP, n) int32; every row sums to n."""
+    """Draw bootstrap samples of n items: how often each has each item, (N_BOOTSTRAP, n) int32."""
     return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=N_BOOTSTRAP).astype(np.int32)
 
 
 def compare_models(results: Mapping[str, Figures]) -> dict[str, dict[str, dict]]:
-    """Compute how much each model differs from each before it, with paired 95 % intervals.
+    """Compute the difference of each model to each one before it, with paired 95 % intervals.
 
-    All must have been resampled with the same seed: what is hard for both does not widen the interval then.
+    Figures must share the seed of their bootstrap.
 
     Returns:
         "B - A" -> figure -> `difference` and `ci95` ([low, high]).
@@ -71,7 +71,7 @@ def compare_models(results: Mapping[str, Figures]) -> dict[str, dict[str, dict]]
 
 
 def check_scores(scores: np.ndarray, shape: tuple[int, ...], meaning: str) -> None:
-    """Raise a ValueError if scores are not finite or not of this shape; `meaning` says in words what the shape is."""
+    """Raise a ValueError if scores are not finite or of another shape; `meaning` names the axes."""
     if scores.shape != shape:
         raise ValueError(f"scores have shape {scores.shape}, expected is {shape}: {meaning}")
     if 0 in shape:
@@ -82,5 +82,5 @@ def check_scores(scores: np.ndarray, shape: tuple[int, ...], meaning: str) -> No
 
 
 def list_versions() -> dict[str, str]:
-    """List the versions that figures depend on besides model, data and seed."""
+    """List the versions of Python and of the packages that figures depend on."""
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}

@@ -1,4 +1,4 @@
-"""Tables of several models: on the terminal, for a paper, a card and a spreadsheet."""
+"""Make tables of models: as text, Markdown, LaTeX and CSV, and for the `model-index` of a card."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,7 +55,7 @@ LATEX = str.maketrans(
 
 
 def label_figure(name: str) -> str:
-    """Say in words what a figure is."""
+    """Name a figure in words."""
     return LABELS.get(name, name.replace("_", " "))
 
 
@@ -65,16 +65,16 @@ def list_figures(figures: Mapping) -> list[str]:
 
 
 def scale_figure(name: str) -> int:
-    """Get what a figure is multiplied by to be shown: fractions are in percent, ranks as they are."""
+    """Get the factor to show a figure with: fractions in percent, ranks unchanged."""
     return 1 if name.endswith("rank") else 100
 
 
 def result_table(results: Mapping[str, Mapping], names: list[str], bold: str = "{}") -> pd.DataFrame:
-    """Make a row per figure: its chance level, and each model's value with interval.
+    """Make a table with a row per figure: chance level, and each model's value with interval.
 
     Args:
-        results: model -> its figures, with `_ci95` and perhaps `_chance` beside each.
-        names: of the figures, in the order of the rows.
+        results: model -> [`Figures`].
+        names: the figures, in order of rows.
         bold: template of the best value in a row, such as `"**{}**"`.
     """
     first = next(iter(results.values()))
@@ -93,7 +93,7 @@ def result_table(results: Mapping[str, Mapping], names: list[str], bold: str = "
 
 
 def difference_table(differences: dict[str, dict[str, dict]]) -> pd.DataFrame:
-    """Make a row per figure: how much models differ, with paired interval, and a star where it excludes 0."""
+    """Make a table of differences between models with paired intervals, and a star if one excludes 0."""
     table = pd.DataFrame()
     for pair, by_name in differences.items():
         for name, found in by_name.items():
@@ -106,18 +106,19 @@ def difference_table(differences: dict[str, dict[str, dict]]) -> pd.DataFrame:
 
 
 def format_table(results: Mapping[str, Mapping]) -> str:
-    """Format every figure of all models as plain text: percent with interval; ranks as they are."""
+    """Format every figure of all models as plain text: percent with interval; ranks unchanged."""
     return result_table(results, list_figures(next(iter(results.values())))).to_string()
 
 
 def to_markdown(table: pd.DataFrame) -> str:
+    """Format as a Markdown table."""
     columns = [str(column).translate(MARKDOWN) for column in table]
     alignment = ["left", *["right"] * len(columns)]
     return table.set_axis(columns, axis=1).to_markdown(colalign=alignment, disable_numparse=True)
 
 
 def to_latex(table: pd.DataFrame) -> str:
-    """Format as a tabular with the rules of booktabs."""
+    """Format as a LaTeX tabular with booktabs rules."""
     table = table.rename(index=lambda name: name.translate(LATEX), columns=lambda name: name.translate(LATEX))
     return table.to_latex(escape=False, column_format="l" + "r" * table.shape[1]).strip()
 
@@ -127,7 +128,7 @@ def write_tables(
 ) -> None:
     """Write every model's figures as `stem`.md, `stem`.tex and `stem`.csv (fractions, with bounds, chance and n).
 
-    Below them, but in the CSV, stands how the models differ; each table has its legend.
+    The first two also have the legend and a table of differences between models.
     """
     names = [name for name in list_figures(next(iter(results.values()))) if name not in CONTROL_LABELS]
     ranks = ", of ranks as they are" if any(scale_figure(name) == 1 for name in names) else ""
@@ -150,12 +151,12 @@ def write_tables(
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole file or none."""
+    """Write a text file, whole or not at all."""
     write_whole(path, lambda beside: beside.write_text(text, "utf-8"))
 
 
 def eval_results(evaluated: str, figures: Mapping, names: list[str]) -> list[EvalResult]:
-    """List ZSTE figures, in percent, for the `model-index` of a model card; `evaluated` says on what scenes."""
+    """List ZSTE figures in percent for the `model-index` of a card; `evaluated` names the scenes."""
     return [
         EvalResult(
             task_type="zero-shot-audio-classification",

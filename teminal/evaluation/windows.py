@@ -1,4 +1,4 @@
-"""Cut clips of any length into windows that a model hears at once; of a long file only some seconds are in memory."""
+"""Cut clips of any length into windows and embed them, with only seconds of a long file in memory."""
 
 import itertools
 from collections import deque
@@ -15,11 +15,11 @@ from torch.nn import functional as F
 from modeling_teminal.waveform_teminal import as_clips
 from modeling_teminal.windows_teminal import window_spans
 from teminal.audio import read_audio, resample_blocks, stream_audio
-from teminal.evaluation.weights import require_finite_embeds
+from teminal.evaluation.checkpoints import require_finite_embeds
 from teminal.rendering import SAMPLING_RATE
 
-BLOCK_S = 30  # of a long clip that is decoded or resampled at a time
-READ_AHEAD = 16  # clips that wait, decoded, to be embedded
+BLOCK_S = 30  # of a long clip, decoded and resampled at a time
+READ_AHEAD = 16  # clips decoded before they are embedded
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class LongFile:
-    """An audio file that is decoded while its windows are embedded; `n_samples` mono at 48 kHz in all."""
+    """An audio file to be decoded while its windows are embedded; `n_samples` mono at 48 kHz."""
 
     path: Path
     n_samples: int
@@ -37,7 +37,7 @@ Audio = np.ndarray | torch.Tensor | LongFile
 
 
 def load_file(path: Path) -> np.ndarray | LongFile:
-    """Decode a file: (samples,) fp32 mono at 48 kHz; one longer than `BLOCK_S` is decoded only to check and count it.
+    """Decode a file to (samples,) fp32 mono at 48 kHz, or check a file longer than `BLOCK_S` and count its samples.
 
     Raises:
         ValueError, OSError: see [`read_audio`].
@@ -45,11 +45,11 @@ def load_file(path: Path) -> np.ndarray | LongFile:
     start = read_audio(path, max_duration_s=BLOCK_S)
     if len(start) < BLOCK_S * SAMPLING_RATE - 1:
         return start
-    return LongFile(path, sum(map(len, decode_file(path))))  # the header's own number may be wrong
+    return LongFile(path, sum(map(len, decode_file(path))))  # the number in the header may be wrong
 
 
 def decode_file(path: Path) -> Iterator[np.ndarray]:
-    """Decode a file block by block: the samples of [`read_audio`], with its errors."""
+    """Decode a file in blocks: the samples and errors of [`read_audio`]."""
     blocks = stream_audio(path)
     first, sampling_rate = next(blocks)
     rest = (block for block, _ in blocks)
@@ -59,14 +59,14 @@ def decode_file(path: Path) -> Iterator[np.ndarray]:
 def cut_windows(
     clip: Audio, sampling_rate: int, model_rate: int, size: int, longest: int | None = None
 ) -> Iterator[torch.Tensor]:
-    """Resample a clip and cut it into evenly spaced windows (samples,) fp32 mono; a shorter clip is one window.
+    """Resample a clip and cut it into evenly spaced windows (samples,) fp32 mono; a short clip is one window.
 
     Args:
         clip: a [`LongFile`], or (samples,), (channels, samples) or (samples, channels), floats or PCM.
         sampling_rate: of the clip, Hz; a [`LongFile`] is at 48 kHz.
         model_rate: of the windows, Hz.
         size: samples of a window.
-        longest: samples of the longest clip that is one window, by default `size`.
+        longest: samples of the longest clip that is one window; default: `size`.
 
     Raises:
         ValueError: the clip is empty, not finite, or of another shape or type.
@@ -87,7 +87,7 @@ def cut_windows(
 
 
 def cut(blocks: Iterator[torch.Tensor], spans: Iterable[slice]) -> Iterator[torch.Tensor]:
-    """Cut windows, in their order, of samples that come in blocks."""
+    """Cut windows out of a stream of blocks; spans are in order and may overlap."""
     held, held_from = torch.empty(0), 0
     for span in spans:
         held, held_from = held[span.start - held_from :], span.start
@@ -106,14 +106,14 @@ def embed_windows(
     size: int,
     longest: int | None = None,
 ) -> np.ndarray:
-    """Embed clips of any lengths as the averages of their windows: (clips, D) fp32, L2-normalised.
+    """Embed clips of any lengths as averages of their windows' embeddings: (clips, D) fp32, L2-normalised.
 
     Args:
-        embed: at most `batch_size` windows -> (windows, D) L2-normalised.
+        embed: takes at most `batch_size` windows, returns (windows, D), L2-normalised.
         sampling_rate, model_rate, size, longest: see [`cut_windows`].
 
     Raises:
-        ValueError: there is no clip, one of them is at fault, or an embedding is not finite.
+        ValueError: there is no clip, a clip, which is named, is faulty, or an embedding is not finite.
     """
     clip_of = []
 
@@ -134,14 +134,14 @@ def embed_windows(
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Split into lists of `size` items, the last one of the rest."""
+    """Split items into lists of `size`; the last may be shorter."""
     items = iter(items)
     while batch := list(itertools.islice(items, size)):
         yield batch
 
 
 def read_ahead(read: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Map `read` over items on all cores, in their order, `READ_AHEAD` results ahead of what is taken."""
+    """Call `read` on items in threads, `READ_AHEAD` ahead, and yield the results in order."""
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor() as pool:
         for item in items:

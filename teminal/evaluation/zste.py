@@ -1,4 +1,4 @@
-"""Run ZSTE: draw scenes of test clips or read fixed ones, score every model on them, and plot the figures."""
+"""Run ZSTE: draw scenes from test clips or load fixed ones, score every model, and plot the figures."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from accelerate import PartialState
 from huggingface_hub.repocard_data import eval_results_to_model_index
 
 from teminal.clips import Clip, build_bank
-from teminal.evaluation.evaluation import Questions, evaluate
+from teminal.evaluation.evaluation import EvaluationData, evaluate
 from teminal.evaluation.options import ZsteOptions
 from teminal.evaluation.score import distinct_audios, distinct_captions, score_cosines
 from teminal.evaluation.statistics import Figures
@@ -18,15 +18,15 @@ from teminal.sampling.zste import drawn_clips
 
 
 def run_zste(options: ZsteOptions, clips: list[Clip] | None) -> None:
-    """Score all models of the options on the same scenes, of [`load_test_clips`] or fixed ones.
+    """Score all models on the same scenes, of the clips of [`load_test_clips`] or of `--zste_dataset`.
 
     Raises:
-        ValueError, OSError: naming the option at fault.
+        ValueError, OSError: an option is wrong; its flag is named.
     """
     seed, n_scenes, paths = options.seed, options.n_scenes or 0, options.model_name_or_path
     evaluated = f"ZSTE on {Path(options.zste_dataset or str(options.source)).name}"
 
-    def prepare() -> Questions:
+    def prepare() -> EvaluationData:
         about: dict = {"model": paths[0] if len(paths) == 1 else paths}
         skipped: dict[str, str] = {}
         audio: BankAudio | DatasetAudio
@@ -39,7 +39,7 @@ def run_zste(options: ZsteOptions, clips: list[Clip] | None) -> None:
                 examples, audio, skipped = build_examples(bank, n_scenes, seed), BankAudio(bank), bank.skipped
                 about |= {**options.data(), "n_clips": len(bank.clips)}
         specs = distinct_audios(examples)
-        return Questions(
+        return EvaluationData(
             keys=audio.keys(specs),
             read=lambda rows: audio.read([specs[row] for row in rows]),
             captions=distinct_captions(examples),
@@ -61,12 +61,10 @@ def save_results(
     examples: list[Example],
     audio: BankAudio | DatasetAudio,
 ) -> None:
-    """Write the `model-index` of each model, and plot all figures.
-
-    Plots show the figures, their change, accuracy against what makes scenes hard, and accuracy by pair of classes.
+    """Write each model's `model-index`; plot figures, change, accuracy by hardness and by pair of classes.
 
     Args:
-        evaluated: on what scenes.
+        evaluated: name of the scenes, for the `model-index`.
     """
     from teminal.evaluation.plots import plot_against, plot_bars, plot_change, plot_pairs  # takes long
 
@@ -85,7 +83,7 @@ def save_results(
 
 
 def file_stems(names: list[str]) -> dict[str, str]:
-    """Map names to how they stand in file names: without what a file system refuses, and distinct."""
+    """Map names to distinct file names, without characters that file systems refuse."""
     stems: dict[str, str] = {}
     for number, name in enumerate(names, start=1):
         stem = "".join(letter if letter.isalnum() or letter in "-+._ " else "_" for letter in name).strip()

@@ -1,4 +1,4 @@
-"""ZSTE of fixed scenes: the `zste` config of a dataset, from a folder or the Hub."""
+"""Load fixed ZSTE scenes: the `zste` config of a dataset, from a folder or the Hub."""
 
 import hashlib
 import inspect
@@ -23,9 +23,9 @@ NEEDED = ("audio", "variant", "group_id", "events", "seen_pair")
 
 
 class DatasetAudio:
-    """The compositions of a dataset; what may make them hard is the gap between events.
+    """Audio of a dataset's compositions; scenes may be hard because of the gap between events.
 
-    A spec's only "clip" is the number of its group.
+    A composition's only "clip" is the number of its group.
     """
 
     hard_task, hardness = "3A", "gap between the two sounds (s)"
@@ -34,12 +34,13 @@ class DatasetAudio:
         self.dataset, self.rows, self.gaps_s = dataset, rows, gaps_s
 
     def keys(self, specs: list[Composition]) -> list[str]:
+        """Hash the audio of each composition, and the code that reads it."""
         code = inspect.getsource(sys.modules[__name__]) + inspect.getsource(in_silence)
         about = [(self._bytes(spec), repr((code, spec.variant, spec.onset_s)).encode()) for spec in specs]
         return [hashlib.sha256(content + how).hexdigest() for content, how in about]
 
     def read(self, specs: list[Composition]) -> Iterator[np.ndarray]:
-        """(samples,) fp32 of each, as stored; an "onset" is the first 5 s of the single sound in silence."""
+        """Yield waveforms (samples,) fp32 as stored; an "onset" is the first 5 s of the single sound, in silence."""
         for spec in specs:
             try:
                 waveform = read_audio(self._bytes(spec))
@@ -49,6 +50,7 @@ class DatasetAudio:
             yield in_silence(waveform[:EVENT_SAMPLES], spec.onset_s) if spec.variant == "onset" else waveform
 
     def how_hard(self, spec: Composition) -> float:
+        """Get the gap between the two sounds, seconds."""
         return self.gaps_s[spec.clips[0]]
 
     def _bytes(self, spec: Composition) -> bytes:
@@ -61,7 +63,7 @@ class DatasetAudio:
 
 
 def _read_rows(flag: str, dataset: Dataset) -> list[dict]:
-    """Read all columns but the audio; a ValueError names one that is not as the builder writes it, or null."""
+    """Read all columns but the audio; a ValueError names a column of another type, or with nulls."""
     expected = row_features(includes_audio=True)
     for name in NEEDED[1:]:
         try:
@@ -80,17 +82,17 @@ def _read_rows(flag: str, dataset: Dataset) -> list[dict]:
 
 
 def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAudio]:
-    """All examples of the test split of `zste`, and its audio.
+    """Load the examples and the audio of the test split of `zste`.
 
-    Task 1 hears a group's single sound, 1B its first 5 s in silence, for there are no clips as recorded; 5D is asked
-    of the groups of three sounds, all else of those of two. The candidate classes are those that occur.
+    Task 1A uses a group's single sound, 1B its first 5 s in silence, because the dataset has no clips as recorded; 5D
+    uses groups of three sounds, the other tasks groups of two. Candidate classes are those of the dataset.
 
     Args:
-        dataset_name: folder that `build_dataset.py` has written, or Hub id.
-        seed: of onsets, held-out wordings and what is heard where that is a draw.
+        dataset_name: folder written by `build_dataset.py`, or Hub id.
+        seed: of onsets, held-out wordings and mixed variants.
 
     Raises:
-        ValueError: it is not such a dataset, or a group is not whole; naming what is missing.
+        ValueError: it is no such dataset, or a group is incomplete; what is missing is named.
     """
     flag = f"--zste_dataset {dataset_name}"
     if not Path(dataset_name).is_dir() and (dataset_name.startswith(("/", ".")) or dataset_name.count("/") != 1):
@@ -115,7 +117,7 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
     singles: list[tuple[Composition, Scene]] = []
     in_silences: list[tuple[Composition, Scene]] = []
     gaps_s: list[float] = []
-    # groups, and the pairs of their events where those were never trained on
+    # each group with the pairs of its events that never meet in training
     two: list[tuple[SceneGroup, set]] = []
     three: list[tuple[SceneGroup, set]] = []
     for number, of_group in enumerate(rows.values()):

@@ -1,4 +1,4 @@
-"""Ask the questions of each ZSTE sub-task: about which compositions, with which candidates, and which are true."""
+"""Build the examples of each ZSTE sub-task: audios, candidate captions, and which of them are true."""
 
 import hashlib
 import inspect
@@ -19,11 +19,13 @@ Pairs = set[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Example:
-    """One question: which of the `candidates` (captions) are true of which of the `audios`?
+    """One question: which candidate captions are true of which audios?
 
-    `right` indexes the scores of all audios and candidates, audio after audio: the candidates themselves where there
-    is one audio, [s00, s01, s10, s11] for two audios and two captions. `group` is "seen", "unseen" or "" (one sound).
-    `labels` are the events of the first audio, in order.
+    Attributes:
+        right: indices of the true pairs among all scores, audio after audio: [s00, s01, s10, s11] for two audios and
+            two captions.
+        group: "seen" or "unseen" pair of classes, or "" for one sound.
+        labels: events of the first audio, in order.
     """
 
     task: str
@@ -35,12 +37,14 @@ class Example:
 
 
 def build_examples(bank: ClipBank, n_scenes: int, seed: int) -> list[Example]:
-    """Draw the scenes of a bank and ask all tasks of them; example i of each sub-task but 1A and 1B is of group i.
+    """Draw scenes from a bank and build the examples of all tasks.
+
+    Example i of each sub-task is of scene i; task 1 has one per clip.
 
     Args:
-        bank: test clips alone, of three classes at least.
-        n_scenes: groups; task 1 takes as many clips, or all if there are fewer.
-        seed: of everything that is drawn.
+        bank: only test clips, of at least three classes.
+        n_scenes: number of groups, and of clips in task 1, or all clips if there are fewer.
+        seed: of all random draws.
     """
     if n_scenes < 1:
         raise ValueError(f"--n_scenes {n_scenes}: at least 1 is needed")
@@ -61,12 +65,12 @@ def ask_of_two(
     classes: list[str],
     unseen_pairs: Pairs,
 ) -> list[Example]:
-    """Ask all tasks but 5D.
+    """Build the examples of all tasks but 5D.
 
     Args:
         recorded, in_silence: single clips, as recorded (1A) and in silence (1B).
-        groups: of which the first two sounds are asked about.
-        classes: all candidates.
+        groups: whose first two sounds are used.
+        classes: candidates of tasks 1, 2 and 4D.
         unseen_pairs: sorted pairs of classes that never meet in training.
     """
     overlay = [group.two("overlay") for group in groups]
@@ -85,7 +89,7 @@ def ask_of_two(
 
 
 def _ask_of_order(group: SceneGroup, unseen_pairs: Pairs) -> list[Example]:
-    """Ask tasks 3 to 5 but 4D and 5D: the candidates are about the group's first two sounds."""
+    """Build the examples of tasks 3 to 5 but 4D and 5D, about the group's first two sounds."""
     x, y = group.labels[:2]
     orders = [Caption("before", (x, y)), Caption("before", (y, x))]
     orders_by_after = [Caption("after", (y, x)), Caption("after", (x, y))]
@@ -107,7 +111,7 @@ def _ask_of_order(group: SceneGroup, unseen_pairs: Pairs) -> list[Example]:
 
 
 def ask_of_three(group: SceneGroup, unseen_pairs: Pairs) -> list[Example]:
-    """Ask task 5D: the orders of three sounds."""
+    """Build the example of task 5D, the order of three sounds."""
     orders = [Caption("then", labels) for labels in itertools.permutations(group.labels)]
     return ask("5D", [[group.three()]], orders, unseen_pairs)
 
@@ -119,12 +123,12 @@ def ask(
     unseen_pairs: Pairs,
     templates: dict[str, str] | None = None,
 ) -> list[Example]:
-    """Ask questions with the same candidates.
+    """Build examples with the same candidates.
 
     Args:
-        questions: each of one or more compositions.
+        questions: the compositions of each example, one or more.
         captions: the candidates.
-        templates: relation -> how it is worded; the default wording without.
+        templates: relation -> wording; others have the default wording.
     """
     candidates = tuple(say(caption, (templates or {}).get(caption.relation)) for caption in captions)
     scenes = list(dict.fromkeys(scene for heard in questions for _, scene in heard))
@@ -139,13 +143,13 @@ def ask(
 
 
 def seen_or_unseen(scene: Scene, unseen_pairs: Pairs) -> str:
-    """Return "unseen" if any two of the sounds never meet in training, else "seen"; "" for a single sound."""
+    """Return "unseen" if two of the sounds never meet in training, else "seen"; "" for a single sound."""
     pairs = set(itertools.combinations(sorted(scene.labels), 2))
     return ("unseen" if pairs & unseen_pairs else "seen") if pairs else ""
 
 
 class BankAudio:
-    """The compositions of a bank's clips; what may make them hard is the level of overlays."""
+    """Audio of a bank's compositions; scenes may be hard because of the levels of overlaid sounds."""
 
     hard_task, hardness = "2B", "level difference of the two sounds (dB)"
 
@@ -153,7 +157,7 @@ class BankAudio:
         self.bank = bank
 
     def keys(self, compositions: list[Composition]) -> list[str]:
-        """Hash what each is rendered from, and by which code."""
+        """Hash the clips of each composition, and the code that renders it."""
         code, sounds = inspect.getsource(rendering), {}
         for clip in {clip for composition in compositions for clip in composition.clips}:
             sounds[clip] = hashlib.sha256(self.bank.raw[clip].tobytes() + self.bank.loops[clip].tobytes()).hexdigest()
@@ -165,8 +169,9 @@ class BankAudio:
         return keys
 
     def read(self, compositions: list[Composition]) -> Iterator[np.ndarray]:
-        """Yield the waveform of each."""
+        """Render the waveform of each composition."""
         return rendering.render(compositions, self.bank.loops, self.bank.raw)
 
     def how_hard(self, composition: Composition) -> float:
+        """Get the level difference of the two sounds, dB."""
         return abs(composition.snr_db)

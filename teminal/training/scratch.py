@@ -22,7 +22,7 @@ from transformers.utils import cached_file
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel, TeminalProcessor
 from teminal.captions import DEFAULT, NATURAL_TRAINING, TRAINING
 from teminal.clips import ClipBank
-from teminal.evaluation.weights import require_finite
+from teminal.evaluation.checkpoints import require_finite
 from teminal.hub import use_cache_if_hub_is_away, why_not_loaded
 from teminal.rendering import SAMPLING_RATE
 

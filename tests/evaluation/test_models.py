@@ -12,7 +12,7 @@ from peft import get_peft_model
 from transformers import BertConfig, BertModel, ClapFeatureExtractor, ClapModel
 
 from modeling_teminal import TeminalModel
-from teminal.evaluation import weights
+from teminal.evaluation import checkpoints
 from teminal.evaluation.checkpoints import load_clap
 from teminal.evaluation.clap import Clap
 from teminal.evaluation.models import MODEL_TYPES
@@ -127,13 +127,13 @@ def test_a_missing_library_is_named_with_the_cure(library, monkeypatch):
 )
 def test_other_code_makes_other_embeddings(name, tmp_path, monkeypatch):
     for folder in ("modeling_teminal", "teminal"):
-        shutil.copytree(weights.ROOT / folder, tmp_path / folder)
+        shutil.copytree(checkpoints.ROOT / folder, tmp_path / folder)
     state = {"weight": torch.ones(2)}
-    before = weights.fingerprint(state)
-    monkeypatch.setattr(weights, "ROOT", tmp_path)
-    assert weights.fingerprint(state) == before
+    before = checkpoints.fingerprint(state)
+    monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
+    assert checkpoints.fingerprint(state) == before
     (tmp_path / name).write_text("another")
-    assert weights.fingerprint(state) != before
+    assert checkpoints.fingerprint(state) != before
 
 
 def test_sentence_transformers_gives_what_clap_gives(stock, waveforms):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from teminal.evaluation.metric import compute_figures
+from teminal.evaluation.score import compute_figures
 from teminal.evaluation.statistics import Figures, compare_models, resample
 
 

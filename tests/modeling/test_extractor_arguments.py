@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoProcessor, ClapFeatureExtractor, ClapProcessor
 from transformers.utils import logging as transformers_logging
 
-from modeling_teminal import TeminalFeatureExtractor, TeminalProcessor, log_mel_teminal
+from modeling_teminal import TeminalFeatureExtractor, TeminalProcessor, waveform_teminal
 
 SMALL = {"feature_size": 32, "hop_length": 2048, "fft_window_size": 4096, "frequency_min": 50}
 
@@ -162,11 +162,11 @@ class NoDoubles(TorchDispatchMode):
 
 
 def test_devices_without_doubles_get_the_features_in_fp32(monkeypatch):
-    assert log_mel_teminal.fft_dtype(torch.device("mps")) == torch.float32
+    assert waveform_teminal.fft_dtype(torch.device("mps")) == torch.float32
     _, ours = pair(truncation="rand_trunc")
     clip = torch.from_numpy(noise(70_000))
     expected = ours(clip, sampling_rate=44_100)["input_features"]
-    monkeypatch.setattr(log_mel_teminal, "fft_dtype", lambda device: torch.float32)
+    monkeypatch.setattr(waveform_teminal, "fft_dtype", lambda device: torch.float32)
     with NoDoubles():
         features = ours(clip, sampling_rate=44_100)["input_features"]
     assert (features - expected).abs().max() <= 1e-3
