@@ -45,7 +45,7 @@ def test_clips_and_embeddings_go_to_a_temporary_folder_with_one_warning_each(unw
         for _ in range(2):
             bank = build_bank(clips)
             model = Counting()
-            assert Embedder(model).text(["a dog"]).tolist() == [[5, 1]]
+            assert Embedder(model).embed_text(["a dog"]).tolist() == [[5, 1]]
     assert model.read == []  # the second time it is known
     assert len(bank.clips) == len(clips)
     warnings = [record.getMessage() for record in caplog.records if "cannot be written" in record.getMessage()]

@@ -132,9 +132,7 @@ def require_complete(
         ValueError: weights or buffers are missing or not finite, or only one of weights and configuration has a head.
     """
     state = model.state_dict()
-    lost = [
-        key for key in missing if key in state and state[key].is_floating_point()
-    ]  # not indices, which are computed
+    lost = [key for key in missing if key in state and state[key].is_floating_point()]  # integers are computed
     head = {key for key in state if key.startswith(HEAD)}
     if new_head:
         lost = [key for key in lost if key not in head]

@@ -77,17 +77,15 @@ def embed_waveforms(
 
 
 @torch.inference_mode()
-def embed_features(model: TeminalModel, features: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
+def embed_features(model: TeminalModel, features: torch.Tensor) -> torch.Tensor:
     """Embed features (W, channels, frames, mel bins), one window per row: (W, D) fp32, L2-normalised, on the CPU.
 
     Raises:
         ValueError: an embedding is not finite.
     """
-    embeds = []
-    for chunk in features.split(batch_size):
-        is_longer = torch.zeros(len(chunk), 1, dtype=torch.bool, device=model.device)
-        embeds.append(model.get_audio_features(chunk.to(model.device), is_longer).pooler_output.float().cpu())
-    return require_finite_embeds(torch.cat(embeds))
+    is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=model.device)
+    outputs = model.get_audio_features(features.to(model.device), is_longer)
+    return require_finite_embeds(outputs.pooler_output.float().cpu())
 
 
 @torch.inference_mode()

@@ -86,7 +86,7 @@ def resample_average_precision(scores: np.ndarray, is_right: np.ndarray, counts:
 
 
 def map_figures(scores: np.ndarray, is_right: np.ndarray, seed: int = 0) -> Figures:
-    """Compute `mAP`, a fraction: scikit-learn's average precision of multi-label classification, averaged over classes.
+    """Compute `mAP`, a fraction: scikit-learn's average precision of multi-label classification, mean over classes.
 
     Classes without clips do not count. The chance level is the mean share of clips that have a class. A clip drawn
     twice ranks beside its copy, which raises the bootstrap samples: they are shifted so that `mAP` is their mean.

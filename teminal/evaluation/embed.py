@@ -46,7 +46,7 @@ def embed_folder(options: EmbedOptions) -> None:
 
     parts = options.output_file.with_name(f"{options.output_file.name}.parts")
     try:
-        embeds, reasons = Embedder(model, parts).audio_or_reasons(keys, read, SAMPLING_RATE)
+        embeds, reasons = Embedder(model, parts).embed_readable(keys, read, SAMPLING_RATE)
     except OSError as error:  # not a fault of the audio: the next run tries again
         raise OSError(f"{error}; the same command goes on from here") from error
     state.wait_for_everyone()  # until all have read the parts, which are deleted below

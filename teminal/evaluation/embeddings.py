@@ -43,16 +43,16 @@ class Embedder:
         except OSError as error:
             raise OSError(f"--cache_dir {root}: cannot be written ({error.strerror}); name another folder") from error
 
-    def audio(
+    def embed_audio(
         self, keys: Sequence[str], read: Callable[[list[int]], Iterable[np.ndarray]], sampling_rate: int
     ) -> np.ndarray:
-        """Embed clips that can all be read: (len(keys), D) fp32; arguments as for [`audio_or_reasons`]."""
-        embeds, reasons = self.audio_or_reasons(keys, read, sampling_rate)
+        """Embed clips that can all be read: (len(keys), D) fp32; arguments as for [`embed_readable`]."""
+        embeds, reasons = self.embed_readable(keys, read, sampling_rate)
         if reasons:
             raise ValueError(f"a clip cannot be read any more: {next(iter(reasons.values()))}")
         return np.stack([embeds[key] for key in keys])
 
-    def audio_or_reasons(
+    def embed_readable(
         self, keys: Sequence[str], read: Callable[[list[int]], Iterable[Audio | str]], sampling_rate: int
     ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         """Embed clips, some of which may be unreadable.
@@ -81,7 +81,7 @@ class Embedder:
 
         return self._embed("audio", keys, embed)
 
-    def text(self, captions: Sequence[str]) -> np.ndarray:
+    def embed_text(self, captions: Sequence[str]) -> np.ndarray:
         """Embed captions: (len(captions), D) fp32."""
         keys = [hashlib.sha256(caption.encode()).hexdigest() for caption in captions]
 

@@ -79,8 +79,8 @@ def evaluate(name: str, options: EvaluationOptions, prepare: Callable[[], Evalua
     results: dict[str, Figures] = {}
     for model_name, model in models.items():
         embedder = Embedder(model, options.cache_dir)
-        audio = embedder.audio(data.keys, data.read, SAMPLING_RATE)
-        cosines = cosine_scores(audio, embedder.text(data.captions))
+        audio = embedder.embed_audio(data.keys, data.read, SAMPLING_RATE)
+        cosines = cosine_scores(audio, embedder.embed_text(data.captions))
         if state.is_main_process:
             results[model_name] = data.score(cosines)
     if not state.is_main_process:

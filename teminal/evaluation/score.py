@@ -54,10 +54,10 @@ def audio_features(
     """
     if extractor.nb_max_samples < SCENE_S * extractor.sampling_rate:
         raise ValueError(f"the checkpoint's max_length_s is {extractor.max_length_s}; scenes last {SCENE_S:g} s")
-    specs = distinct_audios(examples)
-    waveforms = render(specs, bank.loops, bank.raw)
+    compositions = distinct_audios(examples)
+    waveforms = render(compositions, bank.loops, bank.raw)
     features = []
-    for _ in tqdm(range(0, len(specs), batch_size), desc="ZSTE scenes", unit="batch", leave=False):
+    for _ in tqdm(range(0, len(compositions), batch_size), desc="ZSTE scenes", unit="batch", leave=False):
         batch = list(itertools.islice(waveforms, batch_size))
         features.append(extractor(batch, sampling_rate=SAMPLING_RATE)["input_features"])
     return torch.cat(features)

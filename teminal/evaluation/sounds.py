@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Sounds:
+class ReadableClips:
     """Readable clips, a hash of each one's audio and of how it is read, and name -> reason of the others."""
 
     clips: list[Clip]
@@ -35,7 +35,7 @@ class Sounds:
         return read_ahead(read_clip, [self.clips[row] for row in rows])
 
 
-def check_sounds(clips: list[Clip]) -> Sounds:
+def check_sounds(clips: list[Clip]) -> ReadableClips:
     """Decode every clip once to check it, and log which are skipped; processes share the work.
 
     Raises:
@@ -57,7 +57,7 @@ def check_sounds(clips: list[Clip]) -> Sounds:
     if not kept:
         name, reason = next(iter(skipped.items()))
         raise ValueError(f"none of {len(clips)} clips can be read, {name} for one: {reason}")
-    return Sounds(kept, [keys[clip.name] for clip in kept], skipped)
+    return ReadableClips(kept, [keys[clip.name] for clip in kept], skipped)
 
 
 def _check(clip: Clip) -> tuple[str, str]:

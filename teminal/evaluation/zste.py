@@ -38,10 +38,10 @@ def run_zste(options: ZsteOptions, clips: list[Clip] | None) -> None:
                 bank = build_bank(clips, lambda bank: drawn_clips(bank, n_scenes, seed))
                 examples, audio, skipped = build_examples(bank, n_scenes, seed), BankAudio(bank), bank.skipped
                 about |= {**options.data(), "n_clips": len(bank.clips)}
-        specs = distinct_audios(examples)
+        compositions = distinct_audios(examples)
         return EvaluationData(
-            keys=audio.keys(specs),
-            read=lambda rows: audio.read([specs[row] for row in rows]),
+            keys=audio.keys(compositions),
+            read=lambda rows: audio.read([compositions[row] for row in rows]),
             captions=distinct_captions(examples),
             score=lambda cosines: score_cosines(examples, cosines, seed),
             about=about,
@@ -71,9 +71,9 @@ def save_results(
     plot_bars(folder / "zste.png", results, "ZSTE")
     if len(results) > 1:
         plot_change(folder / "change.png", results, "ZSTE")
-    task = audio.hard_task
-    values = [audio.how_hard(example.audios[0]) for example in examples if example.task == task]
-    plot_against(folder / f"{task}.png", values, results, audio.hardness, task)
+    task = audio.difficulty_task
+    values = [audio.difficulty(example.audios[0]) for example in examples if example.task == task]
+    plot_against(folder / f"{task}.png", values, results, audio.difficulty_label, task)
     pairs = [example.labels for task in ("3A", "3B") for example in examples if example.task == task]
     for name, stem in file_stems(list(results)).items():
         right = results[name].right

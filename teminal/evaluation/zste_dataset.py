@@ -12,7 +12,7 @@ from datasets import Dataset
 
 from teminal.audio import read_audio
 from teminal.dataset.rows import row_features
-from teminal.evaluation.zste_questions import Example, ask_of_three, ask_of_two
+from teminal.evaluation.zste_questions import Example, build_three_sound_examples, build_two_sound_examples
 from teminal.hub_rows import load_hub_dataset, with_undecoded_audio
 from teminal.rendering import EVENT_S, EVENT_SAMPLES, in_silence
 from teminal.sampling.zste import SceneGroup, draw_scene_group
@@ -28,36 +28,44 @@ class DatasetAudio:
     A composition's only "clip" is the number of its group.
     """
 
-    hard_task, hardness = "3A", "gap between the two sounds (s)"
+    difficulty_task, difficulty_label = "3A", "gap between the two sounds (s)"
 
     def __init__(self, dataset: Dataset, rows: list[dict[str, int]], gaps_s: list[float]):
         self.dataset, self.rows, self.gaps_s = dataset, rows, gaps_s
 
-    def keys(self, specs: list[Composition]) -> list[str]:
+    def keys(self, compositions: list[Composition]) -> list[str]:
         """Hash the audio of each composition, and the code that reads it."""
-        code = inspect.getsource(sys.modules[__name__]) + inspect.getsource(in_silence)
-        about = [(self._bytes(spec), repr((code, spec.variant, spec.onset_s)).encode()) for spec in specs]
-        return [hashlib.sha256(content + how).hexdigest() for content, how in about]
+        code, keys = inspect.getsource(sys.modules[__name__]) + inspect.getsource(in_silence), []
+        for composition in compositions:
+            how = repr((code, composition.variant, composition.onset_s)).encode()
+            keys.append(hashlib.sha256(self._bytes(composition) + how).hexdigest())
+        return keys
 
-    def read(self, specs: list[Composition]) -> Iterator[np.ndarray]:
+    def read(self, compositions: list[Composition]) -> Iterator[np.ndarray]:
         """Yield waveforms (samples,) fp32 as stored; an "onset" is the first 5 s of the single sound, in silence."""
-        for spec in specs:
+        for composition in compositions:
             try:
-                waveform = read_audio(self._bytes(spec))
+                waveform = read_audio(self._bytes(composition))
             except ValueError as error:
-                name = self.dataset[self.rows[spec.clips[0]]["single"]]["group_id"]
-                raise ValueError(f"group {name}, {spec.variant}: {error}; build the scenes again") from error
-            yield in_silence(waveform[:EVENT_SAMPLES], spec.onset_s) if spec.variant == "onset" else waveform
+                name = self._row(composition)["group_id"]
+                raise ValueError(f"group {name}, {composition.variant}: {error}; build the scenes again") from error
+            if composition.variant == "onset":
+                waveform = in_silence(waveform[:EVENT_SAMPLES], composition.onset_s)
+            yield waveform
 
-    def how_hard(self, spec: Composition) -> float:
+    def difficulty(self, composition: Composition) -> float:
         """Get the gap between the two sounds, seconds."""
-        return self.gaps_s[spec.clips[0]]
+        return self.gaps_s[composition.clips[0]]
 
-    def _bytes(self, spec: Composition) -> bytes:
-        row = self.dataset[self.rows[spec.clips[0]]["single" if spec.variant == "onset" else spec.variant]]
+    def _row(self, composition: Composition) -> dict:
+        variant = "single" if composition.variant == "onset" else composition.variant
+        return self.dataset[self.rows[composition.clips[0]][variant]]
+
+    def _bytes(self, composition: Composition) -> bytes:
+        row = self._row(composition)
         if not (row["audio"] and row["audio"]["bytes"]):
             raise ValueError(
-                f"group {row['group_id']} has no audio of its {spec.variant} variant: build the scenes again"
+                f"group {row['group_id']} has no audio of its {composition.variant} variant: build the scenes again"
             )
         return row["audio"]["bytes"]
 
@@ -136,7 +144,7 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
     classes = sorted({label for group, _ in two + three for label in group.labels})
     groups, unseen = [group for group, _ in two], set().union(*(pairs for _, pairs in two))
     examples = [
-        *ask_of_two(singles, in_silences, groups, classes, unseen),
-        *(example for group, pairs in three for example in ask_of_three(group, pairs)),
+        *build_two_sound_examples(singles, in_silences, groups, classes, unseen),
+        *(example for group, pairs in three for example in build_three_sound_examples(group, pairs)),
     ]
     return examples, DatasetAudio(dataset, list(rows.values()), gaps_s)

@@ -53,12 +53,12 @@ def build_examples(bank: ClipBank, n_scenes: int, seed: int) -> list[Example]:
     recorded, in_silence, groups = draw_scenes(bank, n_scenes, seed)
     unseen_pairs = set(split_pairs(bank.classes)[1])
     return [
-        *ask_of_two(recorded, in_silence, groups, bank.classes, unseen_pairs),
-        *(example for group in groups for example in ask_of_three(group, unseen_pairs)),
+        *build_two_sound_examples(recorded, in_silence, groups, bank.classes, unseen_pairs),
+        *(example for group in groups for example in build_three_sound_examples(group, unseen_pairs)),
     ]
 
 
-def ask_of_two(
+def build_two_sound_examples(
     recorded: list[Heard],
     in_silence: list[Heard],
     groups: list[SceneGroup],
@@ -79,16 +79,16 @@ def ask_of_two(
     singles = [Caption("single", (label,)) for label in classes]
     examples = []
     for task, heard in heard_in.items():
-        examples += ask(task, [[one] for one in heard], singles, unseen_pairs)
+        examples += build_task(task, [[one] for one in heard], singles, unseen_pairs)
     statements = [Caption("before", labels) for labels in itertools.permutations(classes, 2)]
     statements += [Caption("while", labels) for labels in itertools.combinations(classes, 2)]
-    examples += ask("4D", [[group.two(group.mixed_variant)] for group in groups], statements, unseen_pairs)
+    examples += build_task("4D", [[group.two(group.mixed_variant)] for group in groups], statements, unseen_pairs)
     for group in groups:
-        examples += _ask_of_order(group, unseen_pairs)
+        examples += _build_order_examples(group, unseen_pairs)
     return examples
 
 
-def _ask_of_order(group: SceneGroup, unseen_pairs: Pairs) -> list[Example]:
+def _build_order_examples(group: SceneGroup, unseen_pairs: Pairs) -> list[Example]:
     """Build the examples of tasks 3 to 5 but 4D and 5D, about the group's first two sounds."""
     x, y = group.labels[:2]
     orders = [Caption("before", (x, y)), Caption("before", (y, x))]
@@ -97,26 +97,26 @@ def _ask_of_order(group: SceneGroup, unseen_pairs: Pairs) -> list[Example]:
     forward, mixed = [group.two("forward")], [group.two(group.mixed_variant)]
     both_orders = [*forward, group.two("reversed")]
     return [
-        *ask("3A", [forward], orders, unseen_pairs),
-        *ask("3B", [forward], orders_by_after, unseen_pairs),
-        *ask("3C", [mixed], relations, unseen_pairs),
-        *ask("3D", [forward], orders + orders_by_after, unseen_pairs),
-        *ask("4A", [both_orders], orders, unseen_pairs),
-        *ask("4B", [both_orders], orders, unseen_pairs),
-        *ask("4C", [both_orders], orders, unseen_pairs),
-        *ask("5A", [forward], orders, unseen_pairs, group.held_out),
-        *ask("5B", [mixed], relations, unseen_pairs, group.held_out),
-        *ask("5C", [forward], orders, unseen_pairs, {"before": group.sentence}),
+        *build_task("3A", [forward], orders, unseen_pairs),
+        *build_task("3B", [forward], orders_by_after, unseen_pairs),
+        *build_task("3C", [mixed], relations, unseen_pairs),
+        *build_task("3D", [forward], orders + orders_by_after, unseen_pairs),
+        *build_task("4A", [both_orders], orders, unseen_pairs),
+        *build_task("4B", [both_orders], orders, unseen_pairs),
+        *build_task("4C", [both_orders], orders, unseen_pairs),
+        *build_task("5A", [forward], orders, unseen_pairs, group.held_out),
+        *build_task("5B", [mixed], relations, unseen_pairs, group.held_out),
+        *build_task("5C", [forward], orders, unseen_pairs, {"before": group.sentence}),
     ]
 
 
-def ask_of_three(group: SceneGroup, unseen_pairs: Pairs) -> list[Example]:
+def build_three_sound_examples(group: SceneGroup, unseen_pairs: Pairs) -> list[Example]:
     """Build the example of task 5D, the order of three sounds."""
     orders = [Caption("then", labels) for labels in itertools.permutations(group.labels)]
-    return ask("5D", [[group.three()]], orders, unseen_pairs)
+    return build_task("5D", [[group.three()]], orders, unseen_pairs)
 
 
-def ask(
+def build_task(
     task: str,
     questions: list[list[Heard]],
     captions: list[Caption],
@@ -151,7 +151,7 @@ def seen_or_unseen(scene: Scene, unseen_pairs: Pairs) -> str:
 class BankAudio:
     """Audio of a bank's compositions; scenes may be hard because of the levels of overlaid sounds."""
 
-    hard_task, hardness = "2B", "level difference of the two sounds (dB)"
+    difficulty_task, difficulty_label = "2B", "level difference of the two sounds (dB)"
 
     def __init__(self, bank: ClipBank):
         self.bank = bank
@@ -172,6 +172,6 @@ class BankAudio:
         """Render the waveform of each composition."""
         return rendering.render(compositions, self.bank.loops, self.bank.raw)
 
-    def how_hard(self, composition: Composition) -> float:
+    def difficulty(self, composition: Composition) -> float:
         """Get the level difference of the two sounds, dB."""
         return abs(composition.snr_db)

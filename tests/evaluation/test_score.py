@@ -1,10 +1,11 @@
-"""Scorers that know everything, nothing, or all but the order."""
+"""Score with scorers that know everything, nothing, all but the order, or only duration and level."""
 
 import re
 
 import numpy as np
 import pytest
 import torch
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from eval.zste.zste import MEANS, SUBTASKS
 from teminal.evaluation.plots import plot_bars
@@ -24,6 +25,8 @@ from ..zste_truth import true_captions
 
 N_SCENES = 30
 BLIND = ("3A", "3B", "3D", "4A", "4B", "4C", "5A", "5C", "5D")  # where candidates differ in word order alone
+N_SHALLOW = 200
+SHALLOW_TASKS = ("3A", "3B", "3C")
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +119,60 @@ def test_table_and_picture_show_every_figure(oracle_result, tmp_path):
     assert ["before, after or while (3C)", "33.33", "100.0 (100.0 to 100.0)"] in shown
     plot_bars(tmp_path / "zste.png", {"base": oracle_result, "after": oracle_result}, "ZSTE")
     assert (tmp_path / "zste.png").stat().st_size > 10_000
+
+
+def statement(caption):
+    """Which sound it says comes first: 0 the alphabetically first, 1 the other, 2 both at once."""
+    said = caption.removeprefix("This is a sound of ").removesuffix(".")
+    if " while " in said:
+        return 2
+    word = " before " if " before " in said else " after "
+    first, second = said.split(word) if word == " before " else reversed(said.split(word))
+    return int(first > second)
+
+
+def duration_and_level(waveform, gain=1.0):
+    """Seconds, and dB to the hundredth."""
+    rms = gain * np.sqrt(np.mean(waveform.astype(np.float64) ** 2))
+    return len(waveform) / 48_000, round(20 * np.log10(rms), 2)
+
+
+@pytest.fixture(scope="module")
+def asked(bank):
+    """(examples of one sub-task each, duration and level of each audio) of scenes to learn from and of others."""
+    found = []
+    for seed in (0, 1):
+        examples = [example for example in build_examples(bank, N_SHALLOW, seed) if example.task in SHALLOW_TASKS]
+        audios = distinct_audios(examples)
+        found.append(
+            (examples, dict(zip(audios, map(duration_and_level, render(audios, bank.loops, bank.raw)), strict=True)))
+        )
+    return found
+
+
+def figures_of_shallow(asked, overlay_gain_db=0.0):
+    """ZSTE of the best scorer that duration and level allow."""
+
+    def heard(audio, known):
+        seconds, level = known[audio]
+        return seconds, level + overlay_gain_db * (audio.variant == "overlay")
+
+    (examples, known), (others, known_of_others) = asked
+    x = [heard(example.audios[0], known) for example in examples]
+    y = [statement(example.candidates[example.right[0]]) for example in examples]
+    scorer = HistGradientBoostingClassifier(max_iter=30, random_state=0).fit(x, y)
+    assert list(scorer.classes_) == [0, 1, 2]
+    probabilities = scorer.predict_proba([heard(audio, known_of_others) for audio in distinct_audios(others)])
+    return score_cosines(others, probabilities[:, [statement(caption) for caption in distinct_captions(others)]])
+
+
+def test_duration_and_level_do_not_tell_the_order(asked):
+    result = figures_of_shallow(asked)
+    for task in SHALLOW_TASKS:
+        chance = result[f"{task}_chance"]
+        assert result[f"{task}_n"] == N_SHALLOW
+        assert result[task] <= chance + 2.5 * (chance * (1 - chance) / N_SHALLOW) ** 0.5, task
+
+
+def test_but_half_a_decibel_would_tell_an_overlay(asked):
+    assert figures_of_shallow(asked, overlay_gain_db=0.5)["3C"] >= 0.6

@@ -181,13 +181,13 @@ MEASURE = """
 import resource, sys
 from teminal.evaluation.embeddings import Embedder
 from eval import embed
-run = Embedder.audio_or_reasons
+run = Embedder.embed_readable
 def measured(*args):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = run(*args)
     print("added KB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     return found
-Embedder.audio_or_reasons = measured
+Embedder.embed_readable = measured
 embed.main()
 """
 
