@@ -68,7 +68,7 @@ class TeminalConfig(ClapConfig):
         return values, kwargs
 
     def to_dict(self) -> dict:
-        """Write a plain CLAP without temporal head, and what stock classes refuse with it."""
+        """Serialise as a plain CLAP without a temporal head, and with one so that stock classes fail."""
         output = super().to_dict()
         if self.temporal_head:
             output["audio_config"] |= {GUARDED: REFUSAL, KEPT: self.audio_config.spec_size}

@@ -17,16 +17,18 @@ class EvaluationOptions:
         ValueError, OSError: an option is wrong; its flag is named.
     """
 
-    model_name_or_path: list[str] = field(metadata={"help": "one or more checkpoints, local folders or Hub ids"})
-    names: list[str] | None = option(None, "of the models in tables, plots and files; default: their last part")
+    model_name_or_path: list[str] = field(metadata={"help": "one or more checkpoints: local folders or Hub ids"})
+    names: list[str] | None = option(
+        None, "names of the models in tables, plots and files; default: last part of each path"
+    )
     model_type: Literal["clap", "laion_clap", "msclap", "sentence_transformers"] = option(
-        "clap", "the library that the models are of"
+        "clap", "library of the models"
     )
     per_device_eval_batch_size: int = option(16, least=1)
-    cache_dir: str | None = option(None, "of embeddings; default: teminal/embeddings in HF_ASSETS_CACHE")
-    output_json: Path | None = option(None, "where every figure is written")
-    output_dir: Path | None = option(None, "where tables, plots and the JSON are written")
-    seed: int = option(0, "of the bootstrap, and of the scenes that are drawn", least=0)
+    cache_dir: str | None = option(None, "folder for embeddings; default: teminal/embeddings in HF_ASSETS_CACHE")
+    output_json: Path | None = option(None, "file for all figures")
+    output_dir: Path | None = option(None, "folder for tables, plots and the JSON file")
+    seed: int = option(0, "seed of the bootstrap and of random scenes", least=0)
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -63,11 +65,13 @@ class EvaluationOptions:
 
 @dataclass(kw_only=True)
 class ZsteOptions(EvaluationOptions, SourceOptions):
-    source: str | None = option(None, f"where clips come from: {', '.join(source_names())}; default: esc50")
+    """Options of `run_zste.py`."""
+
+    source: str | None = option(None, f"source of the clips: {', '.join(source_names())}; default: esc50")
     folds: list[int] | None = option(None, "test folds; default: 5")
-    split: str | None = option(None, "instead of folds where a folder has splits; default: test")
-    zste_dataset: str | None = option(None, "fixed scenes instead: folder or Hub id of a dataset with that config")
-    n_scenes: int | None = option(None, "composition groups, one question each a sub-task; default: 1000", least=1)
+    split: str | None = option(None, "instead of folds, for a folder with splits; default: test")
+    zste_dataset: str | None = option(None, "folder or Hub id of a dataset with config zste, for fixed scenes")
+    n_scenes: int | None = option(None, "number of scenes, with one question in each sub-task; default: 1000", least=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -82,11 +86,13 @@ class ZsteOptions(EvaluationOptions, SourceOptions):
 
 @dataclass(kw_only=True)
 class ClassificationOptions(EvaluationOptions, SourceOptions):
-    source: str | None = option("esc50", f"where clips come from: {', '.join(source_names())} or fsd50k")
+    """Options of `run_classification.py`."""
+
+    source: str | None = option("esc50", f"source of the clips: {', '.join(source_names())} or fsd50k")
     labels_file: str | None = option(None, "FSD50K's eval.csv: columns fname and labels, separated by commas")
-    folds: list[int] | None = option(None, "such as those not trained on; default: all")
-    split: str | None = option(None, "instead of folds where a folder has splits; default: all")
-    prompt: str = option("This is a sound of {label}.", "{label}: where the class stands")
+    folds: list[int] | None = option(None, "for example those not used in training; default: all")
+    split: str | None = option(None, "instead of folds, for a folder with splits; default: all")
+    prompt: str = option("This is a sound of {label}.", "caption of a class, whose name replaces {label}")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -102,13 +108,15 @@ class ClassificationOptions(EvaluationOptions, SourceOptions):
 
 @dataclass(kw_only=True)
 class RetrievalOptions(EvaluationOptions, SourceOptions):
+    """Options of `run_retrieval.py`."""
+
     split: str | None = option(None, "default: test")
-    folds: list[int] | None = option(None, "where a folder has no splits; default: all")
+    folds: list[int] | None = option(None, "for a folder without splits; default: all")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.source and not self.audio_dir:
-            raise ValueError("--audio_dir is missing: the folder with the audio that the captions are of")
+            raise ValueError("--audio_dir is missing: the folder with the captioned audio")
         if not self.source and not self.dataset_name:
             raise ValueError("give --source audiocaps, clotho or folder, or --dataset_name of a Hub dataset")
         if not self.source:
@@ -119,8 +127,10 @@ class RetrievalOptions(EvaluationOptions, SourceOptions):
 
 @dataclass(kw_only=True)
 class CompaOptions(EvaluationOptions):
-    csv_file: str = field(metadata={"help": "table of the authors, with pairs and perhaps triplets"})
-    audio_dir: str = field(metadata={"help": "folder with the files that the table names"})
+    """Options of `run_compa.py`."""
+
+    csv_file: str = field(metadata={"help": "the authors' table of pairs, with or without triplets"})
+    audio_dir: str = field(metadata={"help": "folder with the audio files of the table"})
 
 
 @dataclass(kw_only=True)
@@ -132,8 +142,8 @@ class EmbedOptions:
     """
 
     model_name_or_path: str = field(metadata={"help": "local folder or Hub id of a CLAP checkpoint"})
-    audio_dir: Path = field(metadata={"help": "searched with its sub-folders"})
-    output_file: Path = field(metadata={"help": ".parquet or .npz: path and embedding"})
+    audio_dir: Path = field(metadata={"help": "folder to embed, with its sub-folders"})
+    output_file: Path = field(metadata={"help": ".parquet or .npz file for paths and embeddings"})
     per_device_eval_batch_size: int = option(16, least=1)
 
     def __post_init__(self) -> None:
