@@ -12,11 +12,7 @@ LEGEND = "In %: accuracy on each fold and its mean, or mean average precision (m
 
 
 def run_classification(options: ClassificationOptions, clips: list[Clip]) -> None:
-    """Classify the clips of [`load_labelled_clips`] with every model.
-
-    Raises:
-        ValueError, OSError: an option is wrong; its flag is named.
-    """
+    """Classify the clips of [`load_labelled_clips`] with every model."""
     has_several = options.source == "fsd50k"
     labels_of = {clip.name: set(clip.label.split(",")) if has_several else {clip.label} for clip in clips}
     classes = sorted(set().union(*labels_of.values()))

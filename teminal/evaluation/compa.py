@@ -38,11 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 def run_compa(options: CompaOptions, pairs: list[CompaRow], triplets: list[CompaRow]) -> None:
-    """Score the rows of [`read_compa_rows`] with every model; rows with missing audio are left out and counted.
-
-    Raises:
-        ValueError, OSError: an option is wrong; its flag is named.
-    """
+    """Score the rows of [`read_compa_rows`] with every model; rows with missing audio are left out and counted."""
     names = dict.fromkeys(name for row in pairs + triplets for name in row.files)
     clips = [Clip(name, audio=find_file(Path(options.audio_dir), name)) for name in names]
     about = options.data()

@@ -1,4 +1,7 @@
-"""Declare and check the options of the evaluations, without slow imports."""
+"""Declare and check the options of the evaluations, without slow imports.
+
+A wrong option raises a ValueError or OSError that names its flag.
+"""
 
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -11,11 +14,7 @@ from teminal.sources import SourceOptions, option_names, source_names
 
 @dataclass(kw_only=True)
 class EvaluationOptions:
-    """Options of all evaluations; output folders are created.
-
-    Raises:
-        ValueError, OSError: an option is wrong; its flag is named.
-    """
+    """Options of all evaluations; output folders are created."""
 
     model_name_or_path: list[str] = field(metadata={"help": "one or more checkpoints: local folders or Hub ids"})
     names: list[str] | None = option(
@@ -135,11 +134,7 @@ class CompaOptions(EvaluationOptions):
 
 @dataclass(kw_only=True)
 class EmbedOptions:
-    """Options of `embed.py`.
-
-    Raises:
-        ValueError, OSError: an option is wrong; its flag is named.
-    """
+    """Options of `embed.py`."""
 
     model_name_or_path: str = field(metadata={"help": "local folder or Hub id of a CLAP checkpoint"})
     audio_dir: Path = field(metadata={"help": "folder to embed, with its sub-folders"})

@@ -27,11 +27,7 @@ CUTOFFS = (1, 5, 10)
 
 
 def run_retrieval(options: RetrievalOptions, clips: list[Clip]) -> None:
-    """Evaluate retrieval on the clips of [`load_captioned_clips`] with every model.
-
-    Raises:
-        ValueError, OSError: an option is wrong; its flag is named.
-    """
+    """Evaluate retrieval on the clips of [`load_captioned_clips`] with every model."""
 
     def prepare(readable: list[Clip]) -> tuple[list[str], Score]:
         if len(readable) < 2:

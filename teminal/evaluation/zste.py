@@ -18,11 +18,7 @@ from teminal.sampling.zste import drawn_clips
 
 
 def run_zste(options: ZsteOptions, clips: list[Clip] | None) -> None:
-    """Score all models on the same scenes, of the clips of [`load_test_clips`] or of `--zste_dataset`.
-
-    Raises:
-        ValueError, OSError: an option is wrong; its flag is named.
-    """
+    """Score all models on the same scenes, of the clips of [`load_test_clips`] or of `--zste_dataset`."""
     seed, n_scenes, paths = options.seed, options.n_scenes or 0, options.model_name_or_path
     evaluated = f"ZSTE on {Path(options.zste_dataset or str(options.source)).name}"
 
