@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modeling_teminal import chunked_tnce_loss, in_group_loss, tnce_loss
     from teminal.evaluation.models import embed_audio, embed_text, load
-    from teminal.training.lora import lora_config
+    from teminal.training.models import lora_config
 
 __all__ = ["chunked_tnce_loss", "embed_audio", "embed_text", "in_group_loss", "load", "lora_config", "tnce_loss"]
 MODULES = {
@@ -15,7 +15,7 @@ MODULES = {
     "embed_text": "teminal.evaluation.models",
     "in_group_loss": "modeling_teminal",
     "load": "teminal.evaluation.models",
-    "lora_config": "teminal.training.lora",
+    "lora_config": "teminal.training.models",
     "tnce_loss": "modeling_teminal",
 }
 

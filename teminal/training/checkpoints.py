@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there, and that go on to the bit."""
+"""Save and load checkpoints, and check the folder that a run writes to."""
 
 import hashlib
 import json
@@ -16,18 +16,19 @@ from teminal.training.config import TrainingConfig
 from teminal.training.progress import Progress
 
 TENSORS, ABOUT = "state.pt", "checkpoint.json"
+RUN_FILES = ("README.md", "*.json", "*.safetensors", "*.png", "adapter", "after_*")
 ROOT = Path(__file__).parents[2]
 logger = logging.getLogger("teminal")
 
 
 def run_identity(config: TrainingConfig, banks: dict[str, ClipBank | None], n_processes: int) -> dict:
-    """Describe what a checkpoint belongs to: a run with anything else cannot go on from it."""
+    """Collect the settings and clips that a run must share with the checkpoint it resumes from."""
     clips = {f"{name} clips": bank.sha256 for name, bank in banks.items() if bank}
     return json.loads(json.dumps({**config.fixed_settings(), **clips, "number of processes": n_processes}))
 
 
 def _hash_code() -> str:
-    """Hash the code that decides the course of a training."""
+    """Hash the code that training runs."""
     files = [file for folder in ("teminal", "modeling_teminal") for file in sorted((ROOT / folder).rglob("*.py"))]
     hashed = hashlib.sha256()
     for file in [ROOT / "train_accelerate.py", *files]:
@@ -35,7 +36,7 @@ def _hash_code() -> str:
     return hashed.hexdigest()[:16]
 
 
-CODE_VERSION = _hash_code()  # of the code that runs, whatever becomes of its files
+CODE_VERSION = _hash_code()  # at import: the files may change while a run lasts
 
 
 def list_checkpoints(output_dir: Path) -> list[Path]:
@@ -47,16 +48,17 @@ def list_checkpoints(output_dir: Path) -> list[Path]:
 def save_checkpoint(
     output_dir: Path, progress: Progress, tensors: dict, identity: dict, save_total_limit: int
 ) -> Path:
-    """Write `output_dir/checkpoint-<global step>` beside, rename it, then drop the oldest beyond the limit.
+    """Save `output_dir/checkpoint-<global step>`: write it to a hidden folder, then rename that.
 
-    Later ones, of a course that was given up by going on from an earlier checkpoint, are dropped too.
+    Then delete the oldest checkpoints beyond `save_total_limit`, and those with a larger global step, which an earlier
+    run wrote before it was resumed from an older checkpoint.
 
     Args:
-        tensors: all that `torch.load(weights_only=True)` takes.
-        identity: of the run, see [`run_identity`].
+        tensors: anything that `torch.load(weights_only=True)` can load.
+        identity: see [`run_identity`].
 
     Raises:
-        OSError: it cannot be written; earlier checkpoints are as they were.
+        OSError: it cannot be written; earlier checkpoints are unchanged.
     """
     folder = output_dir / f"checkpoint-{progress.global_step}"
     beside = folder.with_name(f".{folder.name}")
@@ -71,9 +73,9 @@ def save_checkpoint(
         shutil.rmtree(folder, ignore_errors=True)
         beside.rename(folder)
         to_disk(output_dir)
-    except (OSError, RuntimeError) as error:  # torch says RuntimeError of a full disk
+    except (OSError, RuntimeError) as error:  # torch raises RuntimeError when the disk is full
         shutil.rmtree(beside, ignore_errors=True)
-        reason, cure = str(error).splitlines()[0], _how_to_go_on(list_checkpoints(output_dir))
+        reason, cure = str(error).splitlines()[0], _suggest_checkpoint(list_checkpoints(output_dir))
         raise OSError(f"{folder} cannot be written ({reason}): free some space; {cure}") from error
     there = list_checkpoints(output_dir)
     end = there.index(folder) + 1
@@ -82,24 +84,25 @@ def save_checkpoint(
     return folder
 
 
-def _how_to_go_on(others: list[Path]) -> str:
+def _suggest_checkpoint(others: list[Path]) -> str:
     return f"go on with --resume_from_checkpoint {others[-1]}" if others else "there is no other one to go on from"
 
 
 def remove_unfinished(output_dir: Path) -> None:
-    """Delete what a run that was killed while it saved has left; no other run may be saving."""
+    """Delete checkpoints that a killed run had not finished writing; no other run may be saving."""
     for beside in output_dir.glob(".checkpoint-*"):
         shutil.rmtree(beside, ignore_errors=True)
 
 
 def find_checkpoint(output_dir: Path, resume_from_checkpoint: str | None) -> Path | None:
-    """Find the folder that `--resume_from_checkpoint` means; `None` without it, or where "latest" finds none yet.
+    """Find the checkpoint that `--resume_from_checkpoint` names; in a run's folder, take the newest.
 
-    Of a run's folder, that is its newest checkpoint.
+    Returns:
+        `None` without the option, and for "latest" when there is no checkpoint yet.
 
     Raises:
-        ValueError: there are checkpoints, and nothing is said of going on.
-        OSError: no such folder.
+        ValueError: `output_dir` has checkpoints, and the option is not given.
+        OSError: the folder does not exist.
     """
     there = list_checkpoints(output_dir)
     if resume_from_checkpoint is None:
@@ -125,13 +128,13 @@ def find_checkpoint(output_dir: Path, resume_from_checkpoint: str | None) -> Pat
 
 
 def load_checkpoint(folder: Path, identity: dict) -> tuple[Progress, dict]:
-    """Load progress and tensors of a checkpoint that belongs to the run of this [`run_identity`].
+    """Load the progress and tensors of a checkpoint.
 
     Raises:
-        ValueError: it is damaged, or of another run.
+        ValueError: it is damaged, or its run had another [`run_identity`].
     """
     flag = f"--resume_from_checkpoint {folder}"
-    cure = _how_to_go_on([path for path in list_checkpoints(folder.parent) if path.name != folder.name])
+    cure = _suggest_checkpoint([path for path in list_checkpoints(folder.parent) if path.name != folder.name])
     try:
         about = json.loads((folder / ABOUT).read_text())
         is_whole = about["sha256"] == file_sha256(folder / TENSORS)
@@ -146,3 +149,31 @@ def load_checkpoint(folder: Path, identity: dict) -> tuple[Progress, dict]:
     if about["code"] != CODE_VERSION:
         logger.warning("%s was made by other code: the run goes on, but not to the bit", folder)
     return Progress(**about["progress"]), torch.load(folder / TENSORS, map_location="cpu", weights_only=True)
+
+
+def check_output_dir(config: TrainingConfig, resumed: Path | None) -> None:
+    """Check that a run would overwrite nothing in `--output_dir` but its own files.
+
+    Args:
+        resumed: checkpoint that the run continues from.
+
+    Raises:
+        ValueError: it would.
+    """
+    output_dir = Path(config.output_dir)
+    own = {folder.resolve() for folder in (output_dir, *output_dir.glob("after_*"))}
+    for name in ("model_name_or_path", "text_model_name_or_path"):
+        base = getattr(config, name)
+        if base and Path(base).is_dir() and Path(base).resolve() in own:
+            raise ValueError(
+                f"--output_dir {output_dir}: the run would overwrite --{name} {base}: name another folder"
+            )
+    if resumed and resumed.resolve().parent == output_dir.resolve():
+        return
+    found = sorted({path.name for pattern in RUN_FILES for path in output_dir.glob(pattern)})
+    if found:
+        shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+        raise ValueError(
+            f"--output_dir {output_dir} holds {shown}, which is not of this run and might be overwritten: name a new "
+            "folder"
+        )

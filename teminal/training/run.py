@@ -17,6 +17,7 @@ from teminal.hub import check_hub_access
 from teminal.sampling.training import TrainingSampler
 from teminal.training.card import RESULTS, describe_run, write_card
 from teminal.training.checkpoints import (
+    check_output_dir,
     find_checkpoint,
     load_checkpoint,
     remove_unfinished,
@@ -30,7 +31,6 @@ from teminal.training.interrupts import Interrupts
 from teminal.training.launch import require_agreement, start_accelerator, start_trackers
 from teminal.training.loop import Trainer
 from teminal.training.models import adapt, export_model, freeze, mix_with_base, prepare_model, require_layers
-from teminal.training.output_dir import check_output_dir
 from teminal.training.progress import Progress, plot_course
 from teminal.training.publish import push_model
 from teminal.training.scoring import SingleSoundScorer, ZsteScorer

@@ -13,8 +13,7 @@ from modeling_teminal import TeminalConfig, TeminalModel
 from teminal.evaluation.checkpoints import load_clap
 from teminal.evaluation.clap import Clap, embed_features
 from teminal.evaluation.libraries import normalise
-from teminal.training.lora import add_adapters
-from teminal.training.models import export_model
+from teminal.training.models import add_adapters, export_model
 from teminal.training.scratch import load_text_encoder
 
 from ..encoders import save_bert

@@ -15,7 +15,7 @@ from transformers import GPT2Config, GPT2Model, GPT2Tokenizer, RobertaConfig, Ro
 
 from teminal.evaluation.checkpoints import load_clap
 from teminal.evaluation.libraries import LaionClap, MsClap, normalise
-from teminal.training.lora import lora_config
+from teminal.training.models import lora_config
 
 from ..conftest import ROOT
 from ..hub import Hub, Repo

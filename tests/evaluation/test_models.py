@@ -16,8 +16,7 @@ from teminal.evaluation import checkpoints
 from teminal.evaluation.checkpoints import load_clap
 from teminal.evaluation.clap import Clap
 from teminal.evaluation.models import MODEL_TYPES
-from teminal.training.lora import add_adapters, lora_config
-from teminal.training.models import export_model
+from teminal.training.models import add_adapters, export_model, lora_config
 
 from ..conftest import TINY_SCRATCH
 from ..encoders import bert_tokenizer

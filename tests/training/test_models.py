@@ -1,10 +1,70 @@
-"""What of a model is trained."""
+"""What of a model is trained and saved."""
 
 import copy
 
 import pytest
+import torch
+from peft import PeftModel, get_peft_model
 
-from teminal.training.models import freeze, require_layers
+from modeling_teminal import TeminalModel
+from teminal.training.models import freeze, lora_config, require_layers
+
+
+@pytest.fixture
+def batch(tiny_clap, bank):
+    _, processor = tiny_clap
+    audio = [clip.astype("float32") for clip in bank.raw[:4]]
+    texts = ["a siren", "wind before rain", "a bell", "rain"]
+    return {
+        **processor.feature_extractor(audio, sampling_rate=48_000),
+        **processor.tokenizer(texts, padding=True, return_tensors="pt"),
+    }
+
+
+def embeds(model, batch):
+    with torch.no_grad():
+        output = model.eval()(**batch)
+    return torch.cat([output.audio_embeds, output.text_embeds])
+
+
+@pytest.mark.parametrize("towers", ["audio", "text", "both"])
+def test_lora_trains_saves_loads_and_merges(tiny_clap, batch, tmp_path, towers):
+    torch.manual_seed(0)
+    base, _ = tiny_clap
+    base.save_pretrained(tmp_path / "base")
+    before = embeds(base, batch)
+    model = get_peft_model(copy.deepcopy(base), lora_config(towers, rank=4))
+    model.train()
+    model.base_model.model.audio_model.audio_encoder.batch_norm.eval()
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
+    losses = []
+    for _ in range(10):
+        loss = model(**batch, return_loss=True).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+    trained = embeds(model, batch)
+    moved = (trained - before).abs().amax(1)
+    assert bool(moved[:4].max() > 1e-3) == (towers != "text")
+    assert bool(moved[4:].max() > 1e-3) == (towers != "audio")
+
+    model.save_pretrained(tmp_path / "adapter")
+    loaded = PeftModel.from_pretrained(TeminalModel.from_pretrained(tmp_path / "base"), tmp_path / "adapter")
+    assert (embeds(loaded, batch) - trained).abs().max() <= 1e-5
+    loaded.merge_and_unload().save_pretrained(tmp_path / "merged")
+    merged = TeminalModel.from_pretrained(tmp_path / "merged")
+    assert (embeds(merged, batch) - trained).abs().max() <= 1e-5
+    for name, value in base.audio_model.audio_encoder.batch_norm.state_dict().items():
+        assert torch.equal(merged.audio_model.audio_encoder.batch_norm.state_dict()[name], value)
+    assert torch.equal(merged.logit_scale_a, base.logit_scale_a)
+
+
+def test_an_unknown_tower_is_named():
+    with pytest.raises(ValueError, match="--lora video"):
+        lora_config("video")
 
 
 def test_frozen_layers_are_the_inputs_and_the_first_layers(tiny_clap):

@@ -15,8 +15,7 @@ from teminal.hub import check_hub_access
 from teminal.sampling.training import TrainingSampler
 from teminal.training.card import describe_run, write_card
 from teminal.training.config_file import parse_config
-from teminal.training.lora import add_adapters
-from teminal.training.models import export_model
+from teminal.training.models import add_adapters, export_model
 from teminal.training.progress import Progress, plot_course
 from teminal.training.publish import files_to_push, push_model
 

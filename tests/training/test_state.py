@@ -8,8 +8,7 @@ from accelerate import Accelerator
 from peft import PeftModel
 
 from teminal.training.config import StageConfig, TrainingConfig
-from teminal.training.lora import add_adapters
-from teminal.training.models import interpolate
+from teminal.training.models import add_adapters, interpolate
 from teminal.training.state import StageState, copy_weights, make_optimizer, trained_weights, using_weights
 
 STAGE = StageConfig(max_train_steps=10)
