@@ -12,9 +12,9 @@ import os
 from teminal.cli import command
 
 
-@command("--resume_from_checkpoint latest goes on from the last checkpoint")
+@command("--resume_from_checkpoint latest resumes from the last checkpoint")
 def main(argv: list[str] | None = None) -> None:
-    """Load clips and model, train and score each stage, then save the model with its results, and publish it."""
+    """Load clips and model, train and evaluate each stage, save the model with its results, and publish it."""
     from teminal.training.config_file import parse_config
 
     config = parse_config(argv, __doc__)
@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
 
     clips = find_clips(config)
 
-    from teminal.training.run import start_run  # torch and its libraries, which take seconds
+    from teminal.training.run import start_run  # imports torch, which takes seconds
 
     with start_run(config, clips) as run:
         with run.interrupts:
@@ -37,8 +37,8 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    # Batches are composed beside the model: idle OpenMP threads must sleep, not spin, or they take the composers'
-    # cores, and a composer's dot product must not wait for a thread of NumPy's BLAS that finds no free core.
+    # Worker processes compose batches while the model trains: idle OpenMP threads must sleep, not spin on the workers'
+    # cores, and NumPy in a worker must not wait for BLAS threads without a free core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     is_main_process = os.environ.get("RANK", "0") == "0"

@@ -16,7 +16,7 @@ from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
 from teminal.clips import read_clip
 from teminal.sources import load_clips
-from teminal.training.launch import bf16_support
+from teminal.training.launch import detect_bf16
 
 FEATURES = {"truncation": "rand_trunc", "frequency_min": 50}  # as laion/clap-htsat-unfused
 TEXT = {"num_hidden_layers": 1}  # not measured here
@@ -103,7 +103,7 @@ def measure_differences(device: torch.device, clips: list[np.ndarray]) -> dict[s
             found[f"features_{name}_db"] = cases.features("ours", waveforms) - cases.features("stock", waveforms)
     found["embeddings"] = cases.embed("ours") - cases.embed("stock")
     found["pooled"] = cases.infer("ours") - cases.infer("stock")
-    if bf16_support(device)[0]:
+    if detect_bf16(device)[0]:
         found["pooled_bf16"] = cases.infer("ours", bf16=True) - cases.infer("stock", bf16=True)
     found = {name: difference.abs().max().item() for name, difference in found.items()}
 

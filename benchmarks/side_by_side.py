@@ -18,7 +18,7 @@ import yaml
 
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel
 from teminal.clips import ClipBank
-from teminal.training.launch import bf16_support
+from teminal.training.launch import detect_bf16
 from teminal.training.scratch import build_scratch_clap
 
 ROOT = Path(__file__).parents[1]
@@ -85,7 +85,7 @@ def measure_matmul_peak(dtype: torch.dtype, device: torch.device) -> float:
 
 def leave_out_emulated(cases: Sequence[str], device: torch.device) -> list[str]:
     """Leave out the bf16 cases where `device` would emulate them, and say so."""
-    supported, reason = bf16_support(device)
+    supported, reason = detect_bf16(device)
     left_out = [name for name in cases if name.endswith("bf16") and not supported]
     if left_out:
         print(f"left out: {', '.join(left_out)} ({reason})", flush=True)

@@ -103,7 +103,7 @@ class StockStep:
         self.groups = []  # those of the composer's first steps
         for step in range(n_steps + 2 * NUM_WORKERS):  # a worker is two batches ahead
             rng = np.random.default_rng([composer.seed, STAGES.index(composer.stage), step])
-            self.groups += composer.draw(rng, self.settings.per_device_train_batch_size)
+            self.groups += composer.draw_groups(rng, self.settings.per_device_train_batch_size)
 
     def collate(self, groups: list[list[Pair]]) -> list[dict[str, torch.Tensor]]:
         """Return the model's inputs for each variant."""

@@ -1,1 +1,1 @@
-"""Train TeminAL: stages, losses, checkpoints."""
+"""Train models on the order of sounds: data, losses, stages, checkpoints."""

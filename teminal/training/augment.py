@@ -1,4 +1,4 @@
-"""Random gain and SpecAugment masks on log-mel features (arXiv 1904.08779)."""
+"""Augment log-mel features with a random gain and SpecAugment masks (arXiv 1904.08779)."""
 
 import torch
 
@@ -10,26 +10,26 @@ N_RANDOM = 1 + 4 * N_MASKS
 
 
 def augment(features: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
-    """Give features a random gain within 6 dB and masks at each clip's mean.
+    """Apply a random gain of up to 6 dB to each clip, and masks filled with its mean.
 
     Args:
         features: (B, channels, frames, mel bins) in dB.
-        uniform: (B, N_RANDOM) in [0, 1), which decides both, so that the caller's seed does.
+        uniform: (B, N_RANDOM) random numbers in [0, 1) that determine gain and masks.
     """
     _, _, n_frames, n_mels = features.shape
     features = features + GAIN_DB * (2 * uniform[:, :1, None, None] - 1)
     fill = features.mean((2, 3), keepdim=True)
     for i in range(N_MASKS):
         frame_start, frame_share, mel_start, mel_share = uniform[:, 1 + 4 * i : 5 + 4 * i].T[..., None]
-        frame_mask = _span(frame_start, frame_share * MAX_MASKED_FRAMES * n_frames, n_frames)
-        mel_mask = _span(mel_start, mel_share * MAX_MASKED_MELS, n_mels)
+        frame_mask = _mark_span(frame_start, frame_share * MAX_MASKED_FRAMES * n_frames, n_frames)
+        mel_mask = _mark_span(mel_start, mel_share * MAX_MASKED_MELS, n_mels)
         masked = frame_mask[:, None, :, None] | mel_mask[:, None, None, :]
         features = torch.where(masked, fill, features)
     return features
 
 
-def _span(start: torch.Tensor, length: torch.Tensor, size: int) -> torch.Tensor:
-    """(B, size) bool: a span of `length` (B, 1) that starts at the share `start` (B, 1) of where it may."""
+def _mark_span(start: torch.Tensor, length: torch.Tensor, size: int) -> torch.Tensor:
+    """Mark a span of `length` (B, 1) in (B, size) bool; `start` (B, 1) in [0, 1) places it."""
     position = torch.arange(size, device=start.device)
     first = start * (size - length)
     return (position >= first) & (position < first + length)

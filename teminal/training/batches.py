@@ -1,6 +1,8 @@
-"""Training batches, composed on the fly; a batch depends on the seed, the stage and the step alone."""
+"""Compose training batches on the fly, each from the seed, the stage and the step alone."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +12,7 @@ from modeling_teminal import TeminalFeatureExtractor
 from teminal.rendering import SAMPLING_RATE, render
 from teminal.rendering_torch import Unrendered
 from teminal.sampling.training import Pair, Replay, TrainingSampler
-from teminal.scenes import VARIANTS, Composition, in_groups, true_captions
+from teminal.scenes import VARIANTS, in_groups, true_captions
 from teminal.training.augment import N_RANDOM, augment
 from teminal.training.config import STAGES, StageConfig
 
@@ -18,10 +20,11 @@ CPU = torch.device("cpu")
 
 
 class Truth:
-    """What the loss knows of N pairs, in memory linear in N.
+    """Ground truth of N pairs: which captions are true of which compositions, in memory linear in N.
 
     Attributes:
-        group, variant: (N,) long: the number of a pair's group in the batch, and the index of its variant.
+        group: (N,) long, index of each pair's group in the batch.
+        variant: (N,) long, index of its variant in `VARIANTS`; 0 for single sounds.
     """
 
     def __init__(self, pairs: list[Pair]):
@@ -36,7 +39,7 @@ class Truth:
         self.true_captions = true_captions(list(captions), list(scenes))
 
     def holds(self, rows: slice = slice(None)) -> torch.Tensor:
-        """(rows, N) bool: whether caption m is true of composition n."""
+        """Tell for each composition of `rows` whether each caption is true of it: (rows, N) bool."""
         scenes = self.scene[rows]
         distinct = {scene: row for row, scene in enumerate(dict.fromkeys(scenes))}
         table = torch.zeros(len(distinct), self.n_captions, dtype=torch.bool)
@@ -47,21 +50,21 @@ class Truth:
 
 @dataclass
 class Batch:
-    """What one process needs of a batch of P pairs of A compositions, R replayed clips and C candidate captions.
+    """The share of one process in a batch: P pairs, A compositions, R replayed clips, C candidate captions.
 
     Attributes:
-        features: (A + R, channels, frames, mel bins), augmented: compositions, then replayed clips; `None` until
-            [`on_device`] makes them of `unrendered`.
-        unrendered: what they are made of, for an accelerator alone.
-        masks: (A + R, N_RANDOM) in [0, 1), which decide the augmentation.
-        audio_rows: (P,) long, the row in `features` that each pair is about.
-        texts: P captions, true of what they are paired with.
-        candidates: C captions, of which one is true of each replayed clip.
-        replay_targets: (R,) long, which one.
-        event_holds: (A, C) bool for the event loss, whether a candidate is true of a composition.
-        clips: the names of all clips in it.
-        truth: of the pairs of all processes, rank after rank.
-        first_pair: the first of this process's pairs in `truth`.
+        features: (A + R, channels, frames, mel bins), augmented, of compositions and replayed clips; on CUDA `None`
+            until [`on_device`] renders `unrendered`.
+        unrendered: inputs of the rendering, on CUDA only.
+        masks: (A + R, N_RANDOM) random numbers of the augmentation.
+        audio_rows: (P,) long, row of each pair's composition in `features`.
+        texts: P captions, one per pair.
+        candidates: C captions to classify audio by; exactly one is true of each replayed clip.
+        replay_targets: (R,) long, index of the true candidate.
+        event_holds: (A, C) bool, which candidates are true of each composition, for the event loss.
+        clips: names of all clips in the batch.
+        truth: of the pairs of all processes, in the order of their ranks.
+        first_pair: index of this process's first pair in `truth`.
     """
 
     features: torch.Tensor | None
@@ -78,18 +81,18 @@ class Batch:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of what is large: features, or what they are made of."""
+        """Size in bytes of the large tensors."""
         return self.masks.nbytes + sum(part.nbytes for part in (self.features, self.unrendered) if part is not None)
 
     def pin_memory(self) -> "Batch":
-        """Called by a DataLoader that pins memory."""
+        """Pin the tensors that go to the GPU; called by DataLoader."""
         return replace(self, unrendered=self.unrendered and self.unrendered.pin_memory())
 
 
 class BatchComposer(Dataset):
-    """`composer[step]` is the batch of a step of one stage, for training on `device`.
+    """Dataset of one stage: `composer[step]` is this process's share of the batch.
 
-    For a CPU it has its features, rendered with NumPy; for CUDA what they are made of there.
+    Features are rendered here with NumPy for a CPU, and later by [`on_device`] for CUDA.
     """
 
     def __init__(
@@ -110,43 +113,46 @@ class BatchComposer(Dataset):
     def __len__(self) -> int:
         return self.settings.max_train_steps
 
-    def draw(self, rng: np.random.Generator, n_groups: int) -> list[list[Pair]]:
+    def draw_groups(self, rng: np.random.Generator, n_groups: int) -> list[list[Pair]]:
         """Draw the pairs of each of `n_groups` groups."""
         return [self.sampler.draw_pairs(self.stage, rng, number) for number in range(n_groups)]
 
     def __getitem__(self, step: int) -> Batch:
-        # 1. Draw what all processes hear, so that a batch does not depend on how many there are.
+        # 1. Draw the batch of all processes, so that it does not depend on their number.
         rng = np.random.default_rng([self.seed, STAGES.index(self.stage), step])
         n_groups, n_replays = self.settings.per_device_train_batch_size, self.settings.replay_batch_size
-        groups = self.draw(rng, n_groups * self.n_ranks)
+        groups = self.draw_groups(rng, n_groups * self.n_ranks)
         replays = [self.sampler.draw_replay(rng) for _ in range(n_replays * self.n_ranks)]
         scenes = [{pair.composition: pair.scene for pair in group} for group in groups]  # each composition once
-        group_masks = [rng.random((len(of_group), N_RANDOM), dtype=np.float32) for of_group in scenes]
+        group_masks = [rng.random((len(group_scenes), N_RANDOM), dtype=np.float32) for group_scenes in scenes]
         replay_masks = rng.random((len(replays), N_RANDOM), dtype=np.float32)
-        candidates = self._candidates(replays)
+        candidates = self._choose_candidates(replays)
 
         # 2. Take this process's share.
         own = slice(self.rank * n_groups, (self.rank + 1) * n_groups)
         own_replays = slice(self.rank * n_replays, (self.rank + 1) * n_replays)
         own_pairs = [pair for group in groups[own] for pair in group]
-        own_scenes = [item for of_group in scenes[own] for item in of_group.items()]
+        own_scenes = [item for group_scenes in scenes[own] for item in group_scenes.items()]
         compositions = [composition for composition, _ in own_scenes]
         row_of = {composition: row for row, composition in enumerate(compositions)}
-        heard = compositions + [replay.composition for replay in replays[own_replays]]
+        audios = compositions + [replay.composition for replay in replays[own_replays]]
         masks = torch.from_numpy(np.concatenate([*group_masks[own], replay_masks[own_replays]]))
 
-        # 3. Say which caption is true of what.
+        # 3. Label compositions with their classes, and replayed clips with their captions.
         classes = self.sampler.bank.classes if self.settings.event_weight else []
         event_holds = [[label in scene.labels for label in classes] for _, scene in own_scenes]
         keys = list(candidates)
         targets = [keys.index(replay.key) for replay in replays[own_replays]]
-        clips = dict.fromkeys(clip for composition in heard for clip in composition.clips)
+        clips = dict.fromkeys(clip for composition in audios for clip in composition.clips)
 
-        # 4. Render it, or read what an accelerator renders.
-        bank = self.sampler.bank
+        # 4. Render features, or read the recordings that the GPU renders.
+        bank, features = self.sampler.bank, None
+        if self.renders:  # group by group, so that waveforms stay in the cache
+            waveforms = (list(render(group, bank.loops, bank.raw)) for group in in_groups(audios))
+            features = augment(compute_features(self.extractor, waveforms), masks)
         return Batch(
-            features=augment(self._features(heard), masks) if self.renders else None,
-            unrendered=None if self.renders else Unrendered.read(heard, bank.loops, bank.raw),
+            features=features,
+            unrendered=None if self.renders else Unrendered.read(audios, bank.loops, bank.raw),
             masks=masks,
             audio_rows=torch.tensor([row_of[pair.composition] for pair in own_pairs]),
             texts=[pair.text for pair in own_pairs],
@@ -158,9 +164,11 @@ class BatchComposer(Dataset):
             first_pair=sum(len(group) for group in groups[: own.start]),
         )
 
-    def _candidates(self, replays: list[Replay]) -> dict[str, str]:
-        """Key -> caption, one of each: all class captions; of captioned clips, those of the whole batch and what they
-        become when swapped. So none but its target is true of a replayed clip."""
+    def _choose_candidates(self, replays: list[Replay]) -> dict[str, str]:
+        """Map keys to candidate captions, of which one is true of each replayed clip.
+
+        With classes, these are all class captions; else the captions of the batch, and their swapped versions.
+        """
         if not replays and not self.settings.event_weight:
             return {}
         if self.sampler.class_captions:
@@ -168,21 +176,15 @@ class BatchComposer(Dataset):
         swapped = dict(replay.swapped for replay in replays if replay.swapped)
         return swapped | {replay.key: replay.text for replay in replays}
 
-    def _features(self, compositions: list[Composition]) -> torch.Tensor:
-        """(compositions, channels, frames, mel bins); a group at a time, so that waveforms stay in the cache."""
-        bank, features = self.sampler.bank, []
-        for group in in_groups(compositions):
-            waveforms = list(render(group, bank.loops, bank.raw))
-            features.append(self.extractor(waveforms, sampling_rate=SAMPLING_RATE)["input_features"])
-        return torch.cat(features)
-
 
 def on_device(batch: Batch, extractor: TeminalFeatureExtractor, device: torch.device) -> Batch:
-    """Return the batch with its features, made on `device` where it has none yet."""
+    """Return the batch with its features, which are rendered on `device` if it has none yet."""
     if batch.unrendered is None:
         return batch
-    features = []
-    for waveforms in batch.unrendered.render(device):
-        features.append(extractor(waveforms, sampling_rate=SAMPLING_RATE)["input_features"])
-    augmented = augment(torch.cat(features), batch.masks.to(device))
-    return replace(batch, features=augmented, unrendered=None)
+    features = compute_features(extractor, batch.unrendered.render(device))
+    return replace(batch, features=augment(features, batch.masks.to(device)), unrendered=None)
+
+
+def compute_features(extractor: TeminalFeatureExtractor, waveforms: Iterable[Any]) -> torch.Tensor:
+    """Extract the features of groups of waveforms: (all waveforms, channels, frames, mel bins)."""
+    return torch.cat([extractor(group, sampling_rate=SAMPLING_RATE)["input_features"] for group in waveforms])

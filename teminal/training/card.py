@@ -1,4 +1,4 @@
-"""What is told of a finished run: the start of `results.json`, and the model card made of it."""
+"""Describe a run in `results.json`, and write its model card."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ ORDER_TASKS = ("3A", "3B")
 
 
 def describe_run(config: TrainingConfig, sampler: TrainingSampler) -> dict:
-    """Describe what a run starts from, without a path of this machine: configuration, origins, terms, captions."""
+    """Describe what a run starts from: configuration, models, dataset, licence, captions; local paths are hidden."""
     bank = sampler.bank
 
     def origin(name: str | None) -> dict | None:
@@ -36,11 +36,11 @@ def describe_run(config: TrainingConfig, sampler: TrainingSampler) -> dict:
         "terms": source_credits(config.source, bank.clips),
         "captioned": not bank.classes,
         "n_train_clips": len(bank.clips),
-        "examples": example_captions(sampler),
+        "examples": make_example_captions(sampler),
     }
 
 
-def example_captions(sampler: TrainingSampler) -> dict[str, str]:
+def make_example_captions(sampler: TrainingSampler) -> dict[str, str]:
     """Caption two sounds x and y: "x before y", the reverse "y before x", "y after x" and "x while y"."""
     x, y = sampler.pool.draw(np.random.default_rng(0), 2).labels
 
@@ -52,17 +52,17 @@ def example_captions(sampler: TrainingSampler) -> dict[str, str]:
 
 
 def write_card(folder: Path, results: dict) -> None:
-    """Write README.md, which says how to load the model from `folder`, or from the Hub if it is to go there."""
-    card = model_card(results, results["recipe"]["hub_model_id"])
+    """Write README.md, which loads the model from the Hub if the run publishes it, else from `folder`."""
+    card = make_model_card(results, results["recipe"]["hub_model_id"])
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
-def model_card(results: dict, hub_model_id: str | None) -> str:
-    """Fill in the card of the run that `results` are of, with its YAML header.
+def make_model_card(results: dict, hub_model_id: str | None) -> str:
+    """Fill in the card's template and YAML header.
 
     Args:
         results: content of `results.json`.
-        hub_model_id: where the model is loaded from; `None`: from the folder that the card lies in.
+        hub_model_id: where the card loads the model from; `None`: the folder of the card.
     """
     recipe, base, dataset = results["recipe"], results["base"], results["dataset"]
     license = strictest([results["terms"]["license"]])
@@ -94,11 +94,11 @@ def model_card(results: dict, hub_model_id: str | None) -> str:
         has_adapter=any(name.startswith("adapter/") for name in results["files"]),
         teminal=recipe["stages"] != ["pretrain"],
         learned=has_learned_order(final),
-        order=_order(final),
-        single_sounds=_change(results["zste"], "1A"),
-        kept_sounds=_change(results.get("kept", {}), "accuracy"),
+        order=_describe_order(final),
+        single_sounds=_describe_change(results["zste"], "1A"),
+        kept_sounds=_describe_change(results.get("kept", {}), "accuracy"),
         evaluated=evaluated,
-        table=_table(results["zste"]),
+        table=_make_table(results["zste"]),
         legend=LEGEND,
         quoted={name: json.dumps(caption, ensure_ascii=False) for name, caption in results["examples"].items()},
         license=license,
@@ -109,24 +109,24 @@ def model_card(results: dict, hub_model_id: str | None) -> str:
 
 
 def has_learned_order(figures: dict) -> bool:
-    """Tell whether *before* and *after* (3A, 3B) are both above chance by their 95 % intervals."""
+    """Tell whether the 95 % intervals of *before* and *after* (3A, 3B) are both above chance."""
     return all(figures[f"{task}_ci95"][0] > figures[f"{task}_chance"] for task in ORDER_TASKS)
 
 
-def _percent(figures: dict, task: str) -> str:
+def _format_percent(figures: dict, task: str) -> str:
     low, high = (100 * bound for bound in figures[f"{task}_ci95"])
     return f"{100 * figures[task]:.1f} % ({low:.1f} to {high:.1f})"
 
 
-def _order(figures: dict) -> str:
-    """Say how often the true one of two orders is picked."""
+def _describe_order(figures: dict) -> str:
+    """Say how often the model picks the true one of two orders."""
     chance = 100 * figures["3A_chance"]
-    before, after = (_percent(figures, task) for task in ORDER_TASKS)
+    before, after = (_format_percent(figures, task) for task in ORDER_TASKS)
     return f"{before} of those with *before* (3A) and {after} of those with *after* (3B); chance is {chance:.0f} %"
 
 
-def _change(models: dict[str, dict], name: str) -> str:
-    """Say what a figure lost or won from the first model to the last, by their intervals; "" unless there are two."""
+def _describe_change(models: dict[str, dict], name: str) -> str:
+    """Compare a figure of the first model and the last by their 95 % intervals; "" for a single model."""
     if len(models) < 2:
         return ""
     before, *_, after = models.values()
@@ -136,11 +136,11 @@ def _change(models: dict[str, dict], name: str) -> str:
         verdict = "it was not forgotten, but learned better"
     else:
         verdict = "the intervals do not tell them apart"
-    return f"{_percent(before, name)} before this training, {_percent(after, name)} after it: {verdict}"
+    return f"{_format_percent(before, name)} before this training, {_format_percent(after, name)} after it: {verdict}"
 
 
-def _table(zste: dict[str, dict]) -> str:
-    """Make a row per sub-task and mean, a column per model, with 95 % intervals, in percent."""
+def _make_table(zste: dict[str, dict]) -> str:
+    """Make a Markdown table in percent: a row per sub-task and mean, a column per model, with 95 % intervals."""
     table = result_table(zste, list(SHOWN), bold="**{}**")
     figures = next(iter(zste.values()))
     table.insert(0, "n", [str(figures[f"{task}_n"]) for task in SHOWN])

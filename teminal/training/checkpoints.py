@@ -85,7 +85,7 @@ def save_checkpoint(
 
 
 def _suggest_checkpoint(others: list[Path]) -> str:
-    return f"go on with --resume_from_checkpoint {others[-1]}" if others else "there is no other one to go on from"
+    return f"resume with --resume_from_checkpoint {others[-1]}" if others else "there is no other one to resume from"
 
 
 def remove_unfinished(output_dir: Path) -> None:
@@ -108,7 +108,7 @@ def find_checkpoint(output_dir: Path, resume_from_checkpoint: str | None) -> Pat
     if resume_from_checkpoint is None:
         if there:
             raise ValueError(
-                f"--output_dir {output_dir} holds checkpoints of an earlier run: go on with --resume_from_checkpoint "
+                f"--output_dir {output_dir} holds checkpoints of an earlier run: resume with --resume_from_checkpoint "
                 "latest, or give another folder"
             )
         return None
@@ -123,7 +123,7 @@ def find_checkpoint(output_dir: Path, resume_from_checkpoint: str | None) -> Pat
             raise FileNotFoundError(f"--resume_from_checkpoint {folder}: no such folder; it takes one, or `latest`")
         if not (folder / ABOUT).is_file() and (within := list_checkpoints(folder)):
             folder = within[-1]
-    logger.info("going on from %s", folder)
+    logger.info("resuming from %s", folder)
     return folder
 
 
@@ -137,17 +137,16 @@ def load_checkpoint(folder: Path, identity: dict) -> tuple[Progress, dict]:
     cure = _suggest_checkpoint([path for path in list_checkpoints(folder.parent) if path.name != folder.name])
     try:
         about = json.loads((folder / ABOUT).read_text())
-        is_whole = about["sha256"] == file_sha256(folder / TENSORS)
+        if about["sha256"] != file_sha256(folder / TENSORS):
+            raise ValueError(f"{TENSORS} is truncated or damaged")
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{flag}: not a whole checkpoint ({error}); {cure}") from error
-    if not is_whole:
-        raise ValueError(f"{flag}: {TENSORS} is truncated or damaged; {cure}")
     saved = about["run"]
     changed = sorted(name for name in identity.keys() | saved.keys() if identity.get(name) != saved.get(name))
     if changed:
         raise ValueError(f"{flag}: made by a run with other {', '.join(changed)}; use the same, or start again")
     if about["code"] != CODE_VERSION:
-        logger.warning("%s was made by other code: the run goes on, but not to the bit", folder)
+        logger.warning("%s was made by other code: the run continues, but its numbers may differ", folder)
     return Progress(**about["progress"]), torch.load(folder / TENSORS, map_location="cpu", weights_only=True)
 
 

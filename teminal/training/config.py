@@ -1,4 +1,4 @@
-"""What a training is started from: options of a run and of its stages, which check themselves."""
+"""Define and check the options of a training run and of its stages."""
 
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
@@ -14,7 +14,7 @@ STAGES = ("pretrain", "A", "B", "joint")
 
 @dataclass
 class StageConfig:
-    """Hyper-parameters of one stage; in YAML they stand under the stage's name."""
+    """Hyperparameters of one stage, in YAML under its name."""
 
     max_train_steps: int = option(500, "optimizer steps of each stage", least=1)
     per_device_train_batch_size: int = option(32, "clips (pretrain) or groups per step and process", least=1)
@@ -30,7 +30,7 @@ class StageConfig:
     replay_weight: float = option(0.0, "weight of the replay loss", least=0)
 
     def check(self, name: str) -> None:
-        """Check the settings, which are those of the stage `name`."""
+        """Check the options; error messages name the stage `name`."""
         check_ranges(self, f"{name}.")
         if name == "joint" and self.per_device_train_batch_size % 2:
             raise ValueError(
@@ -43,9 +43,9 @@ class StageConfig:
 
 @dataclass
 class RunConfig(CreditedSourceOptions):
-    """What holds for a whole run.
+    """Options of a whole run.
 
-    A resumed run `may_change` some options; one that is given does nothing unless one of those it `needs` is on.
+    `may_change` marks those that a resumed run may change; `needs` lists options of which one must be on as well.
     """
 
     config: list[str] = option([], "YAML files with any of these options; a later one overrides", may_change=True)
@@ -111,7 +111,7 @@ class RunConfig(CreditedSourceOptions):
 
 @dataclass
 class TrainingConfig(RunConfig):
-    """A whole training: options of the run, hyper-parameters of each stage, and sizes of a model from scratch.
+    """All options of a training: of the run, of each stage, and of a model from scratch.
 
     Raises:
         ValueError: naming the flag at fault.
@@ -132,17 +132,17 @@ class TrainingConfig(RunConfig):
             self._check_model()
 
     def stage(self, name: str) -> StageConfig:
-        """Return the hyper-parameters of a stage."""
+        """Return the hyperparameters of a stage."""
         return getattr(self, name)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all settings as `results.json` has them: those of the stages that run lie under `stage`."""
+        """Return all options as `results.json` has them, with the stages that run under `stage`."""
         values = asdict(self)
         stages = {name: values.pop(name) for name in STAGES}
         return {**values, "stage": {name: stages[name] for name in self.stages}}
 
     def fixed_settings(self) -> dict[str, Any]:
-        """Return the settings that a resumed run must share, as a checkpoint has them."""
+        """Return the options that a resumed run may not change."""
         may_change = {item.name for item in fields(self) if item.metadata.get("may_change")}
         may_change |= {*option_names()} - {"recording_from_name"}  # clips may be moved: they themselves are compared
         values = {name: value for name, value in self.as_dict().items() if name not in may_change}

@@ -1,4 +1,4 @@
-"""Read what a training is started from: YAML files, and command-line flags that override them."""
+"""Read the configuration of a training from YAML files, and from flags that override them."""
 
 import difflib
 import inspect
@@ -14,13 +14,13 @@ import yaml
 from teminal.cli import HIDDEN, make_parser
 from teminal.training.config import STAGES, RunConfig, StageConfig, TrainingConfig
 
-STAGE_HELP = "--max_train_steps and what follows it holds for all stages; --B.learning_rate 1e-4 is for B alone."
+STAGE_HELP = "--max_train_steps and the options after it are for all stages; --B.learning_rate 1e-4 is for B alone."
 SET_BY_SCRATCH = {"vocab_size", "max_position_embeddings", "truncation", "frequency_min"}
 STAGE_OPTIONS = [item.name for item in fields(StageConfig)]
 
 
 def parse_config(argv: list[str] | None = None, description: str | None = None) -> TrainingConfig:
-    """Read `--config` and the flags that override it; `--B.learning_rate 1e-4` is for a stage, without `B.` for all.
+    """Read `--config` and flags; `--B.learning_rate 1e-4` is for stage B, `--learning_rate 1e-4` for all stages.
 
     Raises:
         ValueError, OSError: naming the flag or the YAML's key at fault.
@@ -57,7 +57,7 @@ def parse_config(argv: list[str] | None = None, description: str | None = None) 
 
 
 def check_scratch(config: TrainingConfig) -> None:
-    """Check what the YAML says of a CLAP from scratch; transformers' classes would swallow an unknown key.
+    """Check the YAML's `scratch` part, for transformers ignores unknown keys.
 
     Raises:
         ValueError: naming the key at fault.
@@ -92,7 +92,7 @@ def check_scratch(config: TrainingConfig) -> None:
 
 
 def _check_keys(path: str, prefix: str, settings: Any, known: set[str]) -> None:
-    """Check that a mapping of the YAML has known keys alone; `prefix` is where it stands, such as "A."."""
+    """Check that a YAML mapping has only known keys; `prefix` is its path, such as "A."."""
     if not isinstance(settings, dict):
         raise ValueError(f"--config {path}: expected `key: value` lines{f' under {prefix[:-1]}' if prefix else ''}")
     for key in settings:
@@ -107,7 +107,7 @@ def _did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _given_options(parser: Any, argv: list[str]) -> set[str]:
-    """Return the options that are given, after checking that flags such as `--no_x` and `--x no` agree."""
+    """Return the names of the options in `argv`, after checking that repeated ones agree, as `--no_x` and `--x no`."""
     starts = [i for i, word in enumerate(argv) if word.startswith("--")]
     said: dict[str, tuple[Any, list[str]]] = {}
     for start, end in itertools.pairwise([*starts, len(argv)]):
@@ -121,7 +121,7 @@ def _given_options(parser: Any, argv: list[str]) -> set[str]:
 
 
 def _as_flags(settings: dict[str, Any], prefix: str = "") -> list[str]:
-    """Return YAML settings as the flags that say the same, so that argparse checks both; YAML reads `no` as false."""
+    """Convert YAML settings to flags, so that argparse checks both; YAML reads `no` as false."""
     flags = []
     for name, value in settings.items():
         if isinstance(value, dict):
@@ -134,7 +134,7 @@ def _as_flags(settings: dict[str, Any], prefix: str = "") -> list[str]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuse a key that is there twice, of which YAML would take the last."""
+    """YAML loader that refuses duplicate keys, of which YAML would use the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]
@@ -163,7 +163,7 @@ def _read_yaml(path: str) -> dict[str, Any]:
 
 
 def _check_used(config: TrainingConfig, given: set[str]) -> None:
-    """Check that every option on the command line does something: the stage runs, and what it `needs` is on."""
+    """Check that every option on the command line has an effect: its stage runs, and an option it `needs` is on."""
     values = config.as_dict()
     settings = [*values.pop("stage").values(), values]
     is_on = {name for some in settings for name, value in some.items() if value not in (None, 0, "none", [])}

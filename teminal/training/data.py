@@ -1,4 +1,4 @@
-"""Find the clips that a training uses: to train, validate and test on, none of one recording in two of them."""
+"""Select the clips to train, validate and test on, without sharing a recording."""
 
 import itertools
 import logging
@@ -17,39 +17,37 @@ logger = logging.getLogger("teminal")
 
 @dataclass
 class Clips:
-    """Clips that are not decoded yet; `kept` are all of `--keep_source`."""
+    """Clips before decoding; `kept` are all clips of `--keep_source`."""
 
     train: list[Clip]
     validation: list[Clip]
     test: list[Clip]
     kept: list[Clip]
 
-    def banks(self, config: TrainingConfig) -> tuple[ClipBank, ClipBank | None, ClipBank, ClipBank | None]:
-        """Decode them: for training, validation, test, and to see what is kept.
+    def decode(self, config: TrainingConfig) -> tuple[ClipBank, ClipBank | None, ClipBank, ClipBank | None]:
+        """Decode the clips for training, validation, test, and `--keep_source`.
 
         Raises:
-            ValueError: too few are usable, or test clips have other classes than training clips.
+            ValueError: too few are usable, or training and test clips differ in classes.
         """
         train, test = build_bank(self.train), build_bank(self.test)
         if config.eval_source in (None, config.source) and train.classes != test.classes:
             differing = ", ".join(sorted(set(train.classes) ^ set(test.classes)))
             raise ValueError(f"training and test clips (--train_folds, --eval_folds) differ in classes: {differing}")
-
-        def drawn(bank: ClipBank) -> set[int]:
-            return draw_kept_clips(bank, config.n_scenes, config.seed)
-
         validation = build_bank(self.validation) if self.validation else None
-        kept = build_bank(self.kept, drawn) if self.kept else None
+        kept = None
+        if self.kept:
+            kept = build_bank(self.kept, lambda bank: draw_kept_clips(bank, config.n_scenes, config.seed))
         return train, validation, test, kept
 
 
 def draw_kept_clips(bank: ClipBank, n_clips: int, seed: int) -> set[int]:
-    """Draw the indices of the clips of `--keep_source` that are classified, at most `n_clips`."""
+    """Draw the indices of at most `n_clips` clips of `--keep_source` to classify."""
     return set(np.random.default_rng([seed, 19]).permutation(len(bank.clips))[:n_clips].tolist())
 
 
 def find_clips(config: TrainingConfig) -> Clips:
-    """Find the clips that a configuration names.
+    """Load and split the clips that a configuration names.
 
     Raises:
         ValueError, OSError: naming the option at fault.
@@ -64,9 +62,9 @@ def find_clips(config: TrainingConfig) -> Clips:
         )
     train = _select_clips(loaded[source], "train", config.train_folds, "train_folds", source)
     if not train[0].label:
-        train = _captioned_clips(config, train)
+        train = _select_captioned(config, train)
     test = _select_clips(loaded[eval_source], "test", config.eval_folds, "eval_folds", eval_source)
-    validation = _validation_clips(config, loaded[eval_source], test)
+    validation = _select_validation(config, loaded[eval_source], test)
     train = drop_recordings_of(test + validation, train)
     if config.push_to_hub:
         check_publishable(source_credits(source, train)["license"], config.hub_private_repo, "--hub_private_repo")
@@ -83,7 +81,7 @@ def _check_folds(config: TrainingConfig) -> None:
 
 
 def _load_sources(config: TrainingConfig) -> dict[str, list[Clip]]:
-    """Load all clips of each source that is named; an option goes to the first source that takes it."""
+    """Load all clips of each source; an option applies to the first source that takes it."""
     if config.keep_source == config.source:
         raise ValueError(f"--keep_source {config.source}: that is trained on; name what the model knew before")
     flags = {config.source: "--source"}
@@ -110,7 +108,7 @@ def _load_sources(config: TrainingConfig) -> dict[str, list[Clip]]:
 
 
 def _select_clips(clips: list[Clip], split: str, folds: list[int], option: str, source: str) -> list[Clip]:
-    """Select the clips of `folds`, the value of an option, or where there are splits instead those of one."""
+    """Select the clips of `folds`, the value of `--option`; from a source without folds, those of a split."""
     if clips[0].fold is not None:
         return select_folds(clips, folds, f"--{option}", source)
     if folds != getattr(RunConfig(), option):
@@ -125,8 +123,8 @@ def _select_clips(clips: list[Clip], split: str, folds: list[int], option: str, 
     return [clip for clip in clips if clip.split == split]
 
 
-def _validation_clips(config: TrainingConfig, clips: list[Clip], test: list[Clip]) -> list[Clip]:
-    """Select those of `--validation_folds`, or if they are needed of the split for validation."""
+def _select_validation(config: TrainingConfig, clips: list[Clip], test: list[Clip]) -> list[Clip]:
+    """Select the clips of `--validation_folds`, or of the validation split if the run validates."""
     if not config.validation_folds:
         if not config.eval_steps and len(config.wise_ft) < 2:
             return []
@@ -139,8 +137,8 @@ def _validation_clips(config: TrainingConfig, clips: list[Clip], test: list[Clip
     raise ValueError(f"--eval_source {source}: all clips to validate on are of recordings that are tested on")
 
 
-def _captioned_clips(config: TrainingConfig, clips: list[Clip]) -> list[Clip]:
-    """Select those that have audio, after checking that nothing asks for their classes."""
+def _select_captioned(config: TrainingConfig, clips: list[Clip]) -> list[Clip]:
+    """Select the captioned clips that have audio, after checking that no option needs classes."""
     for stage in config.stages:
         for option in ("text_warmup_steps", "event_weight"):
             if value := getattr(config.stage(stage), option):

@@ -1,4 +1,4 @@
-"""Gradients of a loss over a whole batch in the memory of a part of it (GradCache, arXiv 2101.06983)."""
+"""Compute the gradients of a large batch in the memory of a small one (GradCache, arXiv 2101.06983)."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -11,13 +11,13 @@ Tensors = tuple[torch.Tensor, ...]
 
 
 def get_random_state(device: torch.device) -> list[torch.Tensor]:
-    """Return the states that dropout draws from: the CPU's, and that of an accelerator (CUDA, MPS, ...)."""
+    """Return the state of PyTorch's random generator on the CPU, and on `device` if it is another."""
     states = [torch.get_rng_state()]
     return states if device.type == "cpu" else [*states, torch.get_device_module(device).get_rng_state(device)]
 
 
 def set_random_state(state: list[torch.Tensor], device: torch.device) -> None:
-    """Go on from [`get_random_state`] of the same device."""
+    """Restore a state that [`get_random_state`] returned for the same device."""
     torch.set_rng_state(state[0])
     if device.type != "cpu":
         torch.get_device_module(device).set_rng_state(state[1], device)
@@ -30,22 +30,23 @@ def backward_in_parts(
     device: torch.device,
     no_sync: Callable[[], AbstractContextManager] = nullcontext,
 ) -> dict[str, torch.Tensor]:
-    """Leave the gradients of a loss over all parts in the parameters, and return the losses.
+    """Add the gradients of a loss over all parts to the parameters, and return the losses.
 
-    Both are those of one pass over everything; a single part is embedded once, several twice.
+    Both equal those of a single pass over the whole batch. A single part is embedded once, several are embedded twice,
+    both times with the same random numbers.
 
     Args:
-        embed: part -> tensors whose rows are joined over the parts.
-        compute_losses: joined tensors -> named losses, of which "loss" is minimised.
-        device: of the random numbers that `embed` draws; both times they are the same.
-        no_sync: context in which gradients are not averaged over processes; left for the last part alone.
+        embed: part -> tensors, whose rows are concatenated over the parts.
+        compute_losses: concatenated tensors -> named losses, of which "loss" is minimised.
+        device: where `embed` draws random numbers, as for dropout.
+        no_sync: context in which DDP does not average gradients; the last part runs outside it.
     """
     if len(parts) == 1:
         losses = compute_losses(embed(parts[0]))
         losses["loss"].backward()
         return losses
 
-    # 1. Embed every part without a graph.
+    # 1. Embed every part without gradients.
     states, embeds = [], []
     with torch.no_grad():
         for part in parts:
@@ -53,7 +54,7 @@ def backward_in_parts(
             embeds.append(embed(part))
     state_after = get_random_state(device)
 
-    # 2. Compute the loss of all parts, and its gradient in each embedding.
+    # 2. Compute the loss of all parts and its gradients by the embeddings.
     by_tower = list(zip(*embeds, strict=True))
     joined = tuple(torch.cat(tensors).requires_grad_() for tensors in by_tower)
     losses = compute_losses(joined)
@@ -61,7 +62,7 @@ def backward_in_parts(
     sizes = [[len(tensor) for tensor in tensors] for tensors in by_tower]
     part_gradients = zip(*map(torch.split, joined_gradients, sizes), strict=True)
 
-    # 3. Embed every part again, with a graph, and take its gradients on to the parameters.
+    # 3. Embed every part again and propagate its gradients to the parameters.
     for number, (part, state, gradients) in enumerate(zip(parts, states, part_gradients, strict=True), start=1):
         set_random_state(state, device)
         with no_sync() if number < len(parts) else nullcontext():

@@ -1,4 +1,4 @@
-"""Remember SIGTERM and SIGINT, so that the step ends, a checkpoint is saved, and then the run ends."""
+"""Handle SIGTERM and SIGINT: finish the step, save a checkpoint, then end the run."""
 
 import logging
 import signal
@@ -12,18 +12,18 @@ from accelerate.utils import broadcast_object_list
 logger = logging.getLogger("teminal")
 
 
-class _CutShort(BaseException):
-    """A signal came during work that is done again when the run goes on."""
+class _WorkInterrupted(BaseException):
+    """Raised by a signal during work that a resumed run repeats."""
 
 
 class Interrupts:
-    """A context in which a signal is remembered in `received`; a second SIGINT has its usual effect.
+    """Context that stores a signal in `received` instead of ending the run; a second SIGINT ends it at once.
 
-    A second SIGTERM has none: launchers pass on the one that their scheduler has already sent to every process.
+    A second SIGTERM has no effect: launchers forward the one that their scheduler has sent to every process.
     """
 
     def __init__(self, accelerator: Accelerator):
-        self.accelerator, self.received, self.cuts_short = accelerator, 0, False
+        self.accelerator, self.received, self.in_work = accelerator, 0, False
 
     def __enter__(self) -> "Interrupts":
         self.before = {number: signal.signal(number, self._remember) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -33,26 +33,26 @@ class Interrupts:
         for number, handler in self.before.items():
             signal.signal(number, handler)
 
-    def on_main_process(self, work: Callable[[], dict]) -> dict | None:
-        """Do `work` on the main process and return what it finds on all; `None` if a signal has ended it.
+    def run_on_main_process(self, work: Callable[[], dict]) -> dict | None:
+        """Run `work` on the main process and return its result on all processes; `None` if a signal has ended it.
 
-        Called on all processes. For minutes that leave nothing to save, such as an evaluation.
+        For long work without anything to save, such as an evaluation. Called on all processes.
         """
         found = None
         if self.accelerator.is_main_process and not self.received:
             try:
-                self.cuts_short = True
+                self.in_work = True
                 found = work()
-            except _CutShort:
+            except _WorkInterrupted:
                 pass
             finally:
-                self.cuts_short = False
+                self.in_work = False
         found, received = broadcast_object_list([found, self.received])
         self.received = self.received or (received if found is None else 0)
         return found
 
     def stop(self, where: str, number: int = 0) -> NoReturn:
-        """End the run because of a signal: this `number`, or else the one that this process has received."""
+        """End the run with the exit code of a signal: `number`, or the one that this process received."""
         logger.info("stopped after %s; --resume_from_checkpoint latest", where)
         raise SystemExit(128 + (number or self.received))
 
@@ -61,5 +61,5 @@ class Interrupts:
             logger.info("%s: stopping after this step; Ctrl-C ends at once", signal.Signals(number).name)
         self.received = number
         signal.signal(signal.SIGINT, self.before[signal.SIGINT])
-        if self.cuts_short:
-            raise _CutShort
+        if self.in_work:
+            raise _WorkInterrupted

@@ -1,4 +1,4 @@
-"""Start a training's processes as their launcher asks, or say why not."""
+"""Start Accelerate and its trackers, and check what the launcher asks for."""
 
 import json
 import logging
@@ -28,30 +28,29 @@ logger = logging.getLogger("teminal")
 
 
 def start_accelerator(config: TrainingConfig) -> Accelerator:
-    """Start accelerate, seed everything, and resolve `config.mixed_precision`.
+    """Start Accelerate, seed all random generators, and resolve `config.mixed_precision`.
 
     Raises:
-        ValueError, OSError: the launcher asks for something else than the configuration.
+        ValueError, OSError: the launcher contradicts the configuration, or asks for something unsupported.
     """
     keep_freed_memory()
     check_launcher()
     installed = {str(tracker.value) for tracker in get_available_trackers()}
     if missing := [name for name in config.report_to if name not in installed]:
         raise ValueError(f"--report_to {missing[0]}: not installed; pip install {missing[0]}")
-    asked = asked_precision(config.mixed_precision)
+    precision = get_requested_precision(config.mixed_precision)
     try:
-        # others wait while one decodes or scores
+        # A day, for the other processes wait while one decodes or evaluates.
         device = join_processes(lambda cpu: PartialState(cpu=cpu, timeout=timedelta(days=1))).device
-        config.mixed_precision, why = choose_precision(asked, device)
+        config.mixed_precision, why = choose_precision(precision, device)
         accelerator = Accelerator(
             mixed_precision=config.mixed_precision, log_with=config.report_to or None, project_dir=config.output_dir
         )
-    except (ImportError, RuntimeError) as error:  # what its environment variables ask for
+    except (ImportError, RuntimeError) as error:  # by its environment variables
         raise ValueError(f"accelerate cannot start: {error}") from error
     if accelerator.distributed_type not in SUPPORTED:
         raise ValueError(f"accelerate launch: {accelerator.distributed_type.value} is not supported; {HINT}")
-    for name in ("httpx", "httpx2"):  # of huggingface_hub 1 and 2
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # of huggingface_hub
     logger.info(why)
     if accelerator.device.type == "cpu":
         if accelerator.num_processes > 1:  # launchers give each a single thread
@@ -62,7 +61,7 @@ def start_accelerator(config: TrainingConfig) -> Accelerator:
 
 
 def check_launcher() -> None:
-    """Refuse what `accelerate launch` may ask for and this training would ignore, or fail at in the middle.
+    """Refuse features of `accelerate launch` that this training does not support.
 
     Raises:
         ValueError: naming the environment variable that the launcher has set.
@@ -79,14 +78,14 @@ def check_launcher() -> None:
 
 
 def start_trackers(accelerator: Accelerator, run: dict[str, Any]) -> None:
-    """Start the trackers of `--report_to`, which show the settings of `run`.
+    """Start the trackers of `--report_to` with the settings of the run.
 
     Raises:
-        ValueError: one does not start, as without an account.
+        ValueError: one does not start, such as for a missing account.
     """
-    scalars = {k: v if isinstance(v, int | float | str) else json.dumps(v) for k, v in run.items()}
+    scalars = {k: v if isinstance(v, int | float | str) else json.dumps(v) for k, v in run.items()}  # for TensorBoard
     try:
-        accelerator.init_trackers("teminal", config=scalars)  # TensorBoard takes no others
+        accelerator.init_trackers("teminal", config=scalars)
     except Exception as error:  # of any library
         raise ValueError(f"--report_to does not start: {error}") from error
 
@@ -102,13 +101,13 @@ def require_agreement(run: dict[str, Any]) -> None:
             raise ValueError(f"process {rank} was started with other {', '.join(changed)}: all must be given the same")
 
 
-def asked_precision(mixed_precision: Precision) -> Precision:
-    """Return what `--mixed_precision` says, or where that is "auto" the launcher.
+def get_requested_precision(mixed_precision: Precision) -> Precision:
+    """Return the precision of `--mixed_precision`, or of the launcher if that is "auto".
 
     Raises:
         ValueError: the two contradict each other.
     """
-    by_launcher = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")  # "no" is also what it says unasked
+    by_launcher = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")  # "no" is also its default
     if by_launcher in ("no", mixed_precision):
         return mixed_precision
     if by_launcher == "bf16" and mixed_precision == "auto":
@@ -121,8 +120,8 @@ def asked_precision(mixed_precision: Precision) -> Precision:
 
 
 def choose_precision(asked: Precision, device: torch.device) -> tuple[Precision, str]:
-    """Resolve "auto", "no" (fp32) or "bf16" for a device: the precision, and a line that gives the reason."""
-    supported, reason = bf16_support(device)
+    """Choose the precision for a device, and return it with a line that gives the reason."""
+    supported, reason = detect_bf16(device)
     if asked == "auto":
         return ("bf16", f"precision: bf16 ({reason})") if supported else ("no", f"precision: fp32 ({reason})")
     if asked == "bf16" and not supported:
@@ -130,17 +129,17 @@ def choose_precision(asked: Precision, device: torch.device) -> tuple[Precision,
     return asked, f"precision: {'fp32' if asked == 'no' else asked}, as asked"
 
 
-def bf16_support(device: torch.device) -> tuple[bool, str]:
-    """Tell whether `device` multiplies bf16 in hardware, and by what that is known.
+def detect_bf16(device: torch.device) -> tuple[bool, str]:
+    """Tell whether a device multiplies bf16 in hardware, and why.
 
-    A CPU without AMX or AVX512_BF16 emulates bf16, ten times slower than fp32, and autocast does not say so.
+    A CPU without AMX or AVX512_BF16 emulates bf16 without a warning, ten times slower than fp32.
     """
     if device.type == "cuda":
         major, minor = torch.cuda.get_device_capability(device)
         return major >= AMPERE, f"{torch.cuda.get_device_name(device)} has compute capability {major}.{minor}"
     if device.type != "cpu":
         return False, f"bf16 is not relied on for {device.type}"
-    if torch.backends.cpu.get_cpu_capability() != "AVX512":  # also where ATEN_CPU_CAPABILITY holds it down
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":  # or limited by ATEN_CPU_CAPABILITY
         return False, "this CPU has no AVX-512, so it would emulate bf16"
     if torch.cpu._is_amx_tile_supported():
         return True, "this CPU has AMX"

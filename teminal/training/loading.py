@@ -1,4 +1,4 @@
-"""Compose batches ahead in worker processes, send them by the way that has room, and never wait without end."""
+"""Load batches from worker processes, with a limit to shared memory and to waiting."""
 
 import logging
 import math
@@ -17,35 +17,37 @@ from teminal.training.batches import Batch, BatchComposer
 SHARED_MEMORY = "/dev/shm"
 PREFETCH = 2  # batches that each worker is ahead
 POLL_S = 1
-MAX_POLLS = 900  # counted, not timed: a machine that was suspended has not waited
+MAX_POLLS = 900  # counted, not timed: a suspended machine has not waited
 POLLS_AFTER_SIGNAL = 10
-TIMED_OUT = "DataLoader timed out"  # how DataLoader says that `POLL_S` have passed
+TIMED_OUT = "DataLoader timed out"  # in the RuntimeError of a DataLoader after `POLL_S`
 logger = logging.getLogger("teminal")
 
 
-def shared_memory_room() -> float:
-    """Return the free bytes of shared memory; infinite where the system names no limit."""
+def get_free_shared_memory() -> float:
+    """Return the free bytes of shared memory; infinite where the system has no limit."""
     try:
         return shutil.disk_usage(SHARED_MEMORY).free
     except OSError:
         return math.inf
 
 
-class Parcels(Dataset):
-    """Batches as workers send them: in shared memory, or pickled through a pipe while that has no room for more, for
-    PyTorch would drop such a batch and wait for it for ever."""
+class WorkerDataset(Dataset):
+    """Batches as workers send them: in shared memory or, while that is full, pickled through a pipe.
+
+    PyTorch would lose a batch that does not fit into shared memory, and wait for it forever.
+    """
 
     def __init__(self, composer: BatchComposer, num_workers: int):
         self.composer = composer
-        self.n_under_way = PREFETCH * num_workers * int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        self.n_queued = PREFETCH * num_workers * int(os.environ.get("LOCAL_WORLD_SIZE", 1))
 
     def __getitem__(self, step: int) -> Batch | bytes:
         batch = self.composer[step]
-        return batch if shared_memory_room() >= self.n_under_way * batch.nbytes else pickle.dumps(batch)
+        return batch if get_free_shared_memory() >= self.n_queued * batch.nbytes else pickle.dumps(batch)
 
 
 class BatchLoader:
-    """The batches of a stage from `first_step` on, composed by `num_workers` processes; 0: each when asked for."""
+    """Iterator over a stage's batches from `first_step` on, composed by `num_workers` processes, or 0 in this one."""
 
     def __init__(self, composer: BatchComposer, first_step: int, num_workers: int):
         steps, before = range(first_step, len(composer)), multiprocessing.active_children()
@@ -55,7 +57,7 @@ class BatchLoader:
         if not num_workers:
             return
         loader = DataLoader(
-            Parcels(composer, num_workers),
+            WorkerDataset(composer, num_workers),
             batch_size=None,
             sampler=steps,
             num_workers=num_workers,
@@ -63,7 +65,7 @@ class BatchLoader:
             pin_memory=not composer.renders,
             timeout=POLL_S,
             worker_init_fn=_ignore_interrupts,
-            generator=torch.Generator(),  # else the workers' seed is drawn from the state that a checkpoint restores
+            generator=torch.Generator(),  # else the workers' seed changes the state that a checkpoint restores
         )
         try:
             self.batches = iter(loader)
@@ -72,10 +74,10 @@ class BatchLoader:
         self.workers = [child for child in multiprocessing.active_children() if child not in before]
 
     def next(self, interrupted: Callable[[], int] = lambda: 0) -> Batch | None:
-        """Return the next batch; `None` if a signal came and it is still not there ten seconds later.
+        """Return the next batch; `None` if it does not come within ten seconds of a signal.
 
         Raises:
-            TimeoutError: no worker has sent anything for a quarter of an hour.
+            TimeoutError: no worker has sent a batch for 15 minutes.
         """
         polls = 0
         while not self.stalled:
@@ -94,7 +96,7 @@ class BatchLoader:
         )
 
     def require_workers(self, error: BaseException) -> None:
-        """Raise ChildProcessError if `error`, which may be raised anywhere, is that a worker has died."""
+        """Raise ChildProcessError if a dead worker is the cause of `error`."""
         if isinstance(error, RuntimeError) and any(not worker.is_alive() for worker in self.workers):
             raise ChildProcessError(
                 f"a process that composes batches has died ({error}); if memory is short, fewer of them may help: "
@@ -102,8 +104,8 @@ class BatchLoader:
             ) from error
 
     def close(self) -> None:
-        """End the workers, which leave signals to this process: it would wait for them at its end."""
-        if self.stalled:  # else they end by themselves when their iterator does
+        """End the workers, which ignore signals; otherwise this process would wait for them at exit."""
+        if self.stalled:  # else they end with their iterator
             self._kill()
         self.batches = iter(())
         self._kill()
@@ -122,11 +124,11 @@ class BatchLoader:
             try:
                 worker.kill()
                 worker.join(POLL_S)
-            except RuntimeError:  # PyTorch's, of any child that is killed
+            except RuntimeError:  # raised by PyTorch when a child is killed
                 continue
 
 
 def _ignore_interrupts(worker: int) -> None:
-    """Leave signals to the trainer; a worker ends when it does."""
+    """Ignore signals in a worker: the training process handles them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Train a stage: take a batch, step, log, validate, save, and stop when asked to."""
+"""Train a stage: load a batch, step, log, validate, save, and stop after a signal."""
 
 import logging
 import time
@@ -32,13 +32,13 @@ logger = logging.getLogger("teminal")
 
 @dataclass(kw_only=True)
 class Trainer:
-    """Trains the stages of a run; `model` is trained in place, on every process alike.
+    """Trainer of the stages of a run; it changes `model` in place.
 
     Attributes:
         model: with its adapters and frozen layers.
-        progress: how far the run is; kept up to date.
-        validate: model -> its ZSTE figures on validation clips, for the main process alone; `None`: no validation.
-        save: writes a checkpoint with the tensors of the stage.
+        progress: updated with every step.
+        validate: model -> ZSTE on validation clips, called on the main process; `None`: no validation.
+        save: saves a checkpoint with the given tensors.
     """
 
     accelerator: Accelerator
@@ -57,48 +57,51 @@ class Trainer:
         self.n_workers = max(1, own_cores() - 1) if n_workers is None else n_workers
 
     def train(self, stage: str, resumed: dict) -> None:
-        """Train one stage from its start, or from the tensors of the checkpoint that `progress` is of, to its end.
+        """Train one stage to its end.
+
+        Args:
+            resumed: tensors of the checkpoint that `progress` was loaded from; empty: start the stage.
 
         Raises:
-            FloatingPointError: a loss or gradient is not finite; the message has step, checkpoint and clips.
+            FloatingPointError: a loss or gradient is not finite; the message names step, checkpoint and clips.
             OSError: a checkpoint cannot be written, or the workers have died or hang.
-            MemoryError: that of the device.
+            MemoryError: the device is out of memory.
             SystemExit: after a signal, once a checkpoint is saved.
         """
         accelerator, progress, interrupts = self.accelerator, self.progress, self.interrupts
         self.stage, self.settings = stage, self.config.stage(stage)
         extractor, n_steps = self.processor.feature_extractor, self.settings.max_train_steps
 
-        # 1. Begin, or go on from the checkpoint.
+        # 1. Start the stage, or resume it from the checkpoint.
         ranks = {"rank": accelerator.process_index, "n_ranks": accelerator.num_processes, "device": accelerator.device}
         composer = BatchComposer(self.sampler, extractor, stage, self.settings, self.config.seed, **ranks)
         self._set_train_mode()
         if not resumed:
-            progress.begin(stage)
+            progress.start_stage(stage)
             if self.settings.text_warmup_steps:
                 self._warm_up_text(composer)
         self.state = StageState(accelerator, self.model, self.settings, self.config)
         if resumed:
             self.state.load(resumed)
-            if self._must_validate() and not self._validate():
+            if not self._validate_if_due():
                 self._stop()
         batches = BatchLoader(composer, progress.step, self.n_workers)
         is_main = accelerator.is_main_process
         bar = tqdm(desc=f"stage {stage}", unit="step", total=n_steps, initial=progress.step, disable=not is_main)
         try:
             while progress.step < n_steps:
-                # 2. Take the next batch.
+                # 2. Load the next batch.
                 started = time.perf_counter()
                 batch = batches.next(lambda: interrupts.received)
-                if batch is None:  # the workers hang: other processes may, too, and could not save together
+                if batch is None:  # the workers hang; with several processes the others may hang too, and cannot save
                     if accelerator.num_processes == 1:
                         self.save(self.state.tensors())
                     self._stop()
                 batch = on_device(batch, extractor, accelerator.device)
                 waited_s = time.perf_counter() - started
 
-                # 3. Take a step, the same on every process.
-                losses, signal_number = self._agree(self._take_step(batch), interrupts.received)
+                # 3. Take a step, and share losses and signals between processes.
+                losses, signal_number = self._share(self._take_step(batch), interrupts.received)
                 progress.add_step(stage, losses, len(batch.truth.group), waited_s, time.perf_counter() - started)
 
                 # 4. Log, validate, save.
@@ -107,32 +110,32 @@ class Trainer:
                 is_last = progress.step == n_steps
                 if is_last or progress.step % self.config.logging_steps == 0:
                     self._log(losses)
-                is_validated = not self._must_validate() or self._validate()
-                if is_last or signal_number or not is_validated or progress.step % self.config.save_steps == 0:
+                was_interrupted = not self._validate_if_due()
+                if is_last or signal_number or was_interrupted or progress.step % self.config.save_steps == 0:
                     self.save(self.state.tensors())
 
                 # 5. Stop after a signal.
-                if not is_validated or (signal_number and not is_last):
+                if was_interrupted or (signal_number and not is_last):
                     self._stop(signal_number)
         except BaseException as error:
-            traceback.clear_frames(error.__traceback__)  # they may hold the batches
+            traceback.clear_frames(error.__traceback__)  # frames keep batches in memory
             batches.require_workers(error)
             raise
         finally:
             batches.close()
         bar.close()
 
-        # 6. End with the best weights.
-        self.state.end()
+        # 6. Use the best weights.
+        self.state.use_final_weights()
         self.model.eval()
-        figures = ", ".join(f"{name} {value:.4g}" for name, value in progress.end(stage).items())
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in progress.end_stage(stage).items())
         logger.info("stage %s: %s", stage, figures)
 
     def _stop(self, signal_number: int = 0) -> NoReturn:
         self.interrupts.stop(f"step {self.progress.step} of stage {self.stage}", signal_number)
 
     def _set_train_mode(self) -> None:
-        """Batch norm keeps its running statistics."""
+        """Set the training mode, but keep the running statistics of batch norm."""
         self.model.train()
         self.model.audio_model.audio_encoder.batch_norm.eval()
 
@@ -142,7 +145,7 @@ class Trainer:
         self.model.zero_grad()
         broadcast([parameter.data for parameter in self.model.parameters()])
         figures = {"text_warmup_time_s": time.perf_counter() - started}
-        if self.stage != "pretrain":  # whose captions are one a group
+        if self.stage != "pretrain":  # its groups have one caption each
             figures["text_warmup_in_group_loss"] = in_group
         self.progress.figures[self.stage].update(figures)
 
@@ -154,10 +157,10 @@ class Trainer:
             if not torch.isfinite(norm):
                 raise FloatingPointError("a gradient is not finite")
         except FloatingPointError as error:
-            *_, last = "none yet", *list_checkpoints(Path(self.config.output_dir))
+            saved = list_checkpoints(Path(self.config.output_dir))
             raise FloatingPointError(
-                f"{where}: {error}; last good checkpoint: {last}; try a lower --learning_rate, or look "
-                f"at the clips of this batch: {', '.join(batch.clips)}"
+                f"{where}: {error}; last good checkpoint: {saved[-1] if saved else 'none yet'}; try a lower "
+                f"--learning_rate, or look at the clips of this batch: {', '.join(batch.clips)}"
             ) from error
         except torch.OutOfMemoryError as error:
             cure = "let the towers see fewer audios at a time with --mini_batch_size"
@@ -165,34 +168,31 @@ class Trainer:
         self.state.update()
         return {name: loss.item() for name, loss in losses.items()}
 
-    def _agree(self, losses: dict[str, float], signal_number: int) -> tuple[dict[str, float], int]:
-        """Return the means of the losses over all processes, and the signal that any of them has received."""
-        values = torch.tensor([[*losses.values(), signal_number]], device=self.accelerator.device)
-        values = self.accelerator.gather(values)
-        return dict(zip(losses, values[:, :-1].mean(0).tolist(), strict=True)), int(values[:, -1].max())
+    def _share(self, losses: dict[str, float], signal_number: int) -> tuple[dict[str, float], int]:
+        """Return the mean losses over all processes, and a signal that any of them received."""
+        values = [[*losses.values(), signal_number]]
+        gathered = self.accelerator.gather(torch.tensor(values, device=self.accelerator.device))
+        return dict(zip(losses, gathered[:, :-1].mean(0).tolist(), strict=True)), int(gathered[:, -1].max())
 
     def _log(self, losses: dict[str, float]) -> None:
-        values = {**losses, "learning_rate": self.state.scheduler.get_last_lr()[0], **self.progress.speed()}
+        values = {**losses, "learning_rate": self.state.scheduler.get_last_lr()[0], **self.progress.compute_speed()}
         self.accelerator.log({f"train/{name}": value for name, value in values.items()}, self.progress.global_step)
 
-    def _must_validate(self) -> bool:
-        """Tell whether it is time to validate, and not done yet: the run may have been stopped meanwhile."""
-        step = self.progress.step
-        if self.validate is None or step == 0:
-            return False
-        is_time = step == self.settings.max_train_steps or step % self.config.eval_steps == 0
-        return is_time and (self.stage, step) not in [(it["stage"], it["step"]) for it in self.progress.validations]
-
-    def _validate(self) -> bool:
-        """Score the weights that the stage would end with if it ended now; `False` after a signal meanwhile."""
-        progress, validate = self.progress, self.validate
+    def _validate_if_due(self) -> bool:
+        """Validate if it is due and not done yet; return `False` if a signal interrupted it."""
+        progress, validate, step = self.progress, self.validate, self.progress.step
+        if validate is None or step == 0:
+            return True
+        is_due = step == self.settings.max_train_steps or step % self.config.eval_steps == 0
+        earlier = [item for item in progress.validations if item["stage"] == self.stage]
+        if not is_due or step in [item["step"] for item in earlier]:
+            return True
         with using_weights(self.model, self.state.mean):
-            found = validate and self.interrupts.on_main_process(lambda: validate(self.model))
-            before = [item["zste"]["zste"] for item in progress.validations if item["stage"] == self.stage]
-            if found and found["zste"] > max(before, default=-1.0):
+            found = self.interrupts.run_on_main_process(lambda: validate(self.model))
+            if found and found["zste"] > max((item["zste"]["zste"] for item in earlier), default=-1.0):
                 self.state.best = copy_weights(self.model)
         self._set_train_mode()
         if found:
-            progress.validations.append({"stage": self.stage, "step": progress.step, "zste": found})
+            progress.validations.append({"stage": self.stage, "step": step, "zste": found})
             self.accelerator.log({f"validation/{name}": found[name] for name in MEANS}, progress.global_step)
         return found is not None

@@ -1,10 +1,10 @@
-'''The loss of a training batch: a weighted sum of named terms, each a function of its embeddings.
+'''Compute the loss of a batch: a weighted sum of named terms, each a function of the embeddings.
 
-A term of your own takes five lines: a function here, its entry in `compute_losses`, and an option for its weight in
-`StageConfig`. It is then logged, plotted and given on the command line like the others:
+To add a term, write a function here, its entry in `compute_losses`, and an option for its weight in `StageConfig`. It
+is then logged, plotted and set on the command line like the others:
 
     def uniformity(embedded: EmbeddedBatch) -> torch.Tensor:
-        """Audios spread over the sphere (arXiv 2005.10242)."""
+        """Spread the audios over the sphere (arXiv 2005.10242)."""
         return torch.pdist(embedded.audio).square().mul(-2).exp().mean().log()
 
             "uniformity": (stage.uniformity_weight, lambda: uniformity(embedded)),
@@ -29,13 +29,13 @@ ROWS_AT_ONCE = 256  # a whole number of groups
 
 @dataclass
 class EmbeddedBatch:
-    """This process's part of a batch with its embeddings, fp32 and normalised.
+    """One process's share of a batch with its embeddings, fp32 and normalised.
 
     Attributes:
         row_of: text -> its row in `text`.
-        audio: (A, D) every audio once, then the replayed clips.
-        text: (T, D) every text once.
-        scales: (parts, 2) temperatures as multipliers, of audio and of text, the same in each row.
+        audio: (A + R, D) compositions, then replayed clips.
+        text: (T, D) distinct texts.
+        scales: (parts, 2) logit scales of audio and text; all rows are equal.
     """
 
     batch: Batch
@@ -47,16 +47,16 @@ class EmbeddedBatch:
     def __post_init__(self) -> None:
         batch, self.device = self.batch, self.audio.device
         self.scale_audio, self.scale_text = self.scales[-1]
-        self.pair_audio = self.audio[batch.audio_rows.to(self.device)]  # (N, D), as the next
+        self.pair_audio = self.audio[batch.audio_rows.to(self.device)]  # (P, D), as is pair_text
         self.pair_text = self.text[[self.row_of[text] for text in batch.texts]]
-        self.candidates = self.text[[self.row_of[text] for text in batch.candidates]]  # (K, D)
+        self.candidates = self.text[[self.row_of[text] for text in batch.candidates]]  # (C, D)
 
 
 def compute_losses(embedded: EmbeddedBatch, stage: StageConfig, config: TrainingConfig) -> dict[str, torch.Tensor]:
-    """Compute "loss" and the terms that it is the weighted sum of; terms of weight 0 are left out.
+    """Compute the terms with a weight other than 0, and "loss", their weighted sum, which alone has a gradient.
 
-    TNCE is that of the pairs of all processes; the others are this process's, whose mean over processes is that of
-    all, for groups never lie on two. "loss" alone has a gradient.
+    TNCE is computed over the pairs of all processes. The other terms are computed per process and averaged by DDP,
+    which is exact, for no group is split between processes.
 
     Raises:
         ValueError: an embedding is not finite.
@@ -73,7 +73,7 @@ def compute_losses(embedded: EmbeddedBatch, stage: StageConfig, config: Training
 
 
 def tnce(embedded: EmbeddedBatch, config: TrainingConfig) -> torch.Tensor:
-    """Compute TNCE of the pairs of all processes; in chunks where they are more than `loss_chunk_size`."""
+    """Compute TNCE over the pairs of all processes, in chunks if they are more than `loss_chunk_size`."""
     truth, device = embedded.batch.truth, embedded.device
     inputs = [gather_rows(embedded.pair_audio), gather_rows(embedded.pair_text)]
     inputs += [embedded.scale_audio, embedded.scale_text]
@@ -94,7 +94,7 @@ def tnce(embedded: EmbeddedBatch, config: TrainingConfig) -> torch.Tensor:
 
 
 def in_group(embedded: EmbeddedBatch) -> torch.Tensor:
-    """Contrast the variants of each group; a few groups at a time, for what lies between groups has no part in it."""
+    """Contrast the variants within each group; a few groups at a time, to save memory."""
     truth, first, total = embedded.batch.truth, embedded.batch.first_pair, torch.zeros((), device=embedded.device)
     n_pairs = len(embedded.pair_audio)
     for start in range(0, n_pairs, ROWS_AT_ONCE):
@@ -114,34 +114,33 @@ def in_group(embedded: EmbeddedBatch) -> torch.Tensor:
 
 
 def replay(embedded: EmbeddedBatch) -> torch.Tensor:
-    """Tell each replayed clip's caption from the other candidates."""
+    """Classify each replayed clip among the candidate captions."""
     targets = embedded.batch.replay_targets.to(embedded.device)
     logits = embedded.audio[-len(targets) :] @ embedded.candidates.T * embedded.scale_audio
     return F.cross_entropy(logits, targets)
 
 
 def event(embedded: EmbeddedBatch) -> torch.Tensor:
-    """Tell every event of each scene from the classes that are not in it."""
+    """Contrast every event of each scene with the classes that are not in it."""
     holds = embedded.batch.event_holds.to(embedded.device)
     return event_loss(embedded.audio[: len(holds)] @ embedded.candidates.T * embedded.scale_audio, holds)
 
 
 def event_loss(logits: torch.Tensor, holds: torch.Tensor) -> torch.Tensor:
-    """Compute the cross-entropy of each true candidate against the false ones; the other true ones take no part.
+    """Compute the cross-entropy of each true candidate against the false ones; other true ones are left out.
 
     Args:
-        logits: (B, K) scores of the candidates.
-        holds: (B, K) bool, at least one True in each row; every row weighs the same.
+        logits: (B, C) scores of the candidates.
+        holds: (B, C) bool, which are true, at least one in each row; all rows have the same weight.
     """
     false = logits.masked_fill(holds, torch.finfo(logits.dtype).min).logsumexp(1, keepdim=True)
     return ((F.softplus(false - logits) * holds).sum(1) / holds.sum(1)).mean()
 
 
 def gather_rows(embeds: torch.Tensor) -> torch.Tensor:
-    """Join (n, D) of each process to (n * processes, D), rank after rank.
+    """Concatenate (n, D) of each process to (n * processes, D), with gradients.
 
-    With the full loss computed on every process and gradients averaged, as DDP does, the gradient is that of one
-    process with the whole batch.
+    Every process computes the full loss; after DDP's averaging its gradient is that of one process with the batch.
     """
     if not distributed.is_initialized() or distributed.get_world_size() == 1:
         return embeds

@@ -1,4 +1,4 @@
-"""How far a run is and what it has found, and a picture of its course."""
+"""Record the progress and results of a run, and plot them."""
 
 import math
 from dataclasses import dataclass, field
@@ -16,20 +16,22 @@ STAGE_TITLES = {
     "B": "stage B: in which order",
     "joint": "joint: stages A and B by turns",
 }
-ORDER_UNKNOWN = math.log(2) / 2  # in-group loss of a model that tells everything but forward from reversed
+ORDER_UNKNOWN = math.log(2) / 2  # in-group loss of a model that only confuses forward and reversed
 
 
 @dataclass
 class Progress:
-    """How far a run is and what it has found; all of it goes into JSON.
+    """Progress and results of a run, saved as JSON.
 
     Attributes:
-        stage, step, global_step: index of the stage, how many of its steps are done, and of all stages.
+        stage: index of the stage.
+        step, global_step: number of finished steps of the stage, and of all stages.
         history: losses of every step, with `stage` and `step`.
         validations: ZSTE on validation clips, with `stage` and `step`.
-        figures: stage -> its figures, of finished stages.
-        zste, kept: ZSTE, and accuracy on single sounds of `--keep_source`, of the base and after each stage.
-        time_s, waited_s, n_pairs: of the steps of the stage so far, without validation and checkpoints.
+        figures: stage -> its figures.
+        zste: model (base, after A, ...) -> ZSTE.
+        kept: model -> accuracy on single sounds of `--keep_source`.
+        time_s, waited_s, n_pairs: totals of the stage's steps, without validation and checkpoints.
     """
 
     stage: int = 0
@@ -44,13 +46,13 @@ class Progress:
     waited_s: float = 0.0
     n_pairs: int = 0
 
-    def begin(self, stage: str) -> None:
-        """Start to count for a stage."""
+    def start_stage(self, stage: str) -> None:
+        """Reset the counters for a new stage."""
         self.step, self.n_pairs, self.time_s, self.waited_s = 0, 0, 0.0, 0.0
         self.figures[stage] = {}
 
     def add_step(self, stage: str, losses: dict[str, float], n_pairs: int, waited_s: float, time_s: float) -> None:
-        """Count one more step, done in `time_s`, of which `waited_s` for its batch."""
+        """Add a step that took `time_s` seconds, `waited_s` of them for its batch."""
         self.step += 1
         self.global_step += 1
         self.n_pairs += n_pairs
@@ -58,25 +60,25 @@ class Progress:
         self.time_s += time_s
         self.history.append({"stage": stage, "step": self.step, "losses": losses})
 
-    def speed(self) -> dict[str, float]:
-        """Return pairs per second, and the share of the time that was spent waiting for data."""
+    def compute_speed(self) -> dict[str, float]:
+        """Compute pairs per second, and the share of time spent waiting for data."""
         return {"pairs_per_s": self.n_pairs / self.time_s, "wait_share": self.waited_s / self.time_s}
 
     def losses(self, stage: str) -> list[dict[str, float]]:
         """Return the losses of each step of a stage."""
         return [item["losses"] for item in self.history if item["stage"] == stage]
 
-    def end(self, stage: str) -> dict[str, float]:
-        """Return the figures of the stage: its speed, and its losses over the last tenth of its steps."""
+    def end_stage(self, stage: str) -> dict[str, float]:
+        """Compute the figures of a stage: its speed, and its mean losses over the last tenth of its steps."""
         losses = self.losses(stage)
         last = losses[-max(1, len(losses) // 10) :]
         means = {name: sum(item[name] for item in last) / len(last) for name in last[0]}
-        self.figures[stage] |= {**means, **self.speed(), "time_s": self.time_s}
+        self.figures[stage] |= {**means, **self.compute_speed(), "time_s": self.time_s}
         return self.figures[stage]
 
 
 def plot_course(path: Path, progress: Progress) -> None:
-    """Plot the losses of each stage, and ZSTE on validation clips and after each stage, in a panel each."""
+    """Plot the losses of each stage in a panel, and ZSTE on validation and test clips in the last."""
     stages = list(dict.fromkeys(item["stage"] for item in progress.history))
     with rc_context({"font.size": 8, "axes.titlesize": 9}):
         figure = Figure(figsize=(7, 1.7 * len(stages) + 2.2), layout="constrained")  # inches

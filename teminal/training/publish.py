@@ -1,4 +1,4 @@
-"""Publish a finished run: only what the run itself made, without a path of this machine in it."""
+"""Publish the files of a finished run on the Hub, without local paths."""
 
 import json
 from pathlib import Path
@@ -6,26 +6,26 @@ from pathlib import Path
 from teminal.files import hide_paths
 from teminal.hub import list_files, push_files
 from teminal.licenses import check_publishable
-from teminal.training.card import RESULTS, model_card
+from teminal.training.card import RESULTS, make_model_card
 from teminal.training.config import TrainingConfig
 
 ADAPTER_CONFIG = "adapter/adapter_config.json"
-UNCHANGED = (RESULTS, "tokenizer.json")  # the one names no places, what looks like one in the other is a token
+UNCHANGED = (RESULTS, "tokenizer.json")  # the first has no paths, and in the second they are tokens
 
 
 def files_to_push(folder: Path, hub_model_id: str) -> dict[str, bytes | Path]:
-    """Map name on the Hub to content: a finished run's model, code, processor, adapter, results, pictures and card.
+    """Map the file names of a finished run on the Hub to their content.
 
     Raises:
-        ValueError: there is no finished run in the folder, or not all of it.
+        ValueError: the folder has no finished run, or a file of it is missing.
     """
     results = _read_results(folder)
     names = [RESULTS, *results["files"]]
     for name in names:
         if not (folder / name).is_file():
             raise ValueError(f"--output_dir {folder}: {name} of the finished run is missing; train again")
-    card = model_card(results, hub_model_id).encode()
-    return {**{name: _without_places(folder / name) for name in names}, "README.md": card}
+    card = make_model_card(results, hub_model_id).encode()
+    return {**{name: _hide_paths_in(folder / name) for name in names}, "README.md": card}
 
 
 def _read_results(folder: Path) -> dict:
@@ -36,20 +36,20 @@ def _read_results(folder: Path) -> dict:
     return results
 
 
-def _without_places(path: Path) -> bytes | Path:
-    """Return the file, or, where it names places, what it says without them."""
+def _hide_paths_in(path: Path) -> bytes | Path:
+    """Return the file, or its content with local paths hidden if it has any."""
     if path.suffix != ".json" or path.name in UNCHANGED:
         return path
     content = json.loads(path.read_text())
-    told = hide_paths(content)
-    return path if told == content else (json.dumps(told, indent=2) + "\n").encode()
+    cleaned = hide_paths(content)
+    return path if cleaned == content else (json.dumps(cleaned, indent=2) + "\n").encode()
 
 
 def describe_push(config: TrainingConfig) -> str:
-    """List what `--push_to_hub` would send of the finished run in `--output_dir`, a line per file.
+    """List the files that `--push_to_hub` would send, one per line.
 
     Raises:
-        ValueError: it would be refused, or there is no finished run.
+        ValueError: there is no finished run, or its licence forbids it.
     """
     folder, hub_model_id = Path(config.output_dir), config.hub_model_id or ""
     listed = list_files(hub_model_id, files_to_push(folder, hub_model_id))
@@ -61,10 +61,10 @@ def describe_push(config: TrainingConfig) -> str:
 
 
 def push_model(folder: Path, hub_model_id: str) -> str:
-    """Upload [`files_to_push`] in place of another run's weights and adapter, and return the URL of the commit.
+    """Upload [`files_to_push`], replacing weights and adapter of an earlier run, and return the commit's URL.
 
     Raises:
-        ValueError, OSError: the Hub refuses, or cannot be used; nothing is visible there then.
+        ValueError, OSError: the Hub refuses or cannot be reached; nothing is changed there.
     """
     cure = f"it is whole in {folder}; run again with --resume_from_checkpoint latest, which trains no step anew"
     stale = ("*.safetensors", ADAPTER_CONFIG)

@@ -1,4 +1,4 @@
-"""One run, from its configuration to its results."""
+"""Run a training from its configuration to its results."""
 
 import logging
 import re
@@ -36,32 +36,28 @@ from teminal.training.publish import push_model
 from teminal.training.scoring import SingleSoundScorer, ZsteScorer
 from teminal.training.state import copy_weights
 
-ADAPTER_WEIGHT = re.compile(r"lora_|\.original_module\.")  # PEFT keeps what it copies to train
+ADAPTER_WEIGHT = re.compile(r"lora_|\.original_module\.")  # PEFT keeps a copy of modules it trains
 logger = logging.getLogger("teminal")
 
 
 @contextmanager
 def start_run(config: TrainingConfig, clips: Clips) -> Iterator["TrainingRun"]:
-    """Load and check all that a run needs, and lock its output folder until it ends.
+    """Prepare a run, and lock its output folder until the context ends.
 
     Raises:
         ValueError, OSError: naming the option at fault.
     """
-    with ExitStack() as claim:
-        run = TrainingRun(config, clips, claim)
+    with ExitStack() as locks:
+        run = TrainingRun(config, clips, locks)
         yield run
         run.accelerator.end_training()
 
 
 class TrainingRun:
-    """What the stages of a run share; see `train_accelerate.py` for its course.
+    """Model, clips, scores and output of a run; `train_accelerate.py` shows how to use it."""
 
-    Attributes:
-        interrupts: the context in which signals are remembered.
-    """
-
-    def __init__(self, config: TrainingConfig, clips: Clips, claim: ExitStack):
-        # 1. Refuse what can be refused before any work.
+    def __init__(self, config: TrainingConfig, clips: Clips, locks: ExitStack):
+        # 1. Check what can be checked before any work.
         self.config, self.started, self.output_dir = config, time.perf_counter(), Path(config.output_dir)
         check_scratch(config)
         self.accelerator = start_accelerator(config)
@@ -72,12 +68,12 @@ class TrainingRun:
         if config.hub_model_id and self.is_main:
             check_hub_access("--hub_model_id", config.hub_model_id, "model", config.hub_private_repo)
         if self.is_main:
-            claim.enter_context(lock_folder(self.output_dir, "run"))
+            locks.enter_context(lock_folder(self.output_dir, "run"))
             remove_unfinished(self.output_dir)
 
-        # 2. Decode the clips, and find the checkpoint that fits them.
+        # 2. Decode the clips and load the checkpoint.
         with self.accelerator.local_main_process_first():
-            bank, validation_bank, test_bank, kept_bank = clips.banks(config)
+            bank, validation_bank, test_bank, kept_bank = clips.decode(config)
         banks = {"training": bank, "validation": validation_bank, "test": test_bank, "kept": kept_bank}
         self.identity = run_identity(config, banks, self.accelerator.num_processes)
         require_agreement(self.identity)
@@ -86,7 +82,7 @@ class TrainingRun:
         if checkpoint:
             self.progress, self.resumed = load_checkpoint(checkpoint, self.identity)
 
-        # 3. Make the model, and what draws for it and scores it.
+        # 3. Make sampler, model and scorers.
         self.sampler = TrainingSampler(bank)
         self.model, self.processor = make_model(bank)
         require_layers(self.model, config.freeze_layers)
@@ -104,13 +100,13 @@ class TrainingRun:
         start_trackers(self.accelerator, self.identity)
 
     def stages_left(self) -> Iterator[str]:
-        """Go through the stages that are not finished, and count each as such when the next is asked for."""
+        """Yield the unfinished stages; each counts as finished when the next is requested."""
         while self.progress.stage < len(self.config.stages):
             yield self.config.stages[self.progress.stage]
             self.progress.stage, self.progress.step = self.progress.stage + 1, 0
 
     def train(self, stage: str) -> None:
-        """Train and score a stage, and save its model beside; see [`Trainer.train`] for its errors."""
+        """Train and evaluate a stage, and save its model; see [`Trainer.train`] for errors."""
         number = self.progress.stage
         if stage != "pretrain":
             self._score("base")
@@ -143,36 +139,36 @@ class TrainingRun:
         )
 
     def _save(self, tensors: dict) -> None:
-        """Write a checkpoint, with the trained weights as they were before."""
+        """Save a checkpoint with the base's weights, which WiSE-FT needs."""
         if self.is_main:
             tensors, limit = {**tensors, "base": self.base}, self.config.save_total_limit
             save_checkpoint(self.output_dir, self.progress, tensors, self.identity, limit)
 
     def _score(self, name: str) -> None:
-        """Score the model under a name, unless that is done."""
+        """Evaluate the model and store its scores under `name`, unless they are there."""
         if name not in self.progress.zste:
-            found = self.interrupts.on_main_process(self._evaluate)
+            found = self.interrupts.run_on_main_process(self._evaluate)
             if not found:
                 self.interrupts.stop(f"{self.progress.global_step} steps, before ZSTE {name} was known")
-            self._keep(name, found)
+            self._store(name, found)
 
     def _evaluate(self) -> dict:
         return {"zste": self.score_test(self.model), "kept": self.score_kept and self.score_kept(self.model)}
 
-    def _keep(self, name: str, found: dict) -> None:
+    def _store(self, name: str, found: dict) -> None:
         self.progress.zste[name] = found["zste"]
         if self.score_kept:
             self.progress.kept[name] = found["kept"]
 
     def finish(self) -> None:
-        """Save the model with its results, pictures and card, and publish it if that is asked for."""
+        """Save the model with its results, plots and card, and publish it if the configuration says so."""
         if not self.is_main:
             return
         config, progress, folder = self.config, self.progress, self.output_dir
         wise_ft = None
         if config.wise_ft:
             wise_ft = mix_with_base(self.model, self.base, config.wise_ft, self.validate)
-            self._keep(f"WiSE-FT {wise_ft['share']:g}", self._evaluate())
+            self._store(f"WiSE-FT {wise_ft['share']:g}", self._evaluate())
         weights = {name: weight for name, weight in self.model.named_parameters() if not ADAPTER_WEIGHT.search(name)}
         (folder / RESULTS).unlink(missing_ok=True)
         results = {

@@ -1,4 +1,4 @@
-"""Score the model in training, on the same sounds every time."""
+"""Evaluate the model in training, on the same sounds every time."""
 
 from functools import cached_property
 
@@ -20,7 +20,7 @@ from teminal.training.data import draw_kept_clips
 
 
 class ZsteScorer:
-    """Call it on a model for every ZSTE figure on the scenes of a bank."""
+    """Scorer of ZSTE on scenes of a bank: call it on a model for all figures."""
 
     def __init__(self, bank: ClipBank, processor: ClapProcessor, n_scenes: int, seed: int):
         self.bank, self.processor, self.seed = bank, processor, seed
@@ -35,9 +35,9 @@ class ZsteScorer:
 
 
 class SingleSoundScorer:
-    """Call it on a model for its zero-shot accuracy on at most `n_clips` clips of a bank, as recorded.
+    """Scorer of zero-shot accuracy on at most `n_clips` recorded clips of a bank: call it on a model.
 
-    That is sub-task 1A of ZSTE, with 95 % interval, n and chance, on sounds that are not trained on. Ties lose.
+    As in sub-task 1A of ZSTE, it returns accuracy, 95 % interval, n and chance; ties count as wrong.
     """
 
     def __init__(self, bank: ClipBank, processor: ClapProcessor, n_clips: int, seed: int):

@@ -1,4 +1,4 @@
-"""A CLAP built from scratch: tokenizer, towers, input normalisation, and perhaps a pretrained encoder for its text."""
+"""Build a CLAP from scratch, with a new or a pretrained text encoder."""
 
 import itertools
 import json
@@ -27,14 +27,14 @@ from teminal.hub import use_cache_if_hub_is_away, why_not_loaded
 from teminal.rendering import SAMPLING_RATE
 
 SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-MAX_TOKENS = 256  # two captions of people in one, also in words that the tokenizer has not seen
+MAX_TOKENS = 256  # enough for two human captions joined into one, in words unknown to the tokenizer
 CALIBRATION_CLIPS = 256
 ROBERTA_TYPES = ("roberta", "xlm-roberta", "camembert")
 SAME_IN_CLAP = (
-    *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act"),
-    *("hidden_dropout_prob", "attention_probs_dropout_prob", "type_vocab_size", "layer_norm_eps"),
-    *("bos_token_id", "eos_token_id"),
-)
+    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act",
+    "hidden_dropout_prob", "attention_probs_dropout_prob", "type_vocab_size", "layer_norm_eps", "bos_token_id",
+    "eos_token_id",
+)  # fmt: skip
 
 
 def build_scratch_clap(
@@ -48,14 +48,14 @@ def build_scratch_clap(
     text_config: dict | None = None,
     feature_extractor: dict,
 ) -> tuple[TeminalModel, TeminalProcessor]:
-    """Build a randomly initialised model, but for its text encoder if one is given, and its processor.
+    """Build a randomly initialised model and its processor.
 
     Args:
-        bank: training clips: their labels or captions feed the tokenizer, their features the input normalisation.
-        text_encoder: pretrained text tower and tokenizer, of [`load_text_encoder`]; `vocab_size` and `text_config`
-            are then not used.
-        projection_dim: size of the joint space.
-        vocab_size: of the byte-level BPE tokenizer, trained on the captions; bytes cover every other word.
+        bank: training clips; the tokenizer is trained on their labels or captions, batch norm on their features.
+        text_encoder: pretrained text tower and tokenizer from [`load_text_encoder`], instead of `vocab_size` and
+            `text_config`.
+        projection_dim: dimension of the shared embedding space.
+        vocab_size: of the byte-level BPE tokenizer.
         audio_config, text_config, feature_extractor: arguments of the transformers classes.
     """
     if text_encoder:
@@ -81,7 +81,7 @@ def build_scratch_clap(
 
 
 def _train_tokenizer(bank: ClipBank, vocab_size: int) -> RobertaTokenizer:
-    """Train byte-level BPE on every label in every wording; or on captions, and the wordings that join them."""
+    """Train byte-level BPE on every label in every wording, or on captions and the words that join them."""
     if bank.classes:
         labels = [label.replace("_", " ") for label in bank.classes]
         pairs = list(itertools.pairwise([*labels, labels[0]]))
@@ -99,7 +99,7 @@ def _train_tokenizer(bank: ClipBank, vocab_size: int) -> RobertaTokenizer:
 
 @torch.no_grad()
 def _calibrate_batch_norm(model: TeminalModel, extractor: TeminalFeatureExtractor, bank: ClipBank) -> None:
-    """Set the running statistics of the input batch norm from training clips; training leaves them as they are."""
+    """Set the running statistics of the input batch norm from training clips; training does not update them."""
     chosen = np.linspace(0, len(bank.clips) - 1, min(CALIBRATION_CLIPS, len(bank.clips))).astype(int)
     waveforms = torch.from_numpy(np.stack([bank.raw[index] for index in chosen]).astype(np.float32))
     mel = extractor(waveforms, sampling_rate=SAMPLING_RATE)["input_features"]
@@ -111,13 +111,13 @@ def _calibrate_batch_norm(model: TeminalModel, extractor: TeminalFeatureExtracto
 def load_text_encoder(text_model_name_or_path: str) -> tuple[ClapTextModel, PreTrainedTokenizerBase]:
     """Load a pretrained BERT, RoBERTa, XLM-RoBERTa or CamemBERT as a CLAP text tower, and its tokenizer.
 
-    `last_hidden_state` of every token that is not padding is the encoder's within 1e-5, in fp32. The tower pools the
-    first token through `pooler`, which is new and random where the encoder has none: one that was trained with mean
-    pooling, as most sentence encoders are, has to learn to fill that token.
+    Its `last_hidden_state` equals the encoder's within 1e-5 in fp32, except for padding. CLAP pools the first token
+    through `pooler`, which is random if the encoder has none. A sentence encoder trained with mean pooling must first
+    learn to use that token.
 
     Raises:
-        OSError, ValueError: no such encoder, one of another type, or one without tokenizer or with weights that are
-            missing or not finite.
+        OSError, ValueError: the encoder or its tokenizer is missing, its type is not supported, or weights are missing
+            or not finite.
     """
     flag = f"--text_model_name_or_path {text_model_name_or_path}"
     try:
@@ -140,7 +140,7 @@ def load_text_encoder(text_model_name_or_path: str) -> tuple[ClapTextModel, PreT
         raise ValueError(
             f"{flag}: the tokenizer has {len(tokenizer)} tokens, the encoder embeddings of {encoder.config.vocab_size}"
         )
-    return _as_clap(encoder, tokenizer, loading["missing_keys"]), tokenizer
+    return _convert_to_clap(encoder, tokenizer, loading["missing_keys"]), tokenizer
 
 
 def _check_type(values: dict) -> None:
@@ -154,7 +154,7 @@ def _check_type(values: dict) -> None:
 
 
 def _load_tokenizer(name: str) -> PreTrainedTokenizerBase:
-    """Load the encoder's own, without token types, which CLAP models do not take."""
+    """Load the encoder's tokenizer, without token types, which CLAP does not take."""
     tokenizer = AutoTokenizer.from_pretrained(
         name, trust_remote_code=False, model_input_names=["input_ids", "attention_mask"]
     )
@@ -167,10 +167,10 @@ def _load_tokenizer(name: str) -> PreTrainedTokenizerBase:
 
 
 @torch.no_grad()
-def _as_clap(encoder: Any, tokenizer: PreTrainedTokenizerBase, missing_keys: set[str]) -> ClapTextModel:
-    """Put the encoder's weights into a CLAP text tower, and limit `tokenizer.model_max_length` to what that takes.
+def _convert_to_clap(encoder: Any, tokenizer: PreTrainedTokenizerBase, missing_keys: set[str]) -> ClapTextModel:
+    """Copy the encoder's weights to a CLAP text tower, and limit `tokenizer.model_max_length` to its positions.
 
-    CLAP's position numbers, as RoBERTa's, start at `pad_token_id` + 1 and BERT's at 0: a BERT's are moved there.
+    CLAP's positions start at `pad_token_id` + 1, as RoBERTa's. BERT's start at 0 and are shifted.
     """
     positions = encoder.embeddings.position_embeddings.weight
     padding = encoder.config.pad_token_id

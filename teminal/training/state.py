@@ -1,4 +1,4 @@
-"""All tensors that a stage goes on from: weights, optimizer, schedule, means of weights, and random states."""
+"""Update a model by its optimizer, schedule and moving average, and save and restore their tensors."""
 
 import math
 from collections.abc import Iterator
@@ -14,17 +14,20 @@ from modeling_teminal import TeminalModel
 from teminal.training.config import StageConfig, TrainingConfig
 from teminal.training.gradient_cache import get_random_state, set_random_state
 
-Weights = dict[str, torch.Tensor]  # by name
+Weights = dict[str, torch.Tensor]  # by parameter name
 MAX_LOGIT_SCALE = 100.0
-BETAS, EPS = (0.9, 0.98), 1e-6  # CLIP's (arXiv 2103.00020); AdamW's own 1e-8 makes full steps of rounding errors
+BETAS, EPS = (
+    (0.9, 0.98),
+    1e-6,
+)  # CLIP's (arXiv 2103.00020); AdamW's default 1e-8 turns rounding errors into full steps
 
 
 class StageState:
-    """The model with its optimizer, and the weights that the stage may end with instead of the last.
+    """A stage's model, optimizer, schedule and alternative weights.
 
     Attributes:
-        mean: running mean of the trained weights, with decay `ema_decay`; `None` without.
-        best: the best trained weights so far by validation.
+        mean: exponential moving average of the trained weights with decay `ema_decay`; `None` for decay 0.
+        best: trained weights with the best validation so far.
     """
 
     def __init__(self, accelerator: Accelerator, model: TeminalModel, stage: StageConfig, config: TrainingConfig):
@@ -35,7 +38,7 @@ class StageState:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take one step of optimizer, schedule and running mean."""
+        """Step the optimizer and the schedule, and update the moving average."""
         self.optimizer.step()
         for scale in (self.model.logit_scale_a, self.model.logit_scale_t):
             scale.clamp_(0, math.log(MAX_LOGIT_SCALE))  # as CLIP
@@ -46,12 +49,12 @@ class StageState:
             means = [self.mean[name] for name in weights]
             torch._foreach_lerp_(means, list(weights.values()), 1 - self.ema_decay)
 
-    def end(self) -> None:
-        """Give the model the best weights, else the mean, else leave it its own."""
+    def use_final_weights(self) -> None:
+        """Set the model's weights to the best, else to the moving average, else leave them."""
         set_weights(self.model, self.best or self.mean or {})
 
     def tensors(self) -> dict:
-        """Return what a checkpoint holds; called on all processes."""
+        """Return the tensors of a checkpoint; called on all processes."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -62,7 +65,7 @@ class StageState:
         }
 
     def load(self, tensors: dict) -> None:
-        """Go on from what [`StageState.tensors`] has given on as many processes."""
+        """Restore the result of [`StageState.tensors`]; the number of processes must be the same."""
         device = self.accelerator.device
         self.model.load_state_dict(tensors["model"])
         self.optimizer.load_state_dict(tensors["optimizer"])
@@ -75,7 +78,7 @@ class StageState:
 def make_optimizer(
     model: nn.Module, stage: StageConfig, config: TrainingConfig
 ) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.LambdaLR]:
-    """Make AdamW, with weight decay for matrices alone (no biases, norms, temperatures), and a cosine schedule."""
+    """Make AdamW, with weight decay for matrices only, and a cosine schedule with warm-up."""
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     groups = [
         {"params": [weight for weight in trained if weight.ndim >= 2], "weight_decay": config.weight_decay},
@@ -88,17 +91,17 @@ def make_optimizer(
 
 
 def trained_weights(model: nn.Module) -> Weights:
-    """Return the weights that are trained, sharing memory with the model."""
+    """Return the trainable weights, which share memory with the model."""
     return {name: weight.detach() for name, weight in model.named_parameters() if weight.requires_grad}
 
 
 def copy_weights(model: nn.Module) -> Weights:
-    """Copy the weights that are trained."""
+    """Copy the trainable weights."""
     return {name: weight.clone() for name, weight in trained_weights(model).items()}
 
 
 def set_weights(model: nn.Module, weights: Weights) -> None:
-    """Give the model other values of weights that are trained."""
+    """Set trainable weights of the model."""
     own = trained_weights(model)
     for name, weight in weights.items():
         own[name].copy_(weight)
@@ -106,7 +109,7 @@ def set_weights(model: nn.Module, weights: Weights) -> None:
 
 @contextmanager
 def using_weights(model: nn.Module, weights: Weights | None) -> Iterator[None]:
-    """Give the model `weights` meanwhile, and its own again afterwards; `None`: its own throughout."""
+    """Context in which the model has other weights; `None`: its own."""
     own = copy_weights(model) if weights else {}
     set_weights(model, weights or {})
     try:

@@ -1,4 +1,4 @@
-"""One training step: embed a batch, whole or in mini-batches, and leave the gradients of its losses in the model."""
+"""Compute the gradients of a batch, whole or in mini-batches."""
 
 import functools
 import math
@@ -15,7 +15,7 @@ from teminal.training.objective import EmbeddedBatch, compute_losses
 
 
 class TrainingStep:
-    """Computes the gradients of batches in `model`."""
+    """Forward and backward pass of a batch through `model`."""
 
     def __init__(
         self, accelerator: Accelerator, model: TeminalModel, tokenizer: PreTrainedTokenizerBase, config: TrainingConfig
@@ -24,19 +24,19 @@ class TrainingStep:
         self.prepared_model = accelerator.prepare(model)
 
     def backward(self, batch: Batch, stage: StageConfig) -> dict[str, torch.Tensor]:
-        """Leave the gradients in the model and return the losses.
+        """Add the gradients to the model's parameters and return the losses.
 
         Raises:
-            FloatingPointError: the embeddings or the loss are not finite.
+            FloatingPointError: an embedding or the loss is not finite.
         """
-        texts = list(dict.fromkeys(batch.texts + batch.candidates))  # each is embedded once
-        assert batch.features is not None, "made by `on_device`"
+        texts = list(dict.fromkeys(batch.texts + batch.candidates))  # embed each once
+        assert batch.features is not None, "[`on_device`] renders them"
         n_audios = len(batch.features)
         n_parts = math.ceil(n_audios / (self.config.mini_batch_size or n_audios))
         parts = []
         row_parts = torch.arange(len(texts)).tensor_split(n_parts)
         for features, rows in zip(batch.features.tensor_split(n_parts), row_parts, strict=True):
-            # Every part has a text, or a tower would go unused.
+            # Every part needs a text: DDP expects gradients of both towers.
             parts.append((features, [texts[row] for row in rows] or texts[:1], len(rows)))
         row_of = {text: row for row, text in enumerate(texts)}
 
@@ -52,10 +52,10 @@ class TrainingStep:
         return backward_in_parts(parts, self._embed, compute_finite_losses, self.accelerator.device, no_sync)
 
     def _embed(self, part: tuple[torch.Tensor, list[str], int]) -> Tensors:
-        """Embed (features, texts, how many of the texts count) in fp32.
+        """Embed features and the first `n_texts` texts of a part.
 
         Returns:
-            (A, D) audios, (T, D) texts, and (1, 2) temperatures as multipliers, of audio and of text.
+            (A, D) audios, (n_texts, D) texts, and (1, 2) logit scales of audio and text, in fp32.
         """
         features, texts, n_texts = part
         features = features.to(self.accelerator.device)

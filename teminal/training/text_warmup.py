@@ -1,8 +1,8 @@
-"""Teach the text tower word order before any audio is heard.
+"""Teach the text tower word order before training both towers.
 
-Started together, neither tower gets a gradient for order, because the other does not see it: a saddle. Captions
-against learned scene anchors (a first-slot, a second-slot and an overlay embedding per class) leave it within seconds,
-while the class captions are held where the audio tower knows them.
+Trained together from the start, neither tower gets a gradient for order while the other ignores it (a saddle point).
+Contrasting captions with learned embeddings of scenes escapes it within seconds. A penalty keeps the embeddings of
+class captions, which the audio tower is aligned with.
 """
 
 import itertools
@@ -25,7 +25,10 @@ IN_GROUP_WEIGHT = 2.0
 
 
 class SceneAnchors(nn.Module):
-    """Learned embeddings of scenes by their labels alone, started from the class captions' embeddings."""
+    """Learned embeddings of scenes: of each class as first sound, as second sound, and overlaid.
+
+    All start from the class captions' embeddings with noise.
+    """
 
     def __init__(self, class_embeds: torch.Tensor, classes: list[str], generator: torch.Generator):
         super().__init__()
@@ -34,7 +37,7 @@ class SceneAnchors(nn.Module):
         self.slots = nn.Parameter(class_embeds.detach() + noise.to(class_embeds.device))
 
     def forward(self, scenes: list[Scene]) -> torch.Tensor:
-        """Embed scenes: (N, D) normalised."""
+        """Embed scenes as (N, D), normalised."""
         first = [self.row[scene.labels[0]] for scene in scenes]
         second = [self.row[scene.labels[-1]] for scene in scenes]
         overlaid = torch.tensor([scene.relation == "overlay" for scene in scenes])[:, None].to(self.slots.device)
@@ -50,18 +53,18 @@ def warm_up_text(
     interrupts: Interrupts,
     show_progress: bool,
 ) -> float:
-    """Train the text tower and its projection for `text_warmup_steps`; the audio tower is not touched.
+    """Train the text tower and its projection for `text_warmup_steps`; the audio tower does not change.
 
     Args:
         encode_text: captions -> (N, D) embeddings of `model`, with gradients.
-        composer: of the stage that follows; its groups are drawn, not rendered.
+        composer: of the next stage; it draws the groups.
 
     Returns:
-        The mean in-group loss of the last 20 steps: well under 0.35 when word order has been learned.
+        The mean in-group loss of the last 20 steps; well under 0.35 if word order was learned.
 
     Raises:
         FloatingPointError: an embedding is not finite.
-        SystemExit: after a signal; the warm-up starts again when the run goes on.
+        SystemExit: after a signal; a resumed run repeats the warm-up.
     """
     stage, seed = composer.settings, composer.seed
     class_captions = composer.sampler.class_captions
@@ -79,7 +82,7 @@ def warm_up_text(
     for step in progress:
         if interrupts.received:
             raise SystemExit(128 + interrupts.received)
-        groups = composer.draw(np.random.default_rng([seed, 13, step]), GROUPS_PER_STEP)
+        groups = composer.draw_groups(np.random.default_rng([seed, 13, step]), GROUPS_PER_STEP)
         pairs = list(itertools.chain.from_iterable(groups))
         texts = [pair.text for pair in pairs]
         distinct = list(dict.fromkeys(texts + class_captions))

@@ -8,7 +8,7 @@ from transformers.models.clap.modeling_clap import ClapAudioLayer, ClapAudioMode
 from modeling_teminal import TeminalConfig, TeminalModel, audio_teminal
 from modeling_teminal.audio_teminal import TeminalAudioLayer, use_fast_layers
 from modeling_teminal.text_teminal import TeminalTextSelfAttention
-from teminal.training.launch import bf16_support
+from teminal.training.launch import detect_bf16
 
 SMALL = {
     "spec_size": 64,
@@ -90,7 +90,7 @@ def test_gradient_checkpointing_changes_nothing(towers):
     assert_same(run(ours.train(), inputs), run(stock.train(), inputs))
 
 
-@pytest.mark.skipif(not bf16_support(torch.device("cpu"))[0], reason="this CPU emulates bf16")
+@pytest.mark.skipif(not detect_bf16(torch.device("cpu"))[0], reason="this CPU emulates bf16")
 def test_bf16_autocast_stays_near_fp32(towers):
     _, ours, inputs = towers
     ours.eval()

@@ -1,4 +1,4 @@
-"""What augmentation does to features, and that the caller's numbers decide all of it."""
+"""Test gain, masks, and that the given random numbers determine both."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ def features():
 
 @pytest.fixture
 def neutral():
-    """Numbers that change nothing."""
+    """Return random numbers that leave features unchanged."""
     uniform = torch.full((3, N_RANDOM), 0.5)
     uniform[:, SHARES] = 0.0
     return uniform

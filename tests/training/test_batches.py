@@ -1,3 +1,5 @@
+"""Test what batches contain, and that they depend on seed, stage and step alone."""
+
 import itertools
 
 import numpy as np
@@ -25,7 +27,7 @@ def composer(bank, tiny_clap):
 def test_every_pair_is_true_and_of_seen_classes(composer, bank, stage):
     seen, _ = split_pairs(bank.classes)
     for i in range(40):
-        for pair in itertools.chain.from_iterable(composer(stage).draw(np.random.default_rng(i), 2)):
+        for pair in itertools.chain.from_iterable(composer(stage).draw_groups(np.random.default_rng(i), 2)):
             assert holds(pair.caption, pair.scene)
             heard = {bank.labels[clip] for clip in pair.composition.clips}
             if pair.composition.variant == "single":
@@ -37,7 +39,7 @@ def test_every_pair_is_true_and_of_seen_classes(composer, bank, stage):
 
 
 def test_stage_b_says_after_of_forward_and_of_reversed(composer):
-    groups = composer("B").draw(np.random.default_rng(0), 40)
+    groups = composer("B").draw_groups(np.random.default_rng(0), 40)
     said = {(pair.composition.variant, pair.caption.relation) for group in groups for pair in group}
     assert said == {
         ("single", "single"),
@@ -69,7 +71,7 @@ def test_two_processes_get_the_halves_of_the_one_process_batch(composer, stage):
 @pytest.mark.parametrize("stage", ["A", "B"])
 def test_events_are_those_of_each_audio(composer, stage):
     whole = composer(stage, StageConfig(per_device_train_batch_size=6, replay_batch_size=4, event_weight=1.0))
-    batch, groups = whole[0], whole.draw(np.random.default_rng([whole.seed, STAGES.index(stage), 0]), 6)
+    batch, groups = whole[0], whole.draw_groups(np.random.default_rng([whole.seed, STAGES.index(stage), 0]), 6)
     assert len(batch.event_holds) == len(batch.features) - 4
     for row, pair in zip(batch.audio_rows, (pair for group in groups for pair in group), strict=True):
         true = {f"This is a sound of {label}." for label in pair.scene.labels}
@@ -85,12 +87,12 @@ def test_a_batch_depends_on_seed_stage_and_step_alone(composer):
 
 
 def test_joint_mixes_both_stages(composer):
-    groups = composer("joint").draw(np.random.default_rng(0), 4)
+    groups = composer("joint").draw_groups(np.random.default_rng(0), 4)
     assert [any(pair.caption.relation == "and" for pair in group) for group in groups] == [False, True, False, True]
 
 
 def test_truth_of_a_block_is_that_of_its_rows(composer):
-    pairs = list(itertools.chain.from_iterable(composer("joint").draw(np.random.default_rng(0), 30)))
+    pairs = list(itertools.chain.from_iterable(composer("joint").draw_groups(np.random.default_rng(0), 30)))
     truth = Truth(pairs)
     expected = [[holds(other.caption, pair.scene) for other in pairs] for pair in pairs]
     assert truth.holds().tolist() == expected

@@ -1,4 +1,4 @@
-"""What the model card says of runs of every kind."""
+"""Test the model card of runs of every kind."""
 
 import re
 from dataclasses import replace
@@ -8,7 +8,7 @@ import yaml
 
 from teminal.captions import as_sentence
 from teminal.sampling.training import TrainingSampler
-from teminal.training.card import SHOWN, describe_run, example_captions, has_learned_order, model_card
+from teminal.training.card import SHOWN, describe_run, has_learned_order, make_example_captions, make_model_card
 from teminal.training.config_file import parse_config
 
 from ..card_results import LEARNED, figures, run_results
@@ -20,7 +20,7 @@ LORA = {"stages": ["A", "B"], "lora": "both"}
 
 
 def header_and_text(results: dict, hub_model_id: str | None = None) -> tuple[dict, str]:
-    _, header, text = model_card(results, hub_model_id).split("---\n", 2)
+    _, header, text = make_model_card(results, hub_model_id).split("---\n", 2)
     assert not re.search(r"\{[{%]|\bNone\b|\n\n\n", text)
     return yaml.safe_load(header), text
 
@@ -158,7 +158,7 @@ def test_examples_are_of_the_classes_that_were_trained_on(bank, recipe):
 def test_examples_of_captioned_clips_are_their_captions_without_an_order(bank):
     said = ("Rain, then thunder", 'A "dog" barks.', "A man speaks")
     clips = [replace(clip, label="", captions=(caption,)) for clip, caption in zip(bank.clips, said, strict=False)]
-    examples = example_captions(TrainingSampler(replace(bank, clips=clips)))
+    examples = make_example_captions(TrainingSampler(replace(bank, clips=clips)))
     x, y = examples["before"].removesuffix(".").split(" before ")
     assert {x.lower(), y} == {"a dog barks", "a man speaks"}
     y_first, x_then = as_sentence(y), x[:1].lower() + x[1:]

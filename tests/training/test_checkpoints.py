@@ -1,4 +1,4 @@
-"""Nothing is lost: killed, told to stop, out of disk, or resumed from something else."""
+"""Test that killed, stopped and resumed runs lose and overwrite nothing."""
 
 import errno
 import json
@@ -52,7 +52,7 @@ def whole(command, tmp_path_factory):
 
 
 def kill(command, output_dir, global_step):
-    """Kill a process that runs the command once its checkpoint of that step is there."""
+    """Run the command in a process and kill it once it has saved the checkpoint of that step."""
     flags = ["--output_dir", output_dir, "--resume_from_checkpoint", "latest"]
     arguments = list(map(str, [sys.executable, *command, *flags]))
     process = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -98,9 +98,8 @@ def test_another_recipe_and_a_damaged_checkpoint_are_refused(command, whole, tmp
     content = (last / "state.pt").read_bytes()
     try:
         (last / "state.pt").write_bytes(content[:-1000])
-        with pytest.raises(
-            ValueError, match=rf"state.pt is truncated or damaged; go on with .*{list_checkpoints(whole)[0].name}"
-        ):
+        other = list_checkpoints(whole)[0].name
+        with pytest.raises(ValueError, match=rf"state.pt is truncated or damaged\); resume with .*{other}"):
             load_checkpoint(last, about["run"])
     finally:
         (last / "state.pt").write_bytes(content)

@@ -1,4 +1,4 @@
-"""What a configuration keeps in files, and what a resumed run may change of it."""
+"""Test how a configuration is saved, and what a resumed run may change."""
 
 import pytest
 

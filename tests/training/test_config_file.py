@@ -1,3 +1,5 @@
+"""Test configurations from YAML files and flags, and their error messages."""
+
 import pytest
 
 from teminal.training.config_file import check_scratch, parse_config

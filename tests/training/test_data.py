@@ -1,4 +1,4 @@
-"""Which clips a training uses, of folders, folds and splits."""
+"""Test which clips a training uses, from folders, folds and splits."""
 
 from functools import partial
 
@@ -81,7 +81,7 @@ def test_every_run_decodes_the_kept_source_into_one_file(sounds, esc50_dir, monk
         make_config(source="folder", audio_dir=str(sounds), keep_source="esc50", esc50_dir=str(esc50_dir), **drawn)
         for drawn in ({"n_scenes": 3}, {"n_scenes": 4, "seed": 1})
     ]
-    banks = [find_clips(chosen).banks(chosen)[3] for chosen in configs]
+    banks = [find_clips(chosen).decode(chosen)[3] for chosen in configs]
     assert banks[0].raw.filename == banks[1].raw.filename
     monkeypatch.setattr("teminal.clips.read_clip", lambda clip: pytest.fail("decoded again"))
-    assert len(find_clips(configs[0]).banks(configs[0])[3].clips) == 12
+    assert len(find_clips(configs[0]).decode(configs[0])[3].clips) == 12

@@ -1,4 +1,4 @@
-"""Gradients in parts are those of the whole, and random states go on where they were."""
+"""Test that gradients in parts equal those of the whole, and random states are restored."""
 
 import pytest
 import torch

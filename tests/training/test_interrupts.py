@@ -1,4 +1,4 @@
-"""Signals are remembered; which of them ends at once when it comes again."""
+"""Test that signals are stored, and which end a run at once."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ def test_a_second_sigterm_is_one_sigterm():
 
 @pytest.fixture
 def python_handles_sigint():
-    """Also where a shell that runs this in the background has it ignored."""
+    """Restore the handling of SIGINT, which a background shell ignores."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -40,17 +40,17 @@ def test_a_second_sigint_ends_at_once():
 
 def test_work_that_leaves_nothing_to_save_is_cut_short_by_a_signal():
     with Interrupts(Accelerator(cpu=True)) as interrupts:
-        assert interrupts.on_main_process(lambda: {"zste": 1.0}) == {"zste": 1.0}
+        assert interrupts.run_on_main_process(lambda: {"zste": 1.0}) == {"zste": 1.0}
 
         def work():
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(100)
 
         started = time.monotonic()
-        assert interrupts.on_main_process(work) is None
+        assert interrupts.run_on_main_process(work) is None
         assert time.monotonic() - started < 50
         assert interrupts.received == signal.SIGTERM
-        assert interrupts.on_main_process(lambda: {"zste": 1.0}) is None, "the run stops: nothing new is begun"
+        assert interrupts.run_on_main_process(lambda: {"zste": 1.0}) is None, "the run stops: nothing new is begun"
         os.kill(os.getpid(), signal.SIGTERM)  # has no effect outside such work
 
 

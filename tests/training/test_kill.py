@@ -1,4 +1,4 @@
-"""Kill a training at random moments: the weights must be those of a run that was never killed."""
+"""Test that a training killed at random moments ends with the weights of an uninterrupted one."""
 
 import random
 import subprocess

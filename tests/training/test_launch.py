@@ -1,4 +1,4 @@
-"""What a launcher asks for is done or refused, never ignored; bf16 is chosen only where the hardware has it."""
+"""Test that a launcher's requests are followed or refused, and bf16 is chosen only with hardware support."""
 
 import os
 
@@ -11,9 +11,9 @@ from teminal.training.config import TrainingConfig
 from teminal.training.config_file import parse_config
 from teminal.training.launch import (
     NOT_SUPPORTED,
-    asked_precision,
     check_launcher,
     choose_precision,
+    get_requested_precision,
     require_agreement,
 )
 
@@ -24,7 +24,7 @@ CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda", 0), torch.device("mps
 
 @pytest.fixture(autouse=True)
 def launcher(monkeypatch):
-    """Set what a launcher leaves in the environment, and nothing else of the kind."""
+    """Remove the environment variables of a launcher, and return a function that sets one."""
     for name in [name for name in os.environ if name.startswith("ACCELERATE_")]:
         monkeypatch.delenv(name)
     return monkeypatch.setenv
@@ -65,10 +65,10 @@ def test_both_precisions_agree_or_the_run_is_refused(launcher, of_launcher, aske
     if of_launcher:
         launcher("ACCELERATE_MIXED_PRECISION", of_launcher)
     if done:
-        assert asked_precision(asked) == done
+        assert get_requested_precision(asked) == done
     else:
         with pytest.raises(ValueError, match=f"asks for mixed precision {of_launcher} .* this training for {asked}"):
-            asked_precision(asked)
+            get_requested_precision(asked)
 
 
 def test_processes_that_were_started_with_other_options_are_refused(monkeypatch):

@@ -1,4 +1,4 @@
-"""Batches come from worker processes whatever room shared memory has, and are not waited for without end."""
+"""Test batches from worker processes with little shared memory, and workers that hang or die."""
 
 import multiprocessing
 import pickle
@@ -24,7 +24,7 @@ def composer(bank, tiny_clap):
 
 
 def take(loader, interrupted=lambda: 0):
-    """All batches."""
+    """Return all batches."""
     batches = []
     try:
         while True:
@@ -36,7 +36,7 @@ def take(loader, interrupted=lambda: 0):
 
 
 class Stuck(BatchComposer):
-    """Its workers never answer."""
+    """Composer whose workers hang."""
 
     def __getitem__(self, step):
         time.sleep(1000)
@@ -53,7 +53,7 @@ def stuck(composer, monkeypatch):
 
 @pytest.fixture
 def start_processes():
-    """Choose how processes start; `None` is as the system does."""
+    """Choose how processes start; `None`: the default."""
     before = multiprocessing.get_start_method(allow_none=True)
     yield lambda method: multiprocessing.set_start_method(method, force=True)
     multiprocessing.set_start_method(before, force=True)
@@ -79,7 +79,7 @@ def test_what_spawned_workers_get_is_small_and_the_same(composer):
 
 @pytest.mark.parametrize("room", [0, 64e6])
 def test_a_batch_that_has_no_room_comes_through_a_pipe(composer, monkeypatch, caplog, room):
-    monkeypatch.setattr(loading, "shared_memory_room", lambda: room)
+    monkeypatch.setattr(loading, "get_free_shared_memory", lambda: room)
     caplog.set_level("INFO")
     loaded = take(BatchLoader(composer, 2, num_workers=1))
     assert torch.equal(loaded[1].features, composer[3].features)
@@ -88,9 +88,9 @@ def test_a_batch_that_has_no_room_comes_through_a_pipe(composer, monkeypatch, ca
 
 def test_the_room_is_what_is_free(tmp_path, monkeypatch):
     monkeypatch.setattr(loading, "SHARED_MEMORY", str(tmp_path))
-    assert 0 < loading.shared_memory_room() < float("inf")
+    assert 0 < loading.get_free_shared_memory() < float("inf")
     monkeypatch.setattr(loading, "SHARED_MEMORY", str(tmp_path / "not on this system"))
-    assert loading.shared_memory_room() == float("inf")
+    assert loading.get_free_shared_memory() == float("inf")
 
 
 def test_without_workers_where_none_can_be_started(composer, monkeypatch, caplog):

@@ -1,4 +1,4 @@
-"""Two processes train as one does, whatever the towers see at a time."""
+"""Test that the number of processes and the size of mini-batches do not change a training."""
 
 import json
 
@@ -13,7 +13,7 @@ from ..conftest import run_cli, run_here
 
 @pytest.fixture(scope="module")
 def base(tiny_recipe_text, esc50_dir, tmp_path_factory):
-    """A tiny model after pretrain and A, and the recipe that made it."""
+    """Train a tiny model in pretrain and A; return its folder."""
     folder = tmp_path_factory.mktemp("base")
     (folder / "tiny.yaml").write_text(tiny_recipe_text)
     flags = ["--config", folder / "tiny.yaml", "--esc50_dir", esc50_dir, "--output_dir", folder / "run"]
@@ -23,7 +23,7 @@ def base(tiny_recipe_text, esc50_dir, tmp_path_factory):
 
 
 def train_b(base, esc50_dir, output_dir, n_processes, *flags):
-    """Stage B, 10 steps of 8 groups and 4 replayed clips."""
+    """Train stage B for 10 steps of 8 groups and 4 replayed clips; return losses and weights."""
     each = [*("--per_device_train_batch_size", 8 // n_processes), *("--replay_batch_size", 4 // n_processes)]
     flags = ["--config", base / "tiny.yaml", "--esc50_dir", esc50_dir, "--stages", "B", *each, *flags]
     flags += ["--model_name_or_path", base / "run", "--output_dir", output_dir, "--max_train_steps", 10]

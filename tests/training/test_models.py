@@ -1,4 +1,4 @@
-"""What of a model is trained and saved."""
+"""Test LoRA adapters and frozen layers."""
 
 import copy
 

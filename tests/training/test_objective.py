@@ -1,3 +1,5 @@
+"""Test the event loss."""
+
 import torch
 from torch.nn import functional as F
 

@@ -1,4 +1,4 @@
-"""The picture of a run's course."""
+"""Test the plot of a run."""
 
 import pytest
 from matplotlib.figure import Figure

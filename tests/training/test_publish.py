@@ -1,4 +1,4 @@
-"""What --push_to_hub sends of a finished run: its own files, byte for byte without a path of this machine."""
+"""Test which files --push_to_hub sends, and that they name no local path."""
 
 import copy
 import json
@@ -32,7 +32,7 @@ ADAPTER = {"adapter/adapter_config.json", "adapter/adapter_model.safetensors"}
 
 
 def finish(folder: Path, model, processor, bank, tiny_recipe: Path, *flags: object) -> dict:
-    """What the end of a training leaves, with figures that are made up."""
+    """Write the files of a finished run, with invented figures."""
     recipe = parse_config(["--config", str(tiny_recipe), "--output_dir", str(folder), *map(str, flags)])
     results = run_results(**describe_run(recipe, TrainingSampler(bank)))
     folder.mkdir(exist_ok=True)
@@ -50,7 +50,7 @@ def content_of(files: dict[str, bytes | Path]) -> dict[str, bytes]:
 
 @pytest.fixture
 def base(tiny_clap, tmp_path):
-    """A checkpoint such as old versions of libraries saved, with paths in it."""
+    """Save a checkpoint with paths in it, as old library versions did."""
     folder = save_stock_clap(tiny_clap, tmp_path / "secret" / "clap")
     config = json.loads((folder / "config.json").read_text())
     config["text_config"]["_name_or_path"] = str(folder)
@@ -62,14 +62,14 @@ def base(tiny_clap, tmp_path):
 
 @pytest.fixture
 def adapted(base):
-    """(model, processor) on a base that lies on this machine."""
+    """Return model and processor with adapters on a local base."""
     model, processor = load_clap(str(base))
     return add_adapters(model, "both", rank=4, alpha=4), processor
 
 
 @pytest.fixture
 def finished(adapted, base, bank, tiny_recipe, tmp_path):
-    """The folder of a finished run with adapters, trained on sounds that lie on this machine."""
+    """Return the folder of a finished run with adapters, trained on local sounds."""
     (tmp_path / "secret" / "ESC-50").mkdir()
     flags = ["--model_name_or_path", base, "--stages", "A", "B", "--lora", "both", "--temporal_head", "no"]
     finish(tmp_path / "run", *adapted, bank, tiny_recipe, *flags, "--esc50_dir", tmp_path / "secret" / "ESC-50")
@@ -80,7 +80,7 @@ def test_no_byte_of_what_is_sent_tells_where_it_was_made(finished, base, tmp_pat
     zste = {"base": figures(), "after B": LEARNED}
     plot_bars(finished / "zste.png", zste, "ZSTE")
     progress = Progress(zste=zste)
-    progress.begin("B")
+    progress.start_stage("B")
     progress.add_step("B", {"loss": 1.0}, n_pairs=4, waited_s=0.1, time_s=1.0)
     plot_course(finished / "course.png", progress)
     for name in ("config.json", "tokenizer_config.json"):
@@ -159,7 +159,7 @@ def test_a_dry_run_lists_all_that_would_be_sent_and_asks_nobody(finished, monkey
 
 @pytest.fixture
 def unlicensed(tiny_clap, bank, tiny_recipe, tmp_path):
-    """The folder of a finished run on sounds of which nobody says under which terms they are."""
+    """Return the folder of a finished run on sounds without a known licence."""
     results = finish(tmp_path / "run", *tiny_clap, bank, tiny_recipe)
     results["terms"] = {"license": "unknown", "attribution": "", "citation": ""}
     write_json(tmp_path / "run" / "results.json", results)

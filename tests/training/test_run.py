@@ -1,4 +1,4 @@
-"""The whole way through, small: train, save, score again; and what users get wrong."""
+"""Test a small training from start to end, and the errors of wrong use."""
 
 import json
 import shutil
@@ -60,7 +60,7 @@ def test_same_seed_same_weights_and_another_seed_others(run, tiny_recipe, esc50_
 
 
 def weights_differ(folder, other):
-    """Names of the weights that two models differ in."""
+    """Return the names of the weights that differ between two models."""
     one, two = (load_file(path / "model.safetensors") for path in (folder, other))
     assert one.keys() == two.keys()
     return {name for name in one if not torch.equal(one[name], two[name])}

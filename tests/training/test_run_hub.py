@@ -1,4 +1,4 @@
-"""The LoRA recipe from a base on the Hub (on localhost) to a model on the Hub, and what others get of it there."""
+"""Test the LoRA recipe from a base on a local Hub to a published model and its use."""
 
 import json
 import os
@@ -51,7 +51,7 @@ torch.save({"embeds": embeds, "kind": type(models["trusted"]).__name__}, "report
 
 @pytest.fixture
 def hub(tiny_clap, tmp_path):
-    """It holds the base that the recipe starts from."""
+    """Start a Hub that has the recipe's base."""
     folder = save_stock_clap(tiny_clap, tmp_path / "clap")
     with Hub() as hub:
         hub.repos[BASE] = Repo()
@@ -61,7 +61,7 @@ def hub(tiny_clap, tmp_path):
 
 @pytest.fixture
 def run(hub, tmp_path):
-    """Run Python in a fresh process with an empty cache that knows no other Hub."""
+    """Run Python in a new process with an empty cache and this Hub alone."""
 
     def run(name: str, *arguments: object) -> subprocess.CompletedProcess:
         environment = {
@@ -81,7 +81,7 @@ def run(hub, tmp_path):
 
 
 def small(esc50_dir) -> list:
-    """The options of a run of a few steps."""
+    """Return the options of a run of a few steps."""
     flags = ["--config", ROOT / "configs/clap_lora.yaml", "--push_to_hub", "--hub_model_id", ID]
     flags += ["--esc50_dir", esc50_dir, "--train_folds", 1, "--eval_folds", 2, "--n_scenes", 12]
     flags += ["--max_train_steps", 2, "--per_device_train_batch_size", 2, "--replay_batch_size", 2]

@@ -1,4 +1,4 @@
-"""A pretrained BERT or RoBERTa as the text tower: the same numbers, or one clear error."""
+"""Test a pretrained BERT or RoBERTa as the text tower."""
 
 import json
 

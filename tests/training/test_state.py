@@ -1,4 +1,4 @@
-"""Which weights decay, and means of weights."""
+"""Test weight decay, moving averages and interpolated weights."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""One training step: the gradients of a batch, also in parts."""
+"""Test the gradients of a batch, whole and in parts."""
 
 import copy
 

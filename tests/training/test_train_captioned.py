@@ -1,4 +1,4 @@
-"""Training on people's captions: what is drawn and what is true, and the AudioCaps recipe from end to end."""
+"""Test training on human captions, and the AudioCaps recipe from start to end."""
 
 import csv
 import json
@@ -36,7 +36,7 @@ SOUNDS = sorted(SYNTHETIC_CLASSES)[: len(CAPTIONS)]
 
 @pytest.fixture(scope="module")
 def audiocaps(tmp_path_factory):
-    """Tables, and 10 s of stand-in audio for all training clips but one, of which another is damaged."""
+    """Write tables and 10 s of synthetic audio; one training clip is missing, another damaged."""
     tables, audio = tmp_path_factory.mktemp("tables"), tmp_path_factory.mktemp("audio")
     with open(tables / "train.csv", "w", newline="") as file:
         writer = csv.writer(file)
