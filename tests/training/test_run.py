@@ -79,9 +79,9 @@ def test_a_stage_starts_from_a_saved_model(run, tiny_recipe, esc50_dir, tmp_path
 
 FAULT = """
 import train_accelerate
-from teminal.training.batches import BatchComposer
+from teminal.training import batches
 
-BatchComposer._features = lambda self, audios: 1 / 0
+batches.compute_features = lambda extractor, waveforms: 1 / 0
 train_accelerate.main()
 """
 

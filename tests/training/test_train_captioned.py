@@ -82,7 +82,7 @@ def test_replayed_clips_are_told_from_all_that_is_false_of_them_alone(composer):
         "A bell followed by rain.": "Rain followed by a bell.",
         "An engine idles, then a horn honks.": "A horn honks, then an engine idles.",
     }
-    candidates = composer._candidates(replays)
+    candidates = composer._choose_candidates(replays)
     dogs = {"A dog barks.", "The dog is barking."}
     assert len(dogs & set(candidates.values())) == 1
     assert len(candidates) == len(CAPTIONS) - 1 + 1
