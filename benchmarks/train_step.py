@@ -37,7 +37,7 @@ from transformers import ClapModel, ClapProcessor
 
 from modeling_teminal import TeminalFeatureExtractor, TeminalModel
 from teminal.clips import ClipBank, build_bank
-from teminal.processes import keep_freed_memory, own_cores
+from teminal.processes import count_cores, keep_freed_memory
 from teminal.rendering import SAMPLING_RATE, render
 from teminal.sampling.training import Pair, TrainingSampler
 from teminal.sources import load_clips
@@ -51,7 +51,7 @@ CASES = ("tiny_fp32", "tiny_bf16", "full_fp32", "full_bf16")
 N_GROUPS = {"cpu": {"tiny": 32, "full": 4}, "cuda": {"tiny": 128, "full": 32}}
 LEARNING_RATE = {"tiny": 5e-4, "full": 5e-5}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-NUM_WORKERS = max(1, own_cores() - 1)  # as train_accelerate.py
+NUM_WORKERS = max(1, count_cores() - 1)  # as train_accelerate.py
 LINES = {"stock": ("stock", 0), "stock_workers": ("stock", NUM_WORKERS), "ours": ("ours", NUM_WORKERS)}
 
 

@@ -1,4 +1,4 @@
-"""Turn clips into a dataset of temporal audio-caption pairs, in Parquet; killed, the same command goes on.
+"""Build a Parquet dataset of temporal audio-caption pairs from clips; the same command continues a killed build.
 
 python dataset_scripts/build_dataset.py --source esc50 --esc50_dir ESC-50 --output_dir datasets
 python dataset_scripts/build_dataset.py --source audiocaps --captions_dir TABLES --output_dir datasets
@@ -8,7 +8,7 @@ torchrun --nproc_per_node 8 dataset_scripts/build_dataset.py ...   (each process
 from teminal.cli import command, parse_options, show_messages
 
 
-@command("the same command goes on from here")
+@command("run the same command again to continue")
 def main(argv: list[str] | None = None) -> None:
     from teminal.dataset.options import BuildOptions
 

@@ -1,7 +1,7 @@
-"""Check a built dataset for leaks, wrong captions and shortcuts; exit code 1 if something is found.
+"""Check a built dataset for leaks, wrong captions and shortcuts; exit with code 1 if there are any.
 
 python dataset_scripts/check_dataset.py datasets/esc50
-python dataset_scripts/check_dataset.py --source folder --audio_dir SOUNDS   (clips, before anything is made of them)
+python dataset_scripts/check_dataset.py --source folder --audio_dir SOUNDS   (check clips before building)
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Make recipes whole: compose their audio from your own files. Killed, the same command goes on.
+"""Render the audio of recipes from your own files; the same command continues a killed build.
 
 python dataset_scripts/render_dataset.py --recipe_dir datasets/audiocaps --audio_dir AUDIO --output_dir rendered
 """
@@ -6,7 +6,7 @@ python dataset_scripts/render_dataset.py --recipe_dir datasets/audiocaps --audio
 from teminal.cli import command, parse_options, show_messages
 
 
-@command("the same command goes on from here")
+@command("run the same command again to continue")
 def main(argv: list[str] | None = None) -> None:
     from teminal.dataset.options import RenderOptions
 

@@ -1,9 +1,9 @@
-"""Make hard negatives of people's captions that already carry an order, by swapping their clauses.
+"""Make hard negatives of captions that describe an order, by swapping their clauses.
 
     python dataset_scripts/swap_captions.py --captions_file train.csv --output_file swaps.parquet
     python dataset_scripts/swap_captions.py --sample_file results/audiocaps_swaps.csv
 
-The second prints the precision of a sample that a person marked.
+The second command prints the precision of a sample that a person has marked.
 """
 
 from teminal.cli import command, parse_options

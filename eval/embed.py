@@ -7,7 +7,7 @@ torchrun --nproc_per_node 8 eval/embed.py ...
 from teminal.cli import command, parse_options
 
 
-@command("the same command goes on from here")
+@command("run the same command again to continue")
 def main(argv: list[str] | None = None) -> None:
     from teminal.evaluation.options import EmbedOptions
 

@@ -11,7 +11,7 @@ Figures are the accuracy on each fold and its mean, or for FSD50K, whose clips h
 from teminal.cli import command, parse_options
 
 
-@command("the same command goes on from here")
+@command("run the same command again to continue")
 def main(argv: list[str] | None = None) -> None:
     from teminal.evaluation.inputs import load_labelled_clips
     from teminal.evaluation.options import ClassificationOptions

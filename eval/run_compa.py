@@ -9,7 +9,7 @@ Get tables and audio from github.com/Sreyan88/CompA. Rows with missing audio are
 from teminal.cli import command, parse_options
 
 
-@command("the same command goes on from here")
+@command("run the same command again to continue")
 def main(argv: list[str] | None = None) -> None:
     from teminal.evaluation.inputs import read_compa_rows
     from teminal.evaluation.options import CompaOptions

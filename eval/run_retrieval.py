@@ -12,7 +12,7 @@ one clip. With --source audiocaps it has AudioCaps' columns, for the audio of --
 from teminal.cli import command, parse_options
 
 
-@command("the same command goes on from here")
+@command("run the same command again to continue")
 def main(argv: list[str] | None = None) -> None:
     from teminal.evaluation.inputs import load_captioned_clips
     from teminal.evaluation.options import RetrievalOptions

@@ -9,7 +9,7 @@ r"""Score one or more contrastive audio-text models on the five tasks of ZSTE, a
 from teminal.cli import command, parse_options
 
 
-@command("the same command goes on from here")
+@command("run the same command again to continue")
 def main(argv: list[str] | None = None) -> None:
     from teminal.evaluation.inputs import load_test_clips
     from teminal.evaluation.options import ZsteOptions

@@ -1,4 +1,4 @@
-"""Find, decode and resample audio: files of any format, rate and channel count to mono at 48 kHz."""
+"""Find, decode and resample audio files of any format, rate and channel count to mono at 48 kHz."""
 
 import io
 import logging
@@ -18,30 +18,29 @@ import soxr
 
 from teminal.rendering import SAMPLING_RATE
 
-AUDIO_SUFFIXES = (  # read by libsndfile
-    *(".wav", ".flac", ".ogg", ".mp3", ".opus", ".oga", ".aiff", ".aif", ".aifc"),
-    *(".wave", ".w64", ".rf64", ".caf", ".au", ".snd", ".voc", ".sph"),
-)
-FFMPEG_SUFFIXES = (  # read by FFmpeg, where PyAV is installed
-    *(".m4a", ".mp4", ".aac", ".webm", ".weba", ".mka", ".wma", ".mp2", ".m4b", ".amr", ".ac3", ".3gp", ".wv", ".ape"),
-)
+LIBSNDFILE = "wav flac ogg mp3 opus oga aiff aif aifc wave w64 rf64 caf au snd voc sph"
+FFMPEG = "m4a mp4 aac webm weba mka wma mp2 m4b amr ac3 3gp wv ape"  # needs PyAV
+AUDIO_SUFFIXES = tuple(f".{name}" for name in LIBSNDFILE.split())
+FFMPEG_SUFFIXES = tuple(f".{name}" for name in FFMPEG.split())
 ALL_SUFFIXES = AUDIO_SUFFIXES + FFMPEG_SUFFIXES
 INSTALL_PYAV = "install PyAV to read them: pip install av"
-LOUDEST = 1e4  # beyond it a float file holds something else than audio
-BLOCK = 2**20  # bytes that are read, and samples of all channels that are decoded, at a time
-FRAMES = 500  # of FFmpeg that make a block, of about 1,000 samples each
+LOUDEST = 1e4  # a float file with larger values does not hold audio
+BLOCK = 2**20  # bytes read at a time, and samples of all channels decoded at a time
+FRAMES = 500  # FFmpeg frames, of about 1,000 samples each, decoded at a time
 
 logger = logging.getLogger("teminal")
 
 
 def read_audio(audio: Path | bytes, min_duration_s: float = 0.0, max_duration_s: float = math.inf) -> np.ndarray:
-    """Decode the file at a path, or its bytes: (samples,) fp32 mono at 48 kHz, in [-1, 1]; of longer audio the first
-    `max_duration_s`.
+    """Decode a file, given by path or as bytes, to (samples,) fp32 mono at 48 kHz in [-1, 1].
+
+    Args:
+        max_duration_s: longer audio is cut to this.
 
     Raises:
-        ValueError: the audio is missing, unreadable, empty, not finite, no audio at all by its values or shorter than
-            `min_duration_s`; the message is the reason alone.
-        OSError: the system refuses to read it, which says nothing about the audio.
+        ValueError: the audio is missing, unreadable, empty, not finite, far outside [-1, 1] or shorter than
+            `min_duration_s`; the message is the reason.
+        OSError: the file cannot be read, for a reason other than its content.
     """
     blocks, n_samples, sampling_rate = [np.zeros(0, np.float32)], 0, SAMPLING_RATE
     for block, sampling_rate in stream_audio(audio):
@@ -60,13 +59,13 @@ def read_audio(audio: Path | bytes, min_duration_s: float = 0.0, max_duration_s:
 
 
 def resample(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
-    """Convert (samples,) to another sampling rate, fp32."""
+    """Resample (samples,) to another sampling rate; fp32."""
     waveform = np.asarray(waveform, np.float32)
     return waveform if from_hz == to_hz else soxr.resample(waveform, from_hz, to_hz)
 
 
 def resample_blocks(blocks: Iterable[np.ndarray], from_hz: int, to_hz: int) -> Iterator[np.ndarray]:
-    """Resample consecutive blocks (samples,) fp32: together the numbers of [`resample`] of the whole."""
+    """Resample consecutive blocks (samples,) fp32; their concatenation equals [`resample`] of the whole."""
     if from_hz == to_hz:
         yield from blocks
         return
@@ -77,12 +76,16 @@ def resample_blocks(blocks: Iterable[np.ndarray], from_hz: int, to_hz: int) -> I
 
 
 def stream_audio(audio: Path | bytes) -> Iterator[tuple[np.ndarray, int]]:
-    """Decode some seconds at a time: (samples,) fp32 mono, and their sampling rate in Hz.
+    """Decode block by block: (samples,) fp32 mono, and the sampling rate in Hz.
 
     Raises:
         ValueError, OSError: see [`read_audio`].
     """
-    with io.BytesIO(audio) if isinstance(audio, bytes) else _open(audio) as file:
+    if isinstance(audio, Path) and not audio.is_file():
+        raise ValueError("missing file")
+    if isinstance(audio, Path) and not can_decode(audio):
+        raise ValueError(f"{audio.suffix.lower()} file; {INSTALL_PYAV}")
+    with io.BytesIO(audio) if isinstance(audio, bytes) else open(audio, "rb") as file:
         is_for_ffmpeg = isinstance(audio, Path) and audio.suffix.lower() in FFMPEG_SUFFIXES
         try:
             for block, sampling_rate in _ffmpeg_blocks(file) if is_for_ffmpeg else _libsndfile_blocks(file):
@@ -97,22 +100,17 @@ def stream_audio(audio: Path | bytes) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def _read_to_end(file: BinaryIO) -> None:
-    """Raise an OSError where not the audio but the disk is at fault."""
+    """Raise an OSError if the disk is at fault, and not the audio."""
     file.seek(0)
     while file.read(BLOCK):
         pass
 
 
-def _open(path: Path) -> BinaryIO:
-    if not path.is_file():
-        raise ValueError("missing file")
-    if not can_decode(path):
-        raise ValueError(f"{path.suffix.lower()} file; {INSTALL_PYAV}")
-    return open(path, "rb")
-
-
 def _libsndfile_blocks(file: BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
-    """Decode (samples, channels) fp32, and their rate; what a damaged header promises is never allocated."""
+    """Decode blocks (samples, channels) fp32, and their sampling rate.
+
+    Blocks are of fixed size, because a damaged header may claim any length.
+    """
     try:
         with soundfile.SoundFile(file) as sound:
             size = max(1, BLOCK // sound.channels)
@@ -123,7 +121,7 @@ def _libsndfile_blocks(file: BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def _ffmpeg_blocks(file: BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
-    """Decode (samples, channels) fp32 of the first audio stream, and their rate."""
+    """Decode blocks (samples, channels) fp32 of the first audio stream, and their sampling rate."""
     import av
 
     try:
@@ -144,20 +142,20 @@ def _ffmpeg_blocks(file: BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def can_decode(path: Path) -> bool:
-    """Tell whether the installed libraries read files of this suffix, or of one that is not known."""
+    """Tell whether the libraries that read files of this suffix are installed."""
     return path.suffix.lower() not in FFMPEG_SUFFIXES or find_spec("av") is not None
 
 
 @dataclass(frozen=True)
 class FoundAudio:
-    """Audio files, sorted, how many others there are by suffix or "hidden", and which folders were searched."""
+    """Sorted audio files, number of other files by suffix (or "hidden"), and the folders that were searched."""
 
     files: list[Path]
     left_out: dict[str, int]
     folders: list[Path]
 
     def describe_left_out(self) -> str:
-        """Say it as "2 .m4a (install PyAV to read them: pip install av), 1 .txt"."""
+        """List the other files, such as "2 .m4a (install PyAV to read them: pip install av), 1 .txt"."""
         parts = []
         for suffix, count in sorted(self.left_out.items()):
             cure = f" ({INSTALL_PYAV})" if suffix in FFMPEG_SUFFIXES else ""
@@ -166,9 +164,9 @@ class FoundAudio:
 
 
 def find_audio(folder: Path) -> FoundAudio:
-    """Find all audio files of a folder and below, linked folders too; each folder once, by its own path before a link.
+    """Find all audio files of a folder and its sub-folders, except hidden ones such as "._x.wav" of a Mac.
 
-    Hidden files, such as "._x.wav" that a Mac writes beside "x.wav", and hidden folders are left out.
+    Links to folders are followed; each folder is searched once, by its own path if it has one inside `folder`.
 
     Raises:
         OSError: a folder cannot be read.
@@ -193,34 +191,34 @@ def find_audio(folder: Path) -> FoundAudio:
     return FoundAudio(sorted(files), dict(left_out), sorted(searched.values()))
 
 
-def audio_by_name(folder: Path) -> dict[str, Path]:
-    """Map names to the audio files of a folder and below, see [`files_by_name`]; a warning counts what is left out."""
+def find_audio_by_name(folder: Path) -> dict[str, Path]:
+    """Map names to the audio files of a folder and its sub-folders, see [`map_files_by_name`]; warn of other files."""
     found = find_audio(folder)
     if found.left_out:
         logger.warning("%s: left out %s", folder, found.describe_left_out())
-    return files_by_name(folder, found.files)
+    return map_files_by_name(folder, found.files)
 
 
-def files_by_name(folder: Path, files: Iterable[Path]) -> dict[str, Path]:
-    """Map the [`plain_name`] of each audio file to its path; of several the suffix that comes first in `ALL_SUFFIXES`.
+def map_files_by_name(folder: Path, files: Iterable[Path]) -> dict[str, Path]:
+    """Map the [`normalize_name`] of each audio file to its path; files that are hidden or no audio are ignored.
 
-    A warning counts the names that several files of `folder` have. What is hidden or no audio is passed over.
+    If several files have one name, warn and take the one whose suffix comes first in `ALL_SUFFIXES`.
     """
     audio = [path for path in files if path.suffix.lower() in ALL_SUFFIXES and not path.name.startswith(".")]
     named: dict[str, list[Path]] = {}
     for path in sorted(audio, key=lambda path: (ALL_SUFFIXES.index(path.suffix.lower()), path)):
-        named.setdefault(plain_name(path.stem), []).append(path)
+        named.setdefault(normalize_name(path.stem), []).append(path)
     if shared := [paths for paths in named.values() if len(paths) > 1]:
         example = ", ".join(map(str, shared[0]))
         logger.warning("%s: %d names have several files; of %s the first is taken", folder, len(shared), example)
     return {name: paths[0] for name, paths in named.items()}
 
 
-def plain_name(stem: str) -> str:
-    """Write a file's name without suffix in one spelling of accents and without spaces around it."""
+def normalize_name(stem: str) -> str:
+    """Normalize the accents (NFC) of a file name without suffix, and strip spaces around it."""
     return unicodedata.normalize("NFC", stem).strip()
 
 
 def printable(name: str) -> str:
-    """Write the bytes of a file name that are not UTF-8 as \\xNN, for what holds text alone: Parquet, a card."""
+    """Escape the bytes of a file name that are not UTF-8 as \\xNN, to store it as text."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,7 +1,7 @@
-"""Word captions: of labels by templates, of people's captions by joining them to one sentence.
+"""Write captions: from labels with templates, or by joining people's captions into one sentence.
 
-Templates number the labels of a [`Caption`] in its own order: `after`, (x, y) reads "x after y"; those of *then* take
-three. The lists are disjoint; `HELD_OUT` belongs to ZSTE task 5 alone and is never trained on.
+Placeholders of templates number the labels of a [`Caption`]: `after`, (x, y) reads "x after y"; *then* takes three
+labels. The lists are disjoint; `HELD_OUT` is used only in ZSTE task 5 and never in training.
 """
 
 import re
@@ -49,7 +49,7 @@ NATURAL_TRAINING = {
 
 
 def say(caption: Caption, template: str | None = None) -> str:
-    """Word a caption, by the default template unless another is given."""
+    """Write a caption with the default template, or with another one."""
     labels = [label.replace("_", " ") for label in caption.labels]
     if template is not None:
         return template.format(*labels)
@@ -59,24 +59,24 @@ def say(caption: Caption, template: str | None = None) -> str:
 
 
 def say_for_training(caption: Caption, rng: np.random.Generator) -> str:
-    """Word a caption by the default template half of the time, else by a training paraphrase."""
+    """Write a caption with the default template half of the time, else with a random training template."""
     if rng.random() < 0.5:
         return say(caption)
     templates = TRAINING_THEN if caption.relation == "then" else TRAINING[caption.relation]
     return say(caption, str(rng.choice(templates)))
 
 
-# Words that keep their capital wherever they stand; acronyms and capitalised pairs are told by their shape.
+# Words that keep their capital letter; acronyms and capitalised pairs are recognised by their form.
 PROPER_NOUNS = """
 I I'm I've I'll I'd African American Arabic Asian Australian British Chinese Christmas English European French German
 Halloween Hindi Indian Irish Italian Japanese Korean Mexican Russian Scottish Spanish Velcro
 """
-# Words that start a sentence and no name: "A TV", but "Donald Duck".
+# First words after which a capitalised word does not make a name: "A TV", but "Donald Duck".
 COMMON_STARTERS = """
 a an the some several two three many multiple one someone something people person man woman men women there this these
 """
 
-# "as", "until", "first" and "ends" are not always temporal, but a caption in doubt counts as ordered.
+# "as", "until", "first" and "ends" are not always temporal, but in doubt a caption counts as ordered.
 ORDER_WORDS = re.compile(
     r"\b(then|before|after|afterwards?|follow(s|ed|ing)?|proceed(s|ed|ing)|preced(es|ed|ing)|prior|while|whilst|as|"
     r"when|whenever|during|until|till|once|since|amid|meanwhile|simultaneous(ly)?|concurrent(ly)?|finally|eventually|"
@@ -89,12 +89,17 @@ ORDER_WORDS = re.compile(
 
 
 def has_order(caption: str) -> bool:
-    """Tell whether a caption already speaks of order or simultaneity, and is not to be nested; true in doubt."""
+    """Tell whether a caption itself describes order or simultaneity; true in doubt."""
     return ORDER_WORDS.search(caption) is not None
 
 
+def can_be_joined(caption: str) -> bool:
+    """Tell whether [`say_naturally`] may join a caption with others: it has words, and no order of its own."""
+    return bool(as_clause(caption)) and not has_order(caption)
+
+
 def lower_first(text: str) -> str:
-    """Lower the first letter, unless the first word is "I", an acronym or by its looks a proper noun."""
+    """Lower the first letter, unless the first word is "I", an acronym or looks like a proper noun."""
     first, _, rest = text.partition(" ")
     word = first.rstrip(",;:").removesuffix("'s")
     is_acronym = any(letter.isupper() or letter.isdigit() for letter in word[1:])
@@ -105,7 +110,7 @@ def lower_first(text: str) -> str:
 
 
 def as_clause(caption: str) -> str:
-    """Write a caption as it reads inside a longer sentence: "A dog  barks." gives "a dog barks"."""
+    """Rewrite a caption for use inside a longer sentence: "A dog  barks." gives "a dog barks"."""
     text = re.sub(r"[\"\u201c\u201d`]", "", caption.replace("\u2019", "'"))
     text = re.sub(r"\s+([,.;:!?])", r"\1", " ".join(text.split()))
     text = re.sub(r",(\s*,)+", ",", text).strip(" .,;:!?'-")
@@ -116,22 +121,22 @@ def as_clause(caption: str) -> str:
 
 
 def as_sentence(clause: str) -> str:
-    """Give a clause a capital and a full stop."""
+    """Add a capital letter and a full stop to a clause."""
     return f"{clause[:1].upper()}{clause[1:]}."
 
 
 def say_naturally(
     relation: str, captions: tuple[str, ...], template: str | None = None, rng: np.random.Generator | None = None
 ) -> str:
-    """Join people's captions of a scene's events, numbered as in `Caption.labels`, into one sentence.
+    """Join people's captions of the events of a scene, in the order of `Caption.labels`, into one sentence.
 
-    A clause with a comma or an "and" of its own is parted from the connective by a comma.
+    If a caption contains a comma or an "and", a comma is added before the connective.
 
     Args:
-        template: without one, it is drawn with `rng` from those of the relation; without either, it is their first.
+        template: by default drawn with `rng` from those of the relation, or their first if `rng` is `None` too.
 
     Raises:
-        ValueError: a caption is empty, or their number is not what the template takes.
+        ValueError: a caption is empty, or the template takes another number of captions.
     """
     if template is None:
         templates = NATURAL_TRAINING[relation]

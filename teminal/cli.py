@@ -1,4 +1,4 @@
-"""Run a command: options from a dataclass, and one line for what ends it early."""
+"""Parse the options of a command into a dataclass, and end it with a one-line error."""
 
 import argparse
 import functools
@@ -7,8 +7,7 @@ import logging
 import math
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -16,22 +15,25 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 if TYPE_CHECKING:
     from transformers import HfArgumentParser
 
-HIDDEN = argparse.SUPPRESS  # as the help of a flag: `--help` leaves it out
+HIDDEN = argparse.SUPPRESS  # give it as `help` to leave a flag out of `--help`
 Options = TypeVar("Options")
 
 
 class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    """Descriptions as they stand, and default values."""
+    """Print descriptions as they are written, and default values other than `None`."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
 
 
 def option(default: Any, help: str | None = None, **about: Any) -> Any:
     """Declare a field of an options dataclass; a list is copied for each instance.
 
     Args:
-        default: what holds where the flag is not given; `dataclasses.MISSING` where it must be.
+        default: the value without the flag; `dataclasses.MISSING` makes the flag required.
         help: shown by `--help`.
-        about: `least` and `most` of a number, see [`check_ranges`]; more arguments of `argparse.add_argument`; others
-            are for `teminal.training.config`.
+        about: `least` and `most` of a number, see [`check_ranges`]; `may_change` and `needs`, see
+            `teminal.training.config`; further arguments of `argparse.add_argument`.
     """
     metadata = {"help": help, **about} if help else about
     if isinstance(default, list):
@@ -40,10 +42,10 @@ def option(default: Any, help: str | None = None, **about: Any) -> Any:
 
 
 def check_ranges(options: Any, prefix: str = "") -> None:
-    """Check that numbers are finite and from `least` to `most` of their [`option`].
+    """Check that numbers are finite and lie between `least` and `most` of their [`option`].
 
     Raises:
-        ValueError: naming the flag, `prefix` before its name.
+        ValueError: a number is outside; the message names the flag, as `prefix` and field name.
     """
     for item in fields(options):
         least, most = item.metadata.get("least"), item.metadata.get("most", math.inf)
@@ -57,7 +59,7 @@ def check_ranges(options: Any, prefix: str = "") -> None:
 
 
 def make_parser(kinds: list[Any], description: str | None) -> "HfArgumentParser":
-    """Make a parser whose flags are the fields of dataclasses, and whose errors are ValueErrors of one line."""
+    """Make a parser whose flags are the fields of dataclasses, and which raises a ValueError for a wrong flag."""
     from transformers import HfArgumentParser  # takes half a second
 
     class Parser(HfArgumentParser):
@@ -80,14 +82,14 @@ def parse_options(
     """Parse command-line flags into a dataclass, which checks itself in `__post_init__`.
 
     Args:
-        kind: fields are flags: lists take several values (or none where the default is `None`), `True` by default
-            also gives `--no_...`.
-        argv: flags; `None` for those of this process.
-        description: shown by `--help` as it stands.
-        first: the field whose value may come first, without its flag.
+        kind: its fields are flags. A list takes several values (or none where the default is `None`); a field that is
+            `True` by default also has a flag `--no_...`.
+        argv: arguments; `None` for those of this process.
+        description: shown by `--help`.
+        first: a field whose value may be the first argument, without its flag.
 
     Raises:
-        ValueError, OSError: naming the flag at fault, also from the dataclass.
+        ValueError, OSError: an option is wrong; the message names its flag.
         SystemExit: `--help`.
     """
     words = sys.argv[1:] if argv is None else argv
@@ -97,27 +99,17 @@ def parse_options(
 
 
 def show_messages() -> None:
-    """Print what the library logs, and warnings of others, to stderr."""
+    """Print log messages of the library, and warnings of other libraries, to stderr."""
     logging.basicConfig(format="%(message)s")
     logging.getLogger("teminal").setLevel(logging.INFO)
 
 
-@contextmanager
-def errors_in_one_line(command: str, *kinds: type[BaseException]) -> Iterator[None]:
-    """End the command with `command: error: ...` on errors of these kinds."""
-    try:
-        yield
-    except kinds as error:
-        traceback.clear_frames(error.__traceback__)  # ends the progress bars that they hold: the error comes last
-        sys.exit(f"{command}: error: {' '.join(str(error).split())}")
-
-
 def command(hint: str = "", name: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorate the `main(argv=None)` of a command file, so that it ends in one line.
+    """Decorate the `main(argv=None)` of a command, so that errors are printed as one line without a traceback.
 
-    What a user can mend (ValueError, OSError, FloatingPointError, MemoryError) ends it with `name: error: ...`, Ctrl-C
-    with `name: interrupted; hint`; `name` is by default the file's. Import what takes seconds inside `main`, so that
-    both hold from the start.
+    An error that a user can fix (ValueError, OSError, FloatingPointError, MemoryError) ends the process with
+    `name: error: ...`, Ctrl-C with `name: interrupted; hint`. `name` is by default that of the file. Import slow
+    libraries inside `main`, so that this also covers their import.
     """
 
     def decorate(main: Callable[..., None]) -> Callable[..., None]:
@@ -126,8 +118,10 @@ def command(hint: str = "", name: str = "") -> Callable[[Callable[..., None]], C
         @functools.wraps(main)
         def run(argv: list[str] | None = None) -> None:
             try:
-                with errors_in_one_line(called, ValueError, OSError, FloatingPointError, MemoryError):
-                    main(argv)
+                main(argv)
+            except (ValueError, OSError, FloatingPointError, MemoryError) as error:
+                traceback.clear_frames(error.__traceback__)  # closes progress bars, so that the error is the last line
+                sys.exit(f"{called}: error: {' '.join(str(error).split())}")
             except KeyboardInterrupt as error:
                 traceback.clear_frames(error.__traceback__)
                 print(f"{called}: interrupted{'; ' if hint else ''}{hint}", file=sys.stderr)
@@ -138,9 +132,9 @@ def command(hint: str = "", name: str = "") -> Callable[[Callable[..., None]], C
     return decorate
 
 
-@command("the same command goes on from here", name="teminal")
+@command("run the same command again to continue", name="teminal")
 def main(argv: list[str] | None = None) -> None:
-    """Run `teminal embed`, the command that works without a clone of the repository."""
+    """Run `teminal embed`, the only command that is installed with the package."""
     arguments = sys.argv[1:] if argv is None else argv
     if arguments[:1] != ["embed"]:
         sys.exit("usage: teminal embed --help")

@@ -1,4 +1,4 @@
-"""Report what a source holds, before anything is trained or built of it, and what would be in the way."""
+"""Decode all clips of a source, describe them, and list problems that would stop training or evaluation."""
 
 import io
 from collections import Counter
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import soundfile
 from tqdm import tqdm
 
-from teminal.captions import as_clause, has_order
+from teminal.captions import can_be_joined
 from teminal.clips import Clip, read_clip
 from teminal.files import file_sha256
 from teminal.rendering import SAMPLING_RATE
@@ -18,14 +18,15 @@ from teminal.rendering import SAMPLING_RATE
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-N_NAMED = 5  # clips that are skipped for one reason
+N_NAMED = 5  # clips listed for each reason to skip them
 
 
 def inspect_clips(clips: list[Clip]) -> "DataFrame":
-    """Decode all clips of a source, on all cores: a row for each, with what is said of it and what was found.
+    """Decode all clips on all cores, and return a table with a row for each.
 
-    `reason` is why a clip cannot be used, "" else; `side` is "test" for the clips of the test split, else of the one
-    for validation, or of the last fold, and "train" for those that are trained on.
+    Columns: name, label, captions, recording; `place`, the split or fold; `side`, "test" for the test split (without
+    one the validation split, or the last fold), "train" for clips to train on, else ""; `reason` why the clip cannot
+    be used, or ""; seconds, sampling_rate, sha256.
     """
     from pandas import DataFrame
 
@@ -38,8 +39,8 @@ def inspect_clips(clips: list[Clip]) -> "DataFrame":
     for clip, about in zip(clips, found, strict=True):
         place = clip.split or clip.fold
         side = "test" if place == held else "train" if place == "train" or not splits else ""
-        said = {"name": clip.name, "label": clip.label, "captions": clip.captions, "recording": clip.recording}
-        rows.append({**said, "place": place, "side": side, **about})
+        given = {"name": clip.name, "label": clip.label, "captions": clip.captions, "recording": clip.recording}
+        rows.append({**given, "place": place, "side": side, **about})
     return DataFrame(rows)
 
 
@@ -61,11 +62,7 @@ def _inspect(clip: Clip) -> dict[str, Any]:
 
 
 def describe_clips(found: "DataFrame") -> Iterator[str]:
-    """Say how much there is of each class in each fold or split, of which length, rate and format; and what is faulty.
-
-    Args:
-        found: see [`inspect_clips`].
-    """
+    """Describe the table of [`inspect_clips`]: clips by class and fold, durations, rates, formats and faults."""
     from pandas import crosstab
 
     usable = found[found["reason"] == ""]
@@ -89,7 +86,7 @@ def describe_clips(found: "DataFrame") -> Iterator[str]:
 
 
 def find_problems(found: "DataFrame") -> Iterator[str]:
-    """Say what training and evaluation would refuse, or be misled by."""
+    """List what training or evaluation would refuse, or what would make their results wrong."""
     usable = found[found["reason"] == ""]
     labels = sorted(set(usable["label"]) - {""})
     if usable.empty:
@@ -97,7 +94,7 @@ def find_problems(found: "DataFrame") -> Iterator[str]:
         return
     if labels and len(labels) < 3:
         yield f"there are usable clips of {' and '.join(labels)} only; ZSTE needs three classes"
-    if not labels and sum(any(map(_is_plain, captions)) for captions in usable["captions"]) < 2:
+    if not labels and sum(any(map(can_be_joined, captions)) for captions in usable["captions"]) < 2:
         yield "scenes need two clips with a caption without an order of its own"
     for side in ("test", "train"):
         missing = sorted(set(labels) - set(usable.loc[usable["side"] == side, "label"]))
@@ -109,10 +106,6 @@ def find_problems(found: "DataFrame") -> Iterator[str]:
             clips = same[["name", "label", "place"]].to_numpy().tolist()
             where = ", ".join(f"{name} ({label or 'captioned'}, {place})" for name, label, place in clips)
             yield f"the same file in several classes, folds or splits: {where}"
-
-
-def _is_plain(caption: str) -> bool:
-    return bool(as_clause(caption)) and not has_order(caption)
 
 
 def _count(values: Iterable[int | str]) -> str:

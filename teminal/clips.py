@@ -1,4 +1,4 @@
-"""Describe a clip, one recording with what is said of it; decode one, or many into a bank."""
+"""Describe clips (recordings with a label or captions), decode them, and keep them decoded in a bank."""
 
 import hashlib
 import logging
@@ -18,8 +18,8 @@ from teminal.audio import can_decode, read_audio
 from teminal.files import assets_folder, file_sha256, read_json, write_json, write_whole
 from teminal.rendering import EVENT_SAMPLES, SAMPLING_RATE, SCENE_SAMPLES, event_loop
 
-MAX_DURATION_S = 60.0  # of a clip that is read: a small file may unpack to hours
-FORMAT = 2  # of a bank's file and of how clips are decoded; another one makes new files
+MAX_DURATION_S = 60.0  # read from a clip: a small file may decode to hours of audio
+FORMAT = 2  # of bank files; change it when clips are decoded differently
 
 logger = logging.getLogger(__name__)
 
@@ -29,18 +29,18 @@ class Clip:
     """One labelled or captioned recording.
 
     Attributes:
-        label: its class, or "" for a captioned clip.
-        fold: its official fold, or `None` where the source has an official `split` instead.
-        recording: the source recording, which never lies on both sides of a split.
-        audio: a path, the bytes of an audio file, a function that generates (samples,) fp32 at 48 kHz, or `None` where
-            the audio is not at hand.
+        label: class, or "" for a captioned clip.
+        fold: official fold, or `None` if the source has splits.
+        recording: the recording it was cut from; all clips of a recording go to one split.
+        audio: a path, the bytes of an audio file, a function that generates (samples,) fp32 at 48 kHz, or `None` if
+            the audio is not available.
         min_duration_s: shorter audio counts as truncated.
-        captions: what people wrote of it.
+        captions: captions written by people.
         split: "train", "validation" or "test".
-        start_s: where in the recording the clip begins.
-        license: its identifier on the Hub.
-        attribution: whom to credit for it.
-        credit: the same without the recording, where not the source but its clips say so.
+        start_s: where the clip starts in its recording.
+        license: identifier on the Hub.
+        attribution: whom to credit.
+        credit: `attribution` without the recording, if it is given per clip and not for the whole source.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Clip:
 
     @property
     def is_generated(self) -> bool:
-        """Whether the clip is made by a function, and so cannot be faulty."""
+        """Tell whether a function generates the audio, which is then never faulty."""
         return callable(self.audio)
 
 
@@ -66,7 +66,7 @@ def read_clip(clip: Clip) -> np.ndarray:
     """Decode one clip: (samples,) fp32 mono at 48 kHz, in [-1, 1], at most `MAX_DURATION_S`.
 
     Raises:
-        ValueError: the audio is unreadable, empty, truncated, silent or not finite; the message is the reason alone.
+        ValueError: the audio is missing, unreadable, empty, truncated, silent or not finite.
     """
     if callable(clip.audio):
         return clip.audio()
@@ -78,8 +78,8 @@ def read_clip(clip: Clip) -> np.ndarray:
     return waveform
 
 
-def digest(clips: list[Clip]) -> str:
-    """Hash all that is known of clips before they are decoded, with size and time of their files."""
+def hash_clips(clips: list[Clip]) -> str:
+    """Hash the metadata of clips, and size and modification time of their files, without decoding them."""
     hashed = hashlib.sha256()
     for clip in clips:
         audio: Any = clip.audio
@@ -96,14 +96,14 @@ def digest(clips: list[Clip]) -> str:
 def decode_clips(
     clips: list[Clip], which: Iterable[int], file: Path, pool: Executor, n_raw: int = 0
 ) -> dict[int, str]:
-    """Decode some clips into a file of (clips, n_raw + EVENT_SAMPLES) fp16: each as recorded, and its event loop.
+    """Decode clips to a file of (clips, n_raw + EVENT_SAMPLES) fp16: the start of each recording, then its event loop.
 
-    Rows of other and of faulty clips stay empty.
+    Rows of faulty clips, and of clips not in `which`, stay zero.
 
     Args:
         which: indices of the clips to decode.
-        pool: threads or processes; each writes its own rows, so that memory stays flat.
-        n_raw: samples that are kept as recorded, cut or zero-padded; 0 keeps the loops alone.
+        pool: threads or processes; each writes its own rows, so that memory use does not grow with the clips.
+        n_raw: samples kept as recorded, cut or zero-padded; 0 keeps only the loops.
 
     Returns:
         Index -> the reason why a clip cannot be used.
@@ -112,7 +112,7 @@ def decode_clips(
     with open(file, "wb") as out:
         out.truncate(len(clips) * 2 * (n_raw + EVENT_SAMPLES))
     reasons: Any = pool.map(partial(_decode_clip, file, n_raw), which, [clips[index] for index in which])
-    with closing(reasons):  # on Ctrl-C cancels the rest
+    with closing(reasons):  # cancels the rest on Ctrl-C
         bar = tqdm(reasons, total=len(which), desc="decode", unit="clip")
         return {index: reason for index, reason in zip(which, bar, strict=True) if reason}
 
@@ -129,7 +129,7 @@ def _decode_clip(file: Path, n_raw: int, index: int, clip: Clip) -> str | None:
 
 
 def _raw_and_loop(clip: Clip, n_raw: int) -> np.ndarray:
-    """Decode (n_raw + EVENT_SAMPLES,) fp16: the clip and its loop, one after the other."""
+    """Decode a clip to (n_raw + EVENT_SAMPLES,) fp16: its start as recorded, then its event loop."""
     waveform = read_clip(clip)
     raw = np.zeros(n_raw, np.float16)
     raw[: len(waveform)] = waveform[:n_raw]
@@ -140,12 +140,13 @@ def _raw_and_loop(clip: Clip, n_raw: int) -> np.ndarray:
 
 @dataclass
 class ClipBank:
-    """Decoded clips: `raw[i]` is clip i as recorded, `loops[i]` its event loop, (EVENT_SAMPLES,), both fp16. Where few
-    generated clips are drawn, only theirs are there.
+    """Decoded clips.
 
-    `raw` is cut or zero-padded to 5 s; of captioned clips, whose captions speak of all that is heard, to 10 s.
-    `skipped` maps a clip's name to the reason why it is not here. `sha256` is of the names, classes, captions and
-    sounds of all clips, wherever their files lie.
+    Attributes:
+        raw: clip -> (samples,) fp16 as recorded, cut or zero-padded to 5 s, or to 10 s for captioned clips.
+        loops: clip -> its event loop, (EVENT_SAMPLES,) fp16. Both are dictionaries if only a few clips are needed.
+        skipped: name of each faulty clip, which is not in `clips` -> reason.
+        sha256: hash of names, labels, captions and audio, independent of where files are.
     """
 
     clips: list[Clip]
@@ -155,7 +156,7 @@ class ClipBank:
     sha256: str
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        """Let other processes map the file again: what is mapped would be pickled whole."""
+        """Pickle the name of the file instead of its content; the other process maps it again."""
         file = getattr(self.raw, "filename", None)
         if file is None:
             return super().__reduce__()
@@ -168,39 +169,38 @@ class ClipBank:
 
 
 def build_bank(clips: list[Clip], drawn: Callable[[ClipBank], set[int]] | None = None) -> ClipBank:
-    """Decode clips on all cores, or take them from the file of an earlier time; faulty ones are skipped and named.
+    """Decode clips on all cores, or load them from the cache; log and skip faulty ones.
 
-    The file, 1 MB per labelled and 1.4 MB per captioned clip, lies in [`assets_folder`] under a hash of the clips, and
-    is checked by its own hash: a damaged one is made again.
+    The cache file is in [`assets_folder`], named by a hash of the clips, and takes 1 MB per labelled or 1.4 MB per
+    captioned clip. A damaged file is written again.
 
     Args:
-        drawn: tells which clips of a bank are going to be used. Generated clips cannot be faulty, so that this can be
-            asked before they are made; if it is less than half of them, the others are not.
+        drawn: returns the clips of a bank that will be used. If all clips are generated, and fewer than half of them
+            are used, only those are generated, in memory.
 
     Raises:
-        ValueError: there are not two usable clips (of different classes, where they have classes).
-        OSError: the disk is full, or the system refuses to read a clip.
+        ValueError: fewer than two clips (of different classes, if they have classes) are usable.
+        OSError: the disk is full, or a file cannot be read.
     """
     if drawn and all(clip.is_generated for clip in clips):
         few = sorted(drawn(ClipBank(clips, {}, {}, {}, "")))
         if 2 * len(few) < len(clips):
             return _bank_in_memory(clips, few)
-    file = assets_folder("banks") / f"{digest(clips)[:32]}-{FORMAT}.f16"
+    file = assets_folder("banks") / f"{hash_clips(clips)[:32]}-{FORMAT}.f16"
     known = _read_known(file, clips) or _decode_bank(clips, file)
-    skipped = known["skipped"]
-    for name, reason in skipped.items():
+    for name, reason in known["skipped"].items():
         logger.warning("skipped %s: %s", name, reason)
-    if skipped:
-        logger.warning("skipped %d of %d clips", len(skipped), len(clips))
-    kept = [clip for clip in clips if clip.name not in skipped]
+    if known["skipped"]:
+        logger.warning("skipped %d of %d clips", len(known["skipped"]), len(clips))
+    kept = [clip for clip in clips if clip.name not in known["skipped"]]
     if len({clip.label or clip.name for clip in kept}) < 2:
         raise ValueError(f"{len(kept)} of {len(clips)} clips are usable; scenes need at least two classes")
     content = [(clip.name, clip.label, clip.captions) for clip in kept], known["sha256"]
-    return _open_bank(file, kept, skipped, hashlib.sha256(repr(content).encode()).hexdigest())
+    return _open_bank(file, kept, known["skipped"], hashlib.sha256(repr(content).encode()).hexdigest())
 
 
 def _bank_in_memory(clips: list[Clip], few: list[int]) -> ClipBank:
-    """Make a bank with the sounds of a few of its generated clips."""
+    """Generate a few of the clips in memory."""
     with ThreadPoolExecutor() as pool:
         made = pool.map(_raw_and_loop, [clips[index] for index in few], [_n_raw(clips)] * len(few))
         sounds = dict(zip(few, tqdm(made, total=len(few), desc="decode", unit="clip"), strict=True))
@@ -215,19 +215,19 @@ def _n_raw(clips: list[Clip]) -> int:
 
 
 def _read_known(file: Path, clips: list[Clip]) -> dict[str, Any] | None:
-    """Read `skipped` and `sha256` of a bank's file, or nothing where it is missing or damaged."""
+    """Read `skipped` and `sha256` of a bank file; `None` if it is missing or damaged."""
     if not file.is_file():
         return None
     known = read_json(file.with_suffix(".json")) or {}
     n_bytes = 2 * (len(clips) - len(known.get("skipped", ()))) * (_n_raw(clips) + EVENT_SAMPLES)
     if file.stat().st_size == n_bytes and file_sha256(file) == known.get("sha256"):
         return known
-    logger.warning("%s or its .json is damaged: decoded again", file)
+    logger.warning("%s or its .json is damaged: clips are decoded again", file)
     return None
 
 
 def _decode_bank(clips: list[Clip], file: Path) -> dict[str, Any]:
-    """Write a bank's file, without rows of faulty clips, and what [`_read_known`] reads."""
+    """Write a bank file without rows of faulty clips, and the .json that [`_read_known`] reads."""
     known: dict[str, Any] = {}
 
     def write(beside: Path) -> None:

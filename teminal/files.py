@@ -1,4 +1,4 @@
-"""Write files whole or not at all, lock output folders, find caches, and hide paths of this machine."""
+"""Write files atomically, lock output folders, find cache folders, and remove local paths from what is published."""
 
 import errno
 import functools
@@ -16,13 +16,13 @@ from filelock import FileLock, Timeout
 from huggingface_hub import constants
 
 LOCK = ".lock"
-LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)  # what a sync says of data that is not on disk
-PATH_OPTIONS = ("config", "resume_from_checkpoint")  # take a path, as options in `_dir` and `_file` do
+LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)  # errors of a sync that mean that data is lost
+PATH_OPTIONS = ("config", "resume_from_checkpoint")  # options whose value is a path, like those in `_dir` and `_file`
 logger = logging.getLogger("teminal")
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write` with a hidden file beside `path`, then rename it, so that a file of this name is always whole."""
+    """Write a file atomically: call `write` with a hidden file beside `path`, then rename that to `path`."""
     beside = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         write(beside)
@@ -34,9 +34,9 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def to_disk(path: Path) -> None:
-    """Make a file's content, or a folder's names, survive a power cut, where the system can.
+    """Flush a file, or the names in a folder, to disk, so that they survive a power cut.
 
-    Windows opens no folders, and some network disks do not sync them.
+    Does nothing where the system cannot sync: Windows and some network disks refuse it for folders.
 
     Raises:
         OSError: the disk is full or broken.
@@ -54,7 +54,7 @@ def to_disk(path: Path) -> None:
 
 
 def write_json(path: Path, value: dict) -> None:
-    """Write a value as indented UTF-8 JSON, to a file that is whole or not there."""
+    """Write indented JSON atomically."""
     write_whole(path, lambda beside: beside.write_text(json.dumps(value, indent=2) + "\n", "utf-8"))
 
 
@@ -68,28 +68,28 @@ def read_json(path: Path) -> dict | None:
 
 
 def file_sha256(path: Path) -> str:
-    """Hash a file."""
+    """Compute the SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
 def lock_folder(folder: Path, what: str) -> Iterator[None]:
-    """Make an output folder if need be, and keep other processes out of it, until this one ends.
+    """Create an output folder if needed, and lock it against other processes.
 
-    What a killed process was in the middle of writing is deleted first; a new folder in which nothing was left is
-    deleted at the end.
+    Temporary files of a killed process are deleted first. A folder created here that stays empty is deleted at the
+    end.
 
     Args:
         folder: `--output_dir`, or a folder in it.
-        what: is at work in the folder, such as "build", for the error.
+        what: name of the work for the error message, such as "build".
 
     Raises:
-        ValueError: another process is at work there.
+        ValueError: another process has locked it.
         OSError: the folder cannot be written.
     """
     is_new = not folder.exists()
-    lock = FileLock(folder / LOCK, timeout=0)  # the system drops it with the process
+    lock = FileLock(folder / LOCK, timeout=0)  # the system releases it when the process ends
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -105,33 +105,23 @@ def lock_folder(folder: Path, what: str) -> Iterator[None]:
         yield
     finally:
         if is_new and {path.name for path in folder.iterdir()} <= {LOCK}:
-            with suppress(OSError):  # Windows deletes no lock that is held
+            with suppress(OSError):  # Windows cannot delete a lock that is held
                 (folder / LOCK).unlink(missing_ok=True)
                 folder.rmdir()
         lock.release()
 
 
 def assets_folder(namespace: str) -> Path:
-    """Find the cache of decoded clips ("banks") or "embeddings", as [`huggingface_hub.cached_assets_path`] does.
-
-    It lies in `HF_ASSETS_CACHE`, or in `assets` of `HF_HOME`.
-    """
+    """Return the cache folder of decoded clips ("banks") or "embeddings", in `HF_ASSETS_CACHE`."""
     return writable_or_temporary(Path(constants.HF_ASSETS_CACHE, "teminal", namespace, "default"), namespace)
-
-
-def datasets_folder() -> str:
-    """Find the `cache_dir` of [`datasets.load_dataset`]."""
-    from datasets import config
-
-    return str(writable_or_temporary(Path(config.HF_DATASETS_CACHE), "datasets"))
 
 
 @functools.cache  # so that it warns once
 def writable_or_temporary(folder: Path, name: str) -> Path:
-    """Make `folder`, or where that cannot be written, warn and make a temporary one that the user's processes share.
+    """Create `folder`; if it cannot be written, warn and create a temporary folder of this user instead.
 
     Raises:
-        OSError: there is no temporary folder either.
+        OSError: the temporary folder cannot be written either.
     """
     folder = folder.expanduser().absolute()
     try:
@@ -151,25 +141,24 @@ def writable_or_temporary(folder: Path, name: str) -> Path:
 
 
 def check_writable(folder: Path) -> None:
-    """Make `folder`, and a file in it that goes at once; raise an OSError where that fails."""
+    """Create `folder`, and raise an OSError if no file can be written in it."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass
 
 
 def is_local_path(text: str) -> bool:
-    """Whether a text is a path on this machine, and not the id of a repository, a number or prose."""
+    """Tell whether a text is a path on this machine, rather than a repository id, a number or prose."""
     path = Path(text)
-    is_far = path.is_absolute() and len(path.parts) > 2  # "/" and "/x" may be anything
-    return is_far or ".." in path.parts or text.startswith("~") or os.path.exists(text)
+    is_deep = path.is_absolute() and len(path.parts) > 2  # "/" and "/x" may be anything
+    return is_deep or ".." in path.parts or text.startswith("~") or os.path.exists(text)
 
 
 def hide_paths(content: Any, option: str = "") -> Any:
-    """Replace every path on this machine, in JSON content or a text, by its last part.
+    """Replace every local path in JSON content, or in a text, by its last part.
 
     Args:
-        option: the key that the content stands under; the value of an option that takes a path is one, even if
-            nothing lies there.
+        option: key of the content. The value of an option that takes a path counts as one even if it does not exist.
     """
     if isinstance(content, dict):
         return {key: hide_paths(value, str(key)) for key, value in content.items()}

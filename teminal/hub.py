@@ -1,4 +1,4 @@
-"""Write to the Hub in commits that go through or leave nothing visible, and do without it where it is away."""
+"""Upload to the Hub in one commit or not at all, and work offline when the Hub cannot be reached."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ from huggingface_hub.utils import validate_repo_id
 
 ATTEMPTS = 5
 WAIT_S = 2.0  # before the second attempt; twice as long before each further one
-PASSING = (408, 412, 429)  # 412: someone else has pushed since
+PASSING = (408, 412, 429)  # status codes worth another attempt; 412: someone else has pushed meanwhile
 TIMEOUT_S = 5.0
 REFUSALS = {
     401: "the token is not valid, or sees no such repository; run `hf auth login`",
@@ -28,7 +28,7 @@ logger = logging.getLogger("teminal")
 
 
 def check_repo_id(flag: str, repo_id: str) -> None:
-    """Raise a ValueError if `repo_id`, which comes from `flag`, cannot be the id of a repository of somebody's."""
+    """Raise a ValueError that names `flag` if `repo_id` is not of the form OWNER/NAME."""
     if repo_id.count("/") != 1:
         raise ValueError(f"{flag} {repo_id}: must be OWNER/NAME, such as me/sounds")
     try:
@@ -38,16 +38,16 @@ def check_repo_id(flag: str, repo_id: str) -> None:
 
 
 def check_hub_access(flag: str, repo_id: str, repo_type: str, private: bool) -> None:
-    """Create the repository if it is not there, and make sure that it can be written to.
+    """Create the repository if it does not exist, and check that it can be written to.
 
     Args:
-        flag: where `repo_id` comes from, such as "--hub_model_id", for errors.
-        repo_type: `"dataset"`, `"model"` or `"space"` (of Gradio).
+        flag: option that holds `repo_id`, such as "--hub_model_id", for error messages.
+        repo_type: `"dataset"`, `"model"` or `"space"` (with Gradio).
 
     Raises:
-        ValueError: the id is malformed, the token is missing or may not write, or the repository is public and
-            should be `private`.
-        OSError: the Hub is out of reach or out of order.
+        ValueError: the id is malformed, the token is missing or may not write, or `private` is asked for and the
+            repository is public.
+        OSError: the Hub cannot be reached or does not work.
     """
     check_repo_id(flag, repo_id)
     flag = f"{flag} {repo_id}"
@@ -64,7 +64,7 @@ def check_hub_access(flag: str, repo_id: str, repo_type: str, private: bool) -> 
 
 
 def list_files(repo: str, files: Files) -> str:
-    """List what would be sent to a repository such as `"datasets/me/sounds"`, with sizes in bytes."""
+    """List the files that would be uploaded to a repository such as `"datasets/me/sounds"`, with sizes in bytes."""
     sizes = {
         name: len(content) if isinstance(content, bytes) else content.stat().st_size for name, content in files.items()
     }
@@ -82,20 +82,20 @@ def push_files(
     cure: str,
     stale: tuple[str, ...] = (),
 ) -> str:
-    """Upload files in one commit, and return its URL; what fails in passing is tried again.
+    """Upload files in one commit, and return its URL; retry what may be a passing failure.
 
     Args:
-        flag: where `repo_id` comes from, for errors.
-        files: or a function of the revision on the Hub and the names of its files, called at every attempt.
-        message: of the commit.
-        cure: what to do where it did not go through, for the error.
-        stale: patterns of names; what they match on the Hub and is not sent again is deleted.
+        flag: option that holds `repo_id`, for error messages.
+        files: or a function that makes them from the revision on the Hub and the names of its files.
+        message: commit message.
+        cure: what to do if the upload fails, for the error message.
+        stale: name patterns; files on the Hub that match, and are not uploaded again, are deleted.
 
     Raises:
         ValueError: the Hub refuses.
-        OSError: it did not go through; the Hub shows what it showed before.
+        OSError: the upload failed; the repository is unchanged.
     """
-    import tenacity  # needed to publish alone
+    import tenacity  # needed only to publish
 
     api = HfApi()
 
@@ -110,7 +110,7 @@ def push_files(
             done = api.create_commit(
                 repo_id, operations, commit_message=message, repo_type=repo_type, parent_commit=parent
             )
-        except RuntimeError as error:  # the library wraps so what went wrong with one file
+        except RuntimeError as error:  # wraps the error of a single file
             raise error.__cause__ or error from None
         return done.commit_url
 
@@ -127,7 +127,7 @@ def push_files(
 
 @contextmanager
 def _explained(flag: str, failed: str, cure: str) -> Iterator[None]:
-    """Turn what goes wrong with the Hub into a ValueError where it refuses, else into an OSError, of one line."""
+    """Turn an error of the Hub into a one-line ValueError if the Hub refuses, else into an OSError."""
     try:
         yield
     except (HTTPError, OSError, RuntimeError) as error:
@@ -138,7 +138,7 @@ def _explained(flag: str, failed: str, cure: str) -> Iterator[None]:
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Whether it is of use to try again."""
+    """Tell whether another attempt may succeed."""
     if isinstance(error, HfHubHTTPError):
         return error.response.status_code >= 500 or error.response.status_code in PASSING
     return isinstance(error, HTTPError | OSError | RuntimeError)
@@ -149,18 +149,18 @@ def _reason(error: BaseException) -> str:
 
 
 def use_cache_if_hub_is_away(name_or_path: str) -> None:
-    """Ask the Hub once whether it is there; if not, use what is cached, as with `HF_HUB_OFFLINE=1`.
+    """Switch to offline mode, as with `HF_HUB_OFFLINE=1`, if the Hub does not answer a first request.
 
-    Its clients try again for up to a minute before they look into their cache.
+    Its client libraries would retry for up to a minute before they look into their cache.
 
     Args:
-        name_or_path: what is to be loaded; of a local folder the Hub is not asked.
+        name_or_path: model or dataset to load; nothing is requested for a local folder.
     """
     if Path(name_or_path).exists() or constants.is_offline_mode():
         return
     if reason := _why_away(constants.ENDPOINT):
-        logger.warning("%s cannot be reached (%s): only what is in the cache is used", constants.ENDPOINT, reason)
-        os.environ["HF_HUB_OFFLINE"] = "1"  # for libraries that are imported later, and for other processes
+        logger.warning("%s cannot be reached (%s): only the cache is used", constants.ENDPOINT, reason)
+        os.environ["HF_HUB_OFFLINE"] = "1"  # for libraries imported later, and for child processes
         constants.HF_HUB_OFFLINE = True
         if "datasets" in sys.modules:
             sys.modules["datasets"].config.HF_HUB_OFFLINE = True
@@ -168,7 +168,7 @@ def use_cache_if_hub_is_away(name_or_path: str) -> None:
 
 @cache
 def _why_away(endpoint: str) -> str:
-    """Say why the Hub cannot be reached; nothing if it can."""
+    """Return why the Hub cannot be reached, or ""."""
     try:
         get_session().head(endpoint, timeout=TIMEOUT_S)
     except (HTTPError, OSError) as error:
@@ -177,7 +177,7 @@ def _why_away(endpoint: str) -> str:
 
 
 def why_not_loaded(name_or_path: str, error: Exception) -> str:
-    """Say in one line why a folder, or what is no folder here and so a Hub id, cannot be loaded."""
+    """Explain in one line why a folder, or else a Hub id, cannot be loaded."""
     reason = " ".join(str(error).split())
     if Path(name_or_path).is_dir():
         return reason

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teminal.files import datasets_folder
+from teminal.files import writable_or_temporary
 from teminal.hub import use_cache_if_hub_is_away
 from teminal.tables import Row, check_columns
 
@@ -21,13 +21,14 @@ def load_hub_dataset(
     Raises:
         ValueError: it cannot be loaded; naming `origin`.
     """
+    from datasets import config as settings
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
     from huggingface_hub.errors import HTTPError
 
     try:
         use_cache_if_hub_is_away(dataset_name)
-        cache_dir = Path(datasets_folder())
+        cache_dir = writable_or_temporary(Path(settings.HF_DATASETS_CACHE), "datasets")
         if Path(dataset_name).is_dir():
             cache_dir /= hash_folder(Path(dataset_name))
         return load_dataset(dataset_name, config, split=split, cache_dir=str(cache_dir))
@@ -46,7 +47,7 @@ def hash_folder(folder: Path) -> str:
     return hashlib.sha256(repr(files).encode()).hexdigest()[:32]
 
 
-def text_rows(origin: str, dataset: "Dataset", columns: Sequence[str], optional: Sequence[str] = ()) -> list[Row]:
+def read_text_rows(origin: str, dataset: "Dataset", columns: Sequence[str], optional: Sequence[str] = ()) -> list[Row]:
     """Read the columns, and those of `optional` that exist; class numbers become class names."""
     from datasets import ClassLabel
 
@@ -60,8 +61,8 @@ def text_rows(origin: str, dataset: "Dataset", columns: Sequence[str], optional:
     return rows
 
 
-def with_undecoded_audio(origin: str, dataset: "Dataset") -> "Dataset":
-    """Turn off decoding of the column `audio`, so that [`audio_of_cell`] can read it.
+def keep_audio_undecoded(origin: str, dataset: "Dataset") -> "Dataset":
+    """Turn off decoding of the column `audio`, so that [`read_audio_cell`] can read it.
 
     Raises:
         ValueError: the column is missing or not of type Audio; naming `origin`.
@@ -78,7 +79,7 @@ def with_undecoded_audio(origin: str, dataset: "Dataset") -> "Dataset":
         raise ValueError(f"{origin}: the column audio is {feature}, expected is Audio") from error
 
 
-def audio_of_cell(cell: dict[str, Any] | None) -> bytes | Path | None:
+def read_audio_cell(cell: dict[str, Any] | None) -> bytes | Path | None:
     """Get the bytes of an undecoded audio cell, else the path of its file, else `None`."""
     if not cell:
         return None

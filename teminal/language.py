@@ -1,4 +1,4 @@
-"""Inflect clauses, swap their order, and compare what captions mean."""
+"""Inflect clauses, swap their order, and compare the meanings of captions."""
 
 import re
 import tomllib
@@ -15,17 +15,17 @@ SYNONYMS = {word: synonym for synonym, words in _TABLE.pop("synonyms").items() f
 WORDS = {kind: frozenset(words.split()) for kind, words in _TABLE.items()}
 
 CONNECTIVE = re.compile(r",? followed by |,? (?:and )?then |,? before |,? after ")
-# "a toilet [is] [loudly flushed]": the only auxiliary, adverbs, and a word in -ing or -ed.
+# "a toilet [is] [loudly flushed]": one auxiliary, adverbs, and a word in -ing or -ed.
 AUXILIARY = re.compile(r"(.+?) (?:is|are)((?: \S+ly)* \S*(ing|ed)(?: .*)?)")
 UNSAFE = re.compile(
     r"[^a-z '-]| -|- |--"  # numbers and punctuation
-    r"|\ba [aeio]|\ban? (\w+ )?(wo)?men\b|\ban? children\b"  # slips of grammar
+    r"|\ba [aeio]|\ban? (\w+ )?(wo)?men\b|\ban? children\b"  # grammar mistakes of the annotators
 )
 UNSAFE_RIGHT = re.compile(r"^(and|of|by|with|in|to|very|really|up|down) |\bthe\b(?! \w+ of)")
 
 
 def participles(verb: str) -> tuple[str, ...]:
-    """Spell the -ing form of a verb, the commonest way first: "hum" gives "humming"."""
+    """Return the -ing forms of a verb, the most common first: "hum" gives "humming"."""
     return ("baaing",) if verb == "baa" else getInflection(verb, "VBG")  # lemminflect has "baaaing"
 
 
@@ -37,9 +37,10 @@ NOT_SUBJECTS = WORDS["adjectives"] | WORDS["prepositions"] | WORDS["amounts"] | 
 
 
 def find_verb(words: list[str], shared: dict[str, str]) -> int | None:
-    """Find the finite verb of a conjunct: its index, -1 where it has none, `None` in doubt.
+    """Find the finite verb of a conjunct: its index, -1 if it has none, `None` in doubt.
 
-    `shared`: the verb forms that may share the subject of the conjunct before it ("speaks and laughs").
+    Args:
+        shared: verb forms that may share the subject of the previous conjunct, as in "speaks and laughs".
     """
     has_article = words[0] in WORDS["articles"] and WORDS["amounts"].isdisjoint(words[1:3])
     singulars: list[int | None] = []
@@ -65,12 +66,12 @@ def find_verb(words: list[str], shared: dict[str, str]) -> int | None:
             elif has_subject or (before and last not in NOT_SUBJECTS) or (not before and shared):
                 singulars.append(None)
         elif has_article and words[0] != "the" and not in_phrase and not singulars and re.search(r"[^su]s$", word):
-            return None  # "a man chortles": perhaps a verb, which is not known
+            return None  # "a man chortles": may be an unknown verb
     return singulars[0] if singulars else -1
 
 
 def as_participles(clause: str) -> str | None:
-    """Turn the finite verbs of a clause into -ing forms; a noun phrase stays as it stands; `None` in doubt.
+    """Turn the finite verbs of a clause into -ing forms; a noun phrase stays unchanged; `None` in doubt.
 
     "a dog is barking and people laugh" gives "a dog barking and people laughing".
     """
@@ -100,7 +101,7 @@ def as_participles(clause: str) -> str | None:
 
 
 def content_words(clause: str) -> list[str]:
-    """List the words that carry a clause's meaning, without inflection, as they come."""
+    """List the content words of a clause without inflection, in order."""
     words = [word for word in clause.lower().replace(",", "").split() if word not in WORDS["function"]]
     words = [BASE_FORMS.get(word) or re.sub(r"(?<=[^su])s$", "", word) for word in words]
     words = [SYNONYMS.get(word, word) for word in words]
@@ -108,12 +109,12 @@ def content_words(clause: str) -> list[str]:
 
 
 def content(clause: str) -> set[str]:
-    """Collect the words that carry a clause's meaning, without inflection."""
+    """Collect the distinct content words of a clause without inflection."""
     return set(content_words(clause))
 
 
 def lacks_subject(clause: str) -> bool:
-    """Tell whether a clause starts with a verb, whose subject another clause may hold."""
+    """Tell whether a clause starts with a verb, so that its subject may be in another clause."""
     words = [word for word in clause.split() if not word.endswith("ly")]
     if not words:
         return True
@@ -122,7 +123,7 @@ def lacks_subject(clause: str) -> bool:
 
 
 def is_unsafe(left: str, right: str) -> bool:
-    """Tell whether swapping the clauses may read badly, refer to nothing, or still be true."""
+    """Tell whether the swapped caption may be bad English, refer to nothing, or still be true."""
     both = f"{left.lower()} {right}"
     words = re.findall(r"[a-z'-]+", both.lower())
     left_content, right_content = content(left), content(right)
@@ -139,11 +140,11 @@ def is_unsafe(left: str, right: str) -> bool:
 
 
 def swap_order(caption: str) -> str | None:
-    """Swap the clauses around the one order connective of a caption; `None` where that is not safe.
+    """Swap the clauses around the only order connective of a caption; `None` if that is not safe.
 
-    "A dog barks, then rain falls" gives "Rain falls, then a dog barks". Finite verbs become -ing forms where English
-    wants it: "A dog barks followed by rain" gives "Rain followed by a dog barking". `while` and `as` are symmetric:
-    swapped they make another true caption, so a caption that holds one is refused.
+    "A dog barks, then rain falls" gives "Rain falls, then a dog barks". Finite verbs become -ing forms where grammar
+    needs it: "A dog barks followed by rain" gives "Rain followed by a dog barking". Captions with `while` or `as` are
+    refused, for they stay true when swapped.
     """
     text = as_clause(caption)
     connectives = CONNECTIVE.findall(text)
@@ -171,9 +172,9 @@ def swap_order(caption: str) -> str | None:
 
 
 def meaning(caption: str) -> str:
-    """Reduce a caption to its content words: "A man is speaking" and "The man speaks" mean the same.
+    """Reduce a caption to its content words: the same for "A man is speaking" and "The man speaks".
 
-    They are sorted, for "rain and wind" is "wind and rain", unless the caption speaks of order.
+    They are sorted, because "rain and wind" is "wind and rain", unless the caption describes an order.
     """
     clause = as_clause(caption)
     words = content_words(clause)
@@ -181,7 +182,7 @@ def meaning(caption: str) -> str:
 
 
 def keys_of_meanings(clips: list[Clip]) -> dict[str, str]:
-    """Map the meaning of every caption to a key, the same for captions of one clip and of clips that share one."""
+    """Map the meaning of each caption to a key, shared by the captions of a clip and by clips that share a caption."""
     groups: DisjointSet[str] = DisjointSet()
     for clip in clips:
         said = [meaning(caption) for caption in clip.captions]

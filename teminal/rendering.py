@@ -1,8 +1,8 @@
-"""Render compositions to waveforms such that nothing but the relation tells the variants of a group apart.
+"""Render compositions to waveforms.
 
-Every event is first made a seamless loop of fixed length and level without silence inside (`event_loop`). The
-variants of a group tile, join or add two loops and end with the same edges, level and peak (`render_group`), so that
-duration, RMS, peak and share of silence say nothing about the relation.
+Variants of a group differ only in the relation of their events: duration, RMS, peak and share of silence are equal.
+Each event is first turned into a seamless loop of fixed length and level without silence (`event_loop`); the variants
+repeat, join or add these loops, and get the same edges, level and peak (`render_group`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,20 +26,20 @@ EVENT_SAMPLES = int(EVENT_S * SAMPLING_RATE)
 SCENE_SAMPLES = 2 * EVENT_SAMPLES
 _FADE = int(CROSSFADE_S * SAMPLING_RATE)
 _FRAME = SAMPLING_RATE // 200
-_FP32 = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)  # a look-up is faster than `astype`
+_FP32 = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)  # a lookup table is faster than `astype`
 
 Sounds = np.ndarray | Mapping[int, np.ndarray]  # clip -> (samples,) fp16
 
 
 def render(compositions: Iterable[Composition], loops: Sounds, raw: Sounds) -> Iterator[np.ndarray]:
-    """Yield the waveform of each composition; variants of a group that lie side by side are rendered once.
+    """Yield the waveform of each composition; adjacent variants of a group are rendered together.
 
     Args:
         loops: event loops of a [`teminal.clips.ClipBank`].
-        raw: its clips as recorded.
+        raw: clips as recorded, of the same bank.
 
     Yields:
-        (samples,) fp32 at 48 kHz: as many as `raw` has for "clip", else SCENE_SAMPLES.
+        (samples,) fp32 at 48 kHz: the length of `raw` for "clip", else SCENE_SAMPLES.
     """
     for group in in_groups(compositions):
         first = group[0]
@@ -49,21 +49,17 @@ def render(compositions: Iterable[Composition], loops: Sounds, raw: Sounds) -> I
             yield from (waveforms[composition.variant] for composition in group)
         else:
             clip, *background = sounds
-            waveform = over_background(clip, background[0], first.snr_db) if background else clip
-            yield in_silence(waveform, first.onset_s) if first.variant == "onset" else waveform
+            if background:
+                gain = np.linalg.norm(clip) / np.linalg.norm(background[0]) * 10 ** (-first.snr_db / 20)
+                clip = clip + background[0] * np.float32(gain)
+            yield in_silence(clip, first.onset_s) if first.variant == "onset" else clip
 
 
 def read_sounds(composition: Composition, loops: Sounds, raw: Sounds) -> list[np.ndarray]:
-    """Read (samples,) fp16 of each clip, from its offset on; what comes before it follows at the end."""
+    """Read (samples,) fp16 of each clip, rotated to start at its offset."""
     bank = loops if composition.variant in VARIANTS else raw
     offsets = composition.offsets or (0,) * len(composition.clips)
     return [np.roll(bank[clip], -offset) for clip, offset in zip(composition.clips, offsets, strict=True)]
-
-
-def over_background(clip: np.ndarray, background: np.ndarray, snr_db: float) -> np.ndarray:
-    """Add to (samples,) another clip that is `snr_db` lower."""
-    gain = np.linalg.norm(clip) / np.linalg.norm(background) * 10 ** (-snr_db / 20)
-    return clip + background * np.float32(gain)
 
 
 def in_silence(clip: np.ndarray, onset_s: float) -> np.ndarray:
@@ -73,15 +69,15 @@ def in_silence(clip: np.ndarray, onset_s: float) -> np.ndarray:
 
 
 def _rise(n_samples: int) -> np.ndarray:
-    """An equal-power fade-in; rounded from double precision, so that it is the same on every CPU."""
+    """Compute an equal-power fade-in; in double precision, so that it is the same on every CPU."""
     return np.sin(np.linspace(0, np.pi / 2, n_samples)).astype(np.float32)
 
 
 def event_loop(waveform: np.ndarray) -> np.ndarray:
     """Turn a clip into an event: a seamless loop of `EVENT_S`, RMS 0.1, crest factor at most 12 dB.
 
-    Frames of 5 ms that lie more than 25 dB under the event's own level are cut (at its edges and inside); what is
-    left is repeated with equal-power cross-fades and closed to a loop, so that it may start anywhere.
+    Frames of 5 ms that are more than 25 dB below the level of the event are cut (at its edges and inside). The rest is
+    repeated with equal-power cross-fades, also between end and start, so that the loop may start anywhere.
 
     Args:
         waveform: (samples,) mono at 48 kHz, not silent.
@@ -110,13 +106,13 @@ def event_loop(waveform: np.ndarray) -> np.ndarray:
 
 
 def limit_crest(waveform: np.ndarray, peak: float) -> np.ndarray:
-    """Level (samples,) to RMS 0.1 and clip it to `peak`, in place, such that both hold."""
+    """Scale (samples,) to RMS 0.1 and clip it to `peak`, in place; RMS is 0.1 after clipping."""
     waveform *= np.float32(limiting_gain(waveform, peak))
     return np.clip(waveform, -peak, peak, out=waveform)
 
 
 def limiting_gain(waveform: np.ndarray, peak: float) -> float:
-    """The gain with which (samples,) fp32, clipped to `peak` after it, has RMS 0.1.
+    """Compute the gain after which (samples,) fp32, then clipped to `peak`, has RMS 0.1.
 
     With the n loudest samples clipped it is the root of (N RMS^2 - n peak^2) / (power of the others); n follows from
     the gain and the gain from n until both agree. In double precision, so that it is the same on every CPU.
@@ -140,7 +136,7 @@ def limiting_gain(waveform: np.ndarray, peak: float) -> float:
 
 
 def sequence(*loops: np.ndarray) -> np.ndarray:
-    """Loops (EVENT_SAMPLES,) one after the other, (SCENE_SAMPLES,) in equal parts, with equal-power cross-fades."""
+    """Join loops (EVENT_SAMPLES,) to (SCENE_SAMPLES,) in equal parts, with equal-power cross-fades."""
     size = SCENE_SAMPLES // len(loops)
     scene = np.concatenate([loop[:size] for loop in loops])
     rise = _rise(_FADE)
@@ -152,16 +148,16 @@ def sequence(*loops: np.ndarray) -> np.ndarray:
 
 
 def render_group(*loops: np.ndarray, snr_db: float, gap_s: float = 0.0) -> dict[str, np.ndarray]:
-    """All variants of the composition group of two or three events.
+    """Render all variants of a composition group of two or three events.
 
     Args:
         loops: (EVENT_SAMPLES,) fp32 each.
-        snr_db: level of the first over the last in the overlay, drawn from `OVERLAY_SNR_DB`; a third lies between.
-        gap_s: silence around each joint, in all variants alike, so that it does not tell them apart; 0 cross-fades.
+        snr_db: level of the first over the last event in the overlay; a third lies between.
+        gap_s: silence at each joint, the same in all variants; 0 means cross-fades.
 
     Returns:
-        Variant -> (SCENE_SAMPLES,) fp32: the first throughout; all in order; all in reverse; all throughout. The peak
-        of all is the lowest that one of the last three has (that of a single event may lie lower still).
+        Variant -> (SCENE_SAMPLES,) fp32: the first event throughout; all in order; all in reverse; all throughout.
+        All are clipped to the lowest peak of the last three (the peak of "single" may be lower still).
     """
     levels_db = np.linspace(snr_db / 2, -snr_db / 2, len(loops))
     overlay = sum(loop * np.float32(10 ** (level_db / 20)) for loop, level_db in zip(loops, levels_db, strict=True))
@@ -179,7 +175,7 @@ def render_group(*loops: np.ndarray, snr_db: float, gap_s: float = 0.0) -> dict[
 
 
 def sounding_parts(n_events: int, gap_s: float) -> tuple[list[int], list[int]]:
-    """First sample and end of each part of a scene between gaps: one part per event, or a single one without gaps."""
+    """Compute starts and ends, in samples, of the parts between gaps: one per event, or one in all without gaps."""
     if gap_s == 0:
         return [0], [SCENE_SAMPLES]
     joints = [i * SCENE_SAMPLES // n_events for i in range(1, n_events)]
@@ -188,7 +184,7 @@ def sounding_parts(n_events: int, gap_s: float) -> tuple[list[int], list[int]]:
 
 
 def event_times(variant: str, n_events: int, gap_s: float) -> list[tuple[float, float]]:
-    """(onset_s, duration_s) of each event that sounds in a variant, in order of onset."""
+    """Compute (onset_s, duration_s) of each event of a variant, in order of onset."""
     if variant in ("single", "overlay"):
         return [(0.0, SCENE_S)] * (1 if variant == "single" else n_events)
     times = []

@@ -1,7 +1,7 @@
-"""Render whole batches of compositions at once on an accelerator: the waveforms of `teminal.rendering`, in torch.
+"""Render batches of compositions on an accelerator, to the same waveforms as `teminal.rendering`.
 
-Each renderer would be too slow in the other's place: one CPU thread renders 179 groups/s with NumPy, which sorts the
-few loud samples of a waveform, and 50 with torch, which sums over all of them, for a GPU cannot sort fast.
+There are two renderers because a CPU and a GPU are fast at different things: NumPy sorts the few loud samples of a
+waveform (179 groups/s on one CPU thread), torch sums over all samples (50 there), because a GPU sorts slowly.
 """
 
 import math
@@ -14,21 +14,21 @@ import torch
 from teminal.rendering import CROSSFADE_S, EDGE_S, EVENT_SAMPLES, PEAK, RMS, SAMPLING_RATE, Sounds, read_sounds, render
 from teminal.scenes import VARIANTS, Composition, in_groups
 
-GROUPS_AT_ONCE = 32  # their waveforms are 246 MB
-N_PARTIAL = 960  # squares that are summed in fp32; an event is a whole number of them
+GROUPS_AT_ONCE = 32  # 246 MB of waveforms
+N_PARTIAL = 960  # squares summed in fp32 at a time; divides EVENT_SAMPLES
 MAX_ITERATIONS = 100
-TOLERANCE = 1e-8  # of a gain, well under what fp32 can tell
+TOLERANCE = 1e-8  # relative, of a gain; well below the precision of fp32
 
 
 @dataclass
 class Unrendered:
-    """Compositions of a batch as workers send them: S groups of two events without gaps, then R recorded clips.
+    """Compositions of a batch before rendering: S groups of two events without gaps, then R recorded clips.
 
     Attributes:
         loops: (S, 2, EVENT_SAMPLES) fp16.
         snr_db: (S,) fp64, level of the first over the second.
-        rows: (A,) long, rising: the compositions among the 4 S variants of all groups.
-        recorded: (R, samples) fp32, whole waveforms.
+        rows: (A,) long, ascending: indices of the compositions among the 4 S variants of all groups.
+        recorded: (R, samples) fp32 waveforms.
     """
 
     loops: torch.Tensor
@@ -38,7 +38,7 @@ class Unrendered:
 
     @classmethod
     def read(cls, compositions: Iterable[Composition], loops: Sounds, raw: Sounds) -> "Unrendered":
-        """Read compositions, recorded clips last; arguments are those of [`teminal.rendering.render`]."""
+        """Read the sounds of compositions, recorded clips last; see [`teminal.rendering.render`]."""
         grouped = in_groups(compositions)
         groups = [group for group in grouped if group[0].variant in VARIANTS]
         rows: list[int] = []
@@ -55,15 +55,15 @@ class Unrendered:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of what is large."""
+        """The size of loops and recorded clips."""
         return self.loops.nbytes + self.recorded.nbytes
 
     def pin_memory(self) -> "Unrendered":
-        """Called by a DataLoader that pins memory."""
+        """Pin the large tensors; called by a DataLoader with `pin_memory`."""
         return replace(self, loops=self.loops.pin_memory(), recorded=self.recorded.pin_memory())
 
     def render(self, device: torch.device) -> Iterator[torch.Tensor]:
-        """Yield the waveforms of all compositions, some at a time, (n, samples) fp32 on `device`."""
+        """Yield the waveforms of all compositions in parts of (n, samples) fp32 on `device`."""
         group_of = self.rows // len(VARIANTS)
         for start in range(0, len(self.loops), GROUPS_AT_ONCE):
             some = slice(start, start + GROUPS_AT_ONCE)
@@ -75,7 +75,7 @@ class Unrendered:
 
 
 def render_groups(loops: torch.Tensor, snr_db: torch.Tensor) -> torch.Tensor:
-    """All variants of composition groups of two events without gaps; see [`teminal.rendering.render_group`].
+    """Render all variants of groups of two events without gaps; see [`teminal.rendering.render_group`].
 
     Args:
         loops: (G, 2, EVENT_SAMPLES), any float type.
@@ -102,18 +102,18 @@ def render_groups(loops: torch.Tensor, snr_db: torch.Tensor) -> torch.Tensor:
 
 
 def limiting_gains(power: torch.Tensor, peaks: torch.Tensor) -> torch.Tensor:
-    """The gains with which waveforms, clipped to `peaks` after them, have RMS 0.1.
+    """Compute the gains after which waveforms, then clipped to `peaks`, have RMS 0.1.
 
     The formula is that of [`teminal.rendering.limiting_gain`], with masked sums. The power after clipping is concave
-    in the square of the gain, and one round is Newton's step on it: from the unclipped gain it rises to the solution
-    and never beyond, in two or three rounds for most sounds.
+    in the square of the gain, and each iteration is a Newton step: it rises from the unclipped gain to the solution
+    and never beyond, in two or three iterations for most sounds.
 
     Args:
         power: (..., N) fp32 squares of the samples.
         peaks: (...) fp64.
 
     Returns:
-        (...) fp64, right to 1e-7.
+        (...) fp64, accurate to 1e-7.
     """
     target = power.shape[-1] * RMS**2
     gains = (target / _sum(power)).sqrt()
@@ -122,7 +122,7 @@ def limiting_gains(power: torch.Tensor, peaks: torch.Tensor) -> torch.Tensor:
         left = target - clipped.sum(-1) * peaks.square()
         power_left = _sum(power.masked_fill(clipped, 0))
         found = (left / power_left).sqrt()
-        rises = (power_left > 0) & (found > gains * (1 + TOLERANCE))  # also false where nothing is left
+        rises = (power_left > 0) & (found > gains * (1 + TOLERANCE))  # also false for NaN, where nothing is left
         if not rises.any():
             break
         gains = torch.where(rises, found, gains)
@@ -130,12 +130,12 @@ def limiting_gains(power: torch.Tensor, peaks: torch.Tensor) -> torch.Tensor:
 
 
 def _sum(values: torch.Tensor) -> torch.Tensor:
-    """Sums over the last axis, (...) fp64: short ones in fp32, so that no large tensor is copied to fp64."""
+    """Sum over the last axis to (...) fp64; partial sums in fp32, so that no large tensor is copied to fp64."""
     return values.unflatten(-1, (-1, N_PARTIAL)).sum(-1).sum(-1, dtype=torch.float64)
 
 
 def _sequence(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """(G, EVENT_SAMPLES) each -> (G, SCENE_SAMPLES), with an equal-power cross-fade; a loop goes on at its start."""
+    """Join loops (G, EVENT_SAMPLES) to (G, SCENE_SAMPLES) with an equal-power cross-fade."""
     n_samples = int(CROSSFADE_S * SAMPLING_RATE)
     rise = torch.linspace(0, math.pi / 2, n_samples, dtype=torch.float64, device=first.device).sin().float()
     scenes = torch.cat([first, second], dim=1)

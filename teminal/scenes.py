@@ -1,4 +1,4 @@
-"""Scenes, the captions that are true of them, and the compositions that they are rendered as."""
+"""Define scenes, captions and compositions, and decide which caption is true of which scene."""
 
 import itertools
 import math
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 VARIANTS = ("single", "forward", "reversed", "overlay")
-# relation -> how many labels it takes: (at least, at most)
+# relation -> (least, most) number of labels
 SCENE_RELATIONS = {"single": (1, 1), "sequence": (2, math.inf), "overlay": (2, math.inf)}
 _TWO = dict.fromkeys(("and", "before", "after", "while"), (2, 2))
 CAPTION_RELATIONS = {"single": (1, 1), **_TWO, "then": (2, math.inf)}
@@ -16,7 +16,7 @@ CAPTION_RELATIONS = {"single": (1, 1), **_TWO, "then": (2, math.inf)}
 
 @dataclass(frozen=True)
 class Scene:
-    """Events placed in time: `labels` in order of onset (any order for `overlay`), no two alike."""
+    """Events placed in time: distinct `labels` in order of onset (any order for `overlay`)."""
 
     relation: str
     labels: tuple[str, ...]
@@ -27,7 +27,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Caption:
-    """A statement about a scene: `after`, (x, y) says "x after y"."""
+    """A statement about a scene: `after`, (x, y) means "x after y"."""
 
     relation: str
     labels: tuple[str, ...]
@@ -38,15 +38,14 @@ class Caption:
 
 @dataclass(frozen=True, order=True)
 class Composition:
-    """What one waveform is rendered from; sorted, the variants of a group lie side by side.
+    """All that one waveform is rendered from. Sorting brings the variants of a group together.
 
     Attributes:
-        clips: indices into a bank, in the order of the forward variant; of a recorded clip, it and its background.
-        offsets: the sample of each clip's loop that it starts from, counted from the end if negative; () for zeros.
-        snr_db: level of the first over the last.
-        gap_s: silence around each joint; 0 cross-fades.
-        variant: one of `VARIANTS`; "clip" for a clip as recorded, over another one if it has a background; or "onset"
-            for a clip as recorded in silence.
+        clips: indices into a bank, in the order of the forward variant; for "clip", the clip and maybe a background.
+        offsets: start sample in the loop of each clip, counted from the end if negative; () for zeros.
+        snr_db: level of the first clip over the last.
+        gap_s: silence at each joint; 0 means cross-fades.
+        variant: one of `VARIANTS`; "clip" for a clip as recorded; "onset" for one surrounded by silence.
         onset_s: where the clip of "onset" starts.
     """
 
@@ -58,13 +57,13 @@ class Composition:
     onset_s: float = 0.0
 
     def shares_group(self, other: "Composition") -> bool:
-        """Return whether both are variants of one group."""
+        """Tell whether both are variants of one group."""
         are_variants = self.variant in VARIANTS and other.variant in VARIANTS
         return are_variants and replace(self, variant=other.variant) == other
 
 
 def in_groups(compositions: Iterable[Composition]) -> list[list[Composition]]:
-    """Put the variants of one group that lie side by side together; recorded clips stand alone."""
+    """Collect adjacent variants of one group in a list each; other compositions get a list of their own."""
     groups: list[list[Composition]] = []
     for composition in compositions:
         if groups and composition.shares_group(groups[-1][0]):
@@ -85,7 +84,7 @@ def _check(item: Scene | Caption, relations: dict[str, tuple[int, float]]) -> No
 
 
 def holds(caption: Caption, scene: Scene) -> bool:
-    """Whether `caption` is true of `scene`; the only place that knows."""
+    """Tell whether a caption is true of a scene; this is decided only here."""
     labels = scene.labels
     if not set(caption.labels) <= set(labels):
         return False
@@ -99,7 +98,7 @@ def holds(caption: Caption, scene: Scene) -> bool:
 
 
 def true_captions(captions: list[Caption], scenes: list[Scene]) -> list[list[int]]:
-    """Which of some distinct captions (their indices, rising) are true of each of some distinct scenes."""
+    """List, for each scene, the ascending indices of the distinct `captions` that are true of it."""
     starting: dict[str, list[int]] = {}
     for index, caption in enumerate(captions):
         starting.setdefault(caption.labels[0], []).append(index)
@@ -111,7 +110,7 @@ def true_captions(captions: list[Caption], scenes: list[Scene]) -> list[list[int
 
 
 def variant_scene(variant: str, x: str, y: str) -> Scene:
-    """The scene of one variant of the composition group of x and y."""
+    """Return the scene of one variant of the group of x and y."""
     return {
         "single": Scene("single", (x,)),
         "forward": Scene("sequence", (x, y)),
@@ -123,7 +122,7 @@ def variant_scene(variant: str, x: str, y: str) -> Scene:
 def split_pairs(labels: list[str], unseen_share: float = 0.2, seed: int = 0) -> tuple[list, list]:
     """Split the sorted pairs of `labels` into (seen, unseen); unseen pairs never occur in training scenes.
 
-    Depends on the set of labels and the seed alone.
+    The split depends only on the set of labels and the seed.
     """
     pairs = list(itertools.combinations(sorted(set(labels)), 2))
     order = np.random.default_rng(seed).permutation(len(pairs)).tolist()

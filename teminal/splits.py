@@ -1,4 +1,4 @@
-"""Decide which clips are for training, validation and test: by official split or fold, or by folds made here."""
+"""Split clips into training, validation and test: by official split or fold, or by folds made here."""
 
 import hashlib
 import logging
@@ -8,22 +8,22 @@ from dataclasses import replace
 from teminal.clips import Clip
 
 SPLITS = ("train", "validation", "test")
-N_FOLDS = 5  # as many as ESC-50 has; the last is the one that is tested on by default
+N_FOLDS = 5  # as in ESC-50; by default the last is the test fold
 logger = logging.getLogger(__name__)
 
 
 def split_clips(
     clips: list[Clip], validation_folds: list[int] | None = None, test_folds: list[int] | None = None
 ) -> tuple[list[Clip], dict[str, list[int]]]:
-    """Split clips by official split, or by fold, of which the last is for test, the one before for validation.
+    """Split clips by official split, or by fold: by default the last for test, the one before for validation.
 
-    Of a recording that is in two splits, such as two of ESC-50, training and then validation lose its clips.
+    If a recording has clips in two splits (as two of ESC-50 do), those in training, then in validation, are dropped.
 
     Returns:
-        The clips that are left, and split -> their indices.
+        The remaining clips, and split -> their indices.
 
     Raises:
-        ValueError: folds that do not exist or overlap.
+        ValueError: a fold does not exist, or is in two splits.
     """
     folds = sorted({clip.fold for clip in clips if clip.fold is not None})
     if folds:
@@ -42,7 +42,7 @@ def split_clips(
 
 
 def drop_recordings_of(held_out: list[Clip], clips: list[Clip]) -> list[Clip]:
-    """Drop those of `clips` that come from a recording of `held_out`, and name them."""
+    """Drop clips of the recordings in `held_out`, and log their names."""
     recordings = {clip.recording for clip in held_out}
     for clip in clips:
         if clip.recording in recordings:
@@ -65,14 +65,14 @@ def _split_folds(folds: list[int], validation: list[int] | None, test: list[int]
 
 
 def make_folds(clips: list[Clip]) -> list[Clip]:
-    """Give clips a `fold` of 1 to `N_FOLDS`, all clips of a recording the same.
+    """Assign clips to folds 1 to `N_FOLDS`, all clips of a recording to the same.
 
-    Every class is in the last fold and in another one, and in as many more as its recordings allow; folds are about
-    equally large. Names, classes and recordings decide, in whatever order they come.
+    Every class is in the last fold and at least one other; folds are about equally large. The result does not depend
+    on the order of `clips`.
 
     Raises:
-        ValueError: a class has one recording only, which cannot be trained and tested on, or shares its recordings
-            with other classes so that none is left for the last fold.
+        ValueError: a class has only one recording, or shares its recordings with other classes so that none is left
+            for the last fold.
     """
     in_recording: dict[str, Counter[str]] = {}
     for clip in sorted(clips, key=lambda clip: clip.name):
@@ -103,7 +103,7 @@ def make_folds(clips: list[Clip]) -> list[Clip]:
     fold_of = {}
     for recording in sorted(in_recording, key=rarest_first):
         labels = list(in_recording[recording])
-        if any(n_recordings[label] - n_tested[label] < 2 for label in labels):  # the only one left to train on
+        if any(n_recordings[label] - n_tested[label] < 2 for label in labels):  # must stay in training
             fold = min(folds[:-1], key=lambda fold: how_full(fold, labels))
         elif not all(n_tested[label] for label in labels):
             fold = N_FOLDS

@@ -1,4 +1,4 @@
-"""Read the tables that sources come with, strictly: one of another structure is refused with its line or row."""
+"""Read CSV tables of sources, and refuse damaged ones with the number of the line or row."""
 
 import csv
 import logging
@@ -9,21 +9,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from teminal.audio import files_by_name, plain_name
+from teminal.audio import map_files_by_name, normalize_name
 
 Row = dict[str, Any]
 logger = logging.getLogger("teminal")
 
 
 def read_table(path: Path, columns: Sequence[str], whole: Sequence[str] = (), twice: Sequence[str] = ()) -> list[Row]:
-    """Read the rows of a CSV file; empty ones are left out.
+    """Read the rows of a CSV file, except empty ones.
 
     Args:
         columns, whole: see [`check_rows`].
-        twice: columns that may be there a second time, which is then called NAME.1, as by pandas.
+        twice: columns that may occur twice; the second is renamed NAME.1, as in pandas.
 
     Raises:
-        ValueError, OSError: the file is missing, no table or damaged; naming the line.
+        ValueError, OSError: the file is missing, not a CSV table or damaged; the message names the line.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such table")
@@ -65,8 +65,12 @@ def read_table(path: Path, columns: Sequence[str], whole: Sequence[str] = (), tw
 def check_rows(
     origin: object, rows: list[Row], columns: Sequence[str], whole: Sequence[str] = (), ids: Sequence[str] = ()
 ) -> None:
-    """Raise a ValueError where a row lacks text in one of `columns`, a whole number of at most six digits in one of
-    `whole`, or text or a whole number in one of `ids`."""
+    """Check the values of rows.
+
+    Raises:
+        ValueError: a value in `columns` is not text, one in `whole` not a whole number of at most six digits, or one
+            in `ids` neither text nor a whole number.
+    """
     for number, row in enumerate(rows, start=1):
         _check_row(f"{origin}: row {number}", row, columns, whole, ids)
 
@@ -76,8 +80,7 @@ def _check_row(where: str, row: Row, columns: Sequence[str], whole: Sequence[str
         value = row[name]
         is_number = isinstance(value, int) and not isinstance(value, bool)
         if name in whole:
-            fits = isinstance(value, str) or is_number
-            fits = fits and bool(re.fullmatch("[0-9]{1,6}", str(value).strip()))
+            fits = (is_number or isinstance(value, str)) and bool(re.fullmatch("[0-9]{1,6}", str(value).strip()))
         else:
             fits = (is_number and name in ids) or (isinstance(value, str) and bool(value.strip()))
         if not fits:
@@ -88,13 +91,13 @@ def _check_row(where: str, row: Row, columns: Sequence[str], whole: Sequence[str
 
 
 def check_columns(origin: object, present: Iterable[str], columns: Sequence[str]) -> None:
-    """Raise a ValueError that names the columns that are missing."""
+    """Raise a ValueError that lists the missing columns, if any."""
     if missing := sorted(set(columns) - set(present), key=columns.index):
         raise ValueError(f"{origin}: no column {', '.join(missing)}; expected are {', '.join(columns)}")
 
 
 def read_captions(where: str, value: object) -> tuple[str, ...]:
-    """Read the captions in a cell: one text or a list of several, none of them empty."""
+    """Read the captions of a cell: one text or a list of texts, none empty."""
     captions = [value] if value is None or isinstance(value, str) else value
     if not isinstance(captions, list) or not all(caption is None or isinstance(caption, str) for caption in captions):
         raise ValueError(f"{where}: its caption is {repr(value)[:80]}, expected is text or a list of texts")
@@ -104,11 +107,10 @@ def read_captions(where: str, value: object) -> tuple[str, ...]:
 
 
 def find_file(folder: Path, name: str) -> Path:
-    """Give `folder / name`, or the file that is meant where there is none of this very name: tables say .wav even of a
-    folder turned into Ogg, lose spaces around names, and spell accents in one code or two (NFC, NFD).
+    """Return `folder / name`, or a file whose name differs only in suffix, outer spaces or accent coding (NFC, NFD).
 
     Raises:
-        ValueError: the name leads out of the folder.
+        ValueError: the name points outside the folder.
     """
     if not name or Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
         raise ValueError(f"file name {name!r} leads out of {folder}")
@@ -118,18 +120,18 @@ def find_file(folder: Path, name: str) -> Path:
     for form in ("NFC", "NFD"):
         parent = (folder / unicodedata.normalize(form, name)).parent
         if parent.is_dir():
-            return _list_by_name(parent, parent.stat().st_mtime_ns).get(plain_name(path.stem), path)
+            return _list_by_name(parent, parent.stat().st_mtime_ns).get(normalize_name(path.stem), path)
     return path
 
 
 @lru_cache(maxsize=32)
 def _list_by_name(folder: Path, mtime_ns: int) -> dict[str, Path]:
-    """Call [`files_by_name`] for a folder without those below, as long as it stays as it is."""
-    return files_by_name(folder, folder.iterdir())
+    """Call [`map_files_by_name`] for a folder without sub-folders; cached until the folder changes."""
+    return map_files_by_name(folder, folder.iterdir())
 
 
 def clean_labels(origin: object, labels: list[str]) -> list[str]:
-    """Strip labels of spaces around them, and warn of those that differ in case or separators alone."""
+    """Strip spaces around labels, and warn of labels that differ only in case or separators."""
     cleaned = [unicodedata.normalize("NFC", label).strip() for label in labels]
     spellings: dict[str, list[str]] = {}
     for label in sorted(set(cleaned)):

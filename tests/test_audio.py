@@ -11,8 +11,8 @@ import soundfile
 
 from eval import embed
 from teminal import audio
-from teminal.audio import AUDIO_SUFFIXES, FoundAudio, audio_by_name, find_audio, printable, read_audio
-from teminal.clips import Clip, digest
+from teminal.audio import AUDIO_SUFFIXES, FoundAudio, find_audio, find_audio_by_name, printable, read_audio
+from teminal.clips import Clip, hash_clips
 from teminal.evaluation import embed as embed_job
 from teminal.evaluation.embeddings import PART_SIZE
 from teminal.sources import load_clips
@@ -82,7 +82,7 @@ def test_a_format_without_decoder_is_skipped_with_the_cure_and_not_remembered(tm
     clip, digests = Clip("x", "x", 1, "x", tmp_path / "x.m4a"), []
     for installed in (None, object()):
         monkeypatch.setattr(audio, "find_spec", lambda _, installed=installed: installed)
-        digests.append(digest([clip]))
+        digests.append(hash_clips([clip]))
         if not installed:
             with pytest.raises(ValueError, match=r"\.m4a file; install PyAV to read them: pip install av"):
                 read_audio(clip.audio)
@@ -110,7 +110,7 @@ def test_names_in_audio_folders_are_compared_in_one_spelling(tmp_path, caplog, w
     accent = unicodedata.normalize("NFD", "é")
     for name in (f"{accent} .wav", "Yabcdefghijk.mp3", "twice.opus", "twice.ogg", "x.m4a"):
         (tmp_path / name).write_bytes(b"")
-    names = {name: path.name for name, path in audio_by_name(tmp_path).items()}
+    names = {name: path.name for name, path in find_audio_by_name(tmp_path).items()}
     assert names == {
         "é": f"{accent} .wav",
         "Yabcdefghijk": "Yabcdefghijk.mp3",
@@ -179,7 +179,7 @@ def test_embedding_stops_where_the_system_refuses_and_makes_damaged_parts_again(
     monkeypatch.setitem(PART_SIZE, "audio", 1)
     with monkeypatch.context() as patch:
         patch.setattr(embed_job, "load_file", refuse)
-        with pytest.raises(SystemExit, match=r"^embed.py: error: .*Permission denied.*b\.wav'; the same"):
+        with pytest.raises(SystemExit, match=r"^embed.py: error: .*Permission denied.*b\.wav'; run the same"):
             run_embed(model, tmp_path / "audio", tmp_path / "out.parquet")
     [part] = tmp_path.glob("*.parts/*/audio/*.safetensors")
     part.write_bytes(b"{")

@@ -11,8 +11,8 @@ from teminal.cli import command, option, parse_options
 @dataclass(kw_only=True)
 class Options:
     path: str = option(MISSING)
-    folds: list[int] | None = option(None)
-    sizes: list[int] = option([1, 2])
+    folds: list[int] | None = option(None, "all by default")
+    sizes: list[int] = option([1, 2], "of things")
 
 
 def ends_with(error: BaseException):
@@ -54,3 +54,11 @@ def test_options_are_the_fields_of_a_dataclass():
     for wrong in ([], ["--path", "x", "--wrong"], ["--path", "x", "--sizes"], ["--path", "x", "--folds", "a"]):
         with pytest.raises(ValueError, match=r"required|unrecognized|expected|invalid"):
             parse_options(Options, wrong, None)
+
+
+def test_help_names_default_values_but_not_none(capsys):
+    with pytest.raises(SystemExit):
+        parse_options(Options, ["--help"], "What it does.")
+    text = capsys.readouterr().out
+    assert "(default: [1, 2])" in text
+    assert "None" not in text

@@ -14,7 +14,7 @@ from teminal.sources import source_module, source_names, taken_options
 from .conftest import ROOT
 from .tones import evaluate, of_clotho, write_clotho
 
-GOES_ON = "; the same command goes on from here"
+GOES_ON = "; run the same command again to continue"
 COMMANDS = {
     "dataset_scripts/build_dataset.py": GOES_ON,
     "dataset_scripts/render_dataset.py": GOES_ON,

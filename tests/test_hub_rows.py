@@ -8,7 +8,7 @@ from huggingface_hub.errors import HTTPError
 
 from teminal.evaluation.inputs import load_hub_clips
 from teminal.evaluation.zste_dataset import load_scenes
-from teminal.hub_rows import audio_of_cell, load_hub_dataset, text_rows, with_undecoded_audio
+from teminal.hub_rows import keep_audio_undecoded, load_hub_dataset, read_audio_cell, read_text_rows
 from teminal.sources import load_clips
 
 from .built import make_rows
@@ -64,7 +64,7 @@ def test_esc50_without_its_audio_is_a_clip_that_misses_its_file(hub):
 def test_class_numbers_become_names():
     features = Features({"category": ClassLabel(names=["dog", "rain"])})
     dataset = Dataset.from_dict({"category": [1, 0, None, -1]}, features)
-    rows = text_rows("X", dataset, ("category",))
+    rows = read_text_rows("X", dataset, ("category",))
     assert [row["category"] for row in rows] == ["rain", "dog", None, None]
 
 
@@ -121,8 +121,8 @@ def test_audio_for_retrieval(hub):
 
 
 def test_paths_are_audio():
-    dataset = with_undecoded_audio("X", Dataset.from_dict({"audio": ["a.wav"]}))
-    assert str(audio_of_cell(dataset[0]["audio"])) == "a.wav"
+    dataset = keep_audio_undecoded("X", Dataset.from_dict({"audio": ["a.wav"]}))
+    assert str(read_audio_cell(dataset[0]["audio"])) == "a.wav"
 
 
 @pytest.fixture

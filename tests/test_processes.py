@@ -3,7 +3,7 @@ import os
 import pytest
 import torch
 
-from teminal.processes import STARTED, join_processes, own_cores, process_state
+from teminal.processes import STARTED, count_cores, join_processes, process_state
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux only")
@@ -12,18 +12,18 @@ def test_own_cores_are_those_that_a_scheduler_grants(monkeypatch):
     granted = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(granted)})
-        assert own_cores() == 1
+        assert count_cores() == 1
     finally:
         os.sched_setaffinity(0, granted)
 
 
 def test_own_cores_are_shared_with_the_processes_beside(monkeypatch):
     monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
-    alone = own_cores()
+    alone = count_cores()
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    assert own_cores() == max(1, alone // 2)
+    assert count_cores() == max(1, alone // 2)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "1000")
-    assert own_cores() == 1
+    assert count_cores() == 1
 
 
 class Counted:

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from teminal.clips import Clip
-from teminal.dataset.plan import plan_drawn
+from teminal.dataset.build import plan_drawn
 from teminal.sampling.groups import Mix
 from teminal.scenes import split_pairs
 from teminal.splits import split_clips

@@ -1,18 +1,20 @@
-"""Build a dataset of the clips of a source, and publish it where that is asked for."""
+"""Build a dataset from the clips of a source, and publish it if asked for."""
 
 import logging
 from functools import partial
 
-from teminal.clips import Clip, digest
+from teminal.clips import Clip, hash_clips
 from teminal.dataset.card import check_card
 from teminal.dataset.config_folder import write_config
 from teminal.dataset.options import ZSTE, BuildOptions
-from teminal.dataset.plan import plan_drawn
 from teminal.dataset.publish import push_config
 from teminal.dataset.report import command_line
+from teminal.dataset.rows import group_rows
+from teminal.dataset.shards import GroupRows, Plan
 from teminal.hub import check_hub_access
 from teminal.licenses import check_publishable
-from teminal.sampling.groups import Mix
+from teminal.sampling.groups import Mix, draw_group
+from teminal.sampling.pools import Pool, make_pool
 from teminal.scenes import split_pairs
 from teminal.sources import source_credits
 from teminal.splits import split_clips
@@ -21,13 +23,10 @@ logger = logging.getLogger("teminal")
 
 
 def build_dataset(options: BuildOptions, clips: list[Clip]) -> None:
-    """Build one config, and publish it where that is asked for.
-
-    Args:
-        clips: of the source, not decoded.
+    """Build one config from clips that are not decoded, and publish it with `--push_to_hub`.
 
     Raises:
-        ValueError, OSError: naming the flag or folder at fault.
+        ValueError, OSError: the message names the flag or folder at fault.
     """
     clips, splits = split_clips(clips, options.validation_folds, options.test_folds)
     classes = sorted({clip.label for clip in clips if clip.label})
@@ -47,7 +46,7 @@ def build_dataset(options: BuildOptions, clips: list[Clip]) -> None:
         **{name: getattr(options, name) for name in drawn},
         "include_audio": options.includes_audio,
         "folds": {split: _folds(clips, indices) for split, indices in splits.items()},
-        "clips": digest(clips),
+        "clips": hash_clips(clips),
         "license": terms["license"],
         "attribution": terms["attribution"],
     }
@@ -67,11 +66,7 @@ def build_dataset(options: BuildOptions, clips: list[Clip]) -> None:
         n_groups=options.n_groups,
         config=options.config,
         seed=options.seed,
-        mix=Mix(
-            three_event_share=options.three_event_share,
-            snr_db=(options.snr_db[0], options.snr_db[1]),
-            gap_s=(options.gap_s[0], options.gap_s[1]),
-        ),
+        mix=Mix(three_event_share=options.three_event_share, snr_db=options.snr_db, gap_s=options.gap_s),
     )
     report = write_config(
         options.output_dir / options.config,
@@ -88,3 +83,47 @@ def build_dataset(options: BuildOptions, clips: list[Clip]) -> None:
 
 def _folds(clips: list[Clip], which: list[int]) -> list[int]:
     return sorted({fold for index in which if (fold := clips[index].fold) is not None})
+
+
+def plan_drawn(
+    clips: list[Clip],
+    classes: list[str],
+    splits: dict[str, list[int]],
+    skipped: dict[int, str],
+    n_groups: int,
+    config: str,
+    seed: int,
+    mix: Mix,
+) -> Plan:
+    """Plan to draw groups for each split, in proportion to its number of clips that are not `skipped`.
+
+    Args:
+        classes: of all clips; they decide which pairs are held out.
+        splits: split -> indices of its clips.
+        skipped: index of each faulty clip -> reason.
+    """
+    splits = {split: [index for index in indices if index not in skipped] for split, indices in splits.items()}
+    n_clips = max(1, sum(map(len, splits.values())))
+    plan: Plan = {}
+    n_before = 0
+    for split, indices in splits.items():
+        first = round(n_groups * n_before / n_clips)
+        n_before += len(indices)
+        n_of_split = round(n_groups * n_before / n_clips) - first
+        try:
+            pool = make_pool(clips, indices, classes, split)
+        except ValueError as error:
+            logger.warning("no %s split: %s", split, error)
+            continue
+        if n_of_split:
+            plan[split] = n_of_split, partial(_draw, clips, pool, config, seed, mix)
+        else:
+            logger.warning("no %s split: too few groups for its share of the clips", split)
+    if not plan:
+        raise ValueError("there is nothing to compose: no split has two clips that may meet in a scene")
+    return plan
+
+
+def _draw(clips: list[Clip], pool: Pool, config: str, seed: int, mix: Mix, number: int) -> GroupRows:
+    group = draw_group(pool, config, seed, mix, number)
+    return group, group_rows(group, clips)

@@ -1,4 +1,4 @@
-"""Check a built dataset, or the clips that one is to be built of; each check yields what is wrong, one line each."""
+"""Check a built dataset, or the clips of a source; each check yields a line for every problem."""
 
 import itertools
 from collections import Counter, defaultdict
@@ -9,22 +9,23 @@ from typing import Any
 from teminal.captions import HELD_OUT, NATURAL_TRAINING, TRAINING, TRAINING_THEN, say, say_naturally
 from teminal.clip_report import describe_clips, find_problems, inspect_clips
 from teminal.clips import Clip
-from teminal.dataset.reading import Row, read_rows
 from teminal.dataset.report import read_report, shard_hashes
+from teminal.dataset.rows import read_rows
 from teminal.files import file_sha256
 from teminal.scenes import VARIANTS, Caption, Scene, holds
+from teminal.tables import Row
 
-SHALLOW = ("duration_s", "level_db", "peak_db", "silent_share")  # features that must not tell the relation
-SIGMAS = 4.0  # by which a classifier on them may beat chance
+SHALLOW = ("duration_s", "level_db", "peak_db", "silent_share")  # features that must not predict the relation
+SIGMAS = 4.0  # standard deviations by which a classifier on them may beat chance
 MIN_GROUPS = 10
-SHOWN = 5  # findings of one check
+SHOWN = 5  # problems printed for each check
 
 
 def check_dataset(folder: Path) -> bool:
-    """Print what each check finds in a built config; whether it is nothing.
+    """Check a built config, print the problems of each check, and return whether there are none.
 
     Raises:
-        ValueError, OSError: the folder holds no such dataset, or a shard of it cannot be read.
+        ValueError, OSError: the folder is not a built config, or a shard cannot be read.
     """
     rows = read_rows(folder)
     report = read_report(folder)
@@ -40,7 +41,7 @@ def check_dataset(folder: Path) -> bool:
 
 
 def check_clips(clips: list[Clip]) -> bool:
-    """Print what a source holds and what is in the way; whether nothing is."""
+    """Print a description of clips and their problems, and return whether there are none."""
     found = inspect_clips([clip for clip in clips if clip.audio])
     print("\n".join(describe_clips(found)))
     problems = list(find_problems(found))
@@ -49,7 +50,7 @@ def check_clips(clips: list[Clip]) -> bool:
 
 
 def find_faults(rows: list[Row], unseen_pairs: list) -> dict[str, list[str]]:
-    """Make every check that the rows allow: its name -> what it found."""
+    """Run all checks that the rows allow: name of the check -> problems."""
     found = {
         "sources": leaked_sources(rows),
         "held-out pairs": unseen_in_training(rows, unseen_pairs),
@@ -65,17 +66,17 @@ def find_faults(rows: list[Row], unseen_pairs: list) -> dict[str, list[str]]:
 
 
 def changed_shards(folder: Path, report: dict[str, Any]) -> Iterator[str]:
-    """Yield shards that are not those of the report."""
-    told = shard_hashes(report)
+    """Yield shards that differ from the report."""
+    expected = shard_hashes(report)
     found = {path.name: file_sha256(path) for path in folder.glob("*.parquet")}
-    for name in sorted(told | found):
-        if told.get(name) != found.get(name):
-            how = "missing" if name not in found else "not in the report" if name not in told else "changed"
+    for name in sorted(expected | found):
+        if expected.get(name) != found.get(name):
+            how = "missing" if name not in found else "not in the report" if name not in expected else "changed"
             yield f"shard {how}: {name}"
 
 
 def leaked_sources(rows: list[Row]) -> Iterator[str]:
-    """Yield clips, and people who are credited, that occur in two splits."""
+    """Yield clips and credited people that occur in two splits."""
     where = defaultdict(set)
     for row in rows:
         for name in {event["clip"] for event in row["events"]} | set(filter(None, row["attribution"].split("; "))):
@@ -86,7 +87,7 @@ def leaked_sources(rows: list[Row]) -> Iterator[str]:
 
 
 def unseen_in_training(rows: list[Row], unseen_pairs: list) -> Iterator[str]:
-    """Yield held-out pairs of classes in training, and scenes of two or more of which `seen_pair` says otherwise."""
+    """Yield training rows with a held-out pair of classes, and rows with a wrong `seen_pair`."""
     unseen = {tuple(pair) for pair in unseen_pairs}
     for row in rows:
         labels = sorted({event["label"] for event in row["events"]})
@@ -98,14 +99,14 @@ def unseen_in_training(rows: list[Row], unseen_pairs: list) -> Iterator[str]:
 
 
 def wrong_captions(rows: list[Row]) -> Iterator[str]:
-    """Yield captions that are no wording of a statement of their relation that is true of the events."""
+    """Yield captions that no template of their relation gives for a true statement about the events."""
     for row in rows:
         if row["caption"] not in true_wordings(row):
             yield f"wrong caption: {row['group_id']} {VARIANTS[row['variant']]}: {row['caption']!r}"
 
 
 def true_wordings(row: Row) -> set[str]:
-    """List all wordings of the statements of a row's relation that are true of its events."""
+    """List all texts of captions of the row's relation that are true of its events."""
     events = sorted(row["events"], key=lambda event: event["onset_s"])
     labels = tuple(event["label"] for event in events)
     try:
@@ -127,7 +128,7 @@ def true_wordings(row: Row) -> set[str]:
 
 
 def broken_groups(rows: list[Row]) -> Iterator[str]:
-    """Yield groups whose variants are not all there once, or not all in one split."""
+    """Yield groups that lack or repeat a variant, or that are in several splits."""
     for group, members in _by_group(rows).items():
         variants, splits = sorted(row["variant"] for row in members), sorted({row["split"] for row in members})
         if variants != list(range(len(VARIANTS))):
@@ -144,7 +145,7 @@ def _by_group(rows: list[Row]) -> dict[str, list[Row]]:
 
 
 def duplicate_rows(rows: list[Row]) -> Iterator[str]:
-    """Yield rows with the audio of another; of recipes, those that compose the same for the same caption."""
+    """Yield rows with the audio of another row; without audio, those with the same composition and caption."""
     seen: dict[Any, str] = {}
     for row in rows:
         key = row.get("audio_sha256") or (repr(row["render"]), row["variant"], row["caption"])
@@ -163,7 +164,7 @@ def unequal_variants(rows: list[Row]) -> Iterator[str]:
 
 
 def relation_tells(rows: list[Row]) -> Iterator[str]:
-    """Yield shallow features by which a logistic regression tells forward, reversed and overlay apart, held-out."""
+    """Yield shallow features from which a cross-validated logistic regression predicts the variant."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold, cross_val_score
     from sklearn.pipeline import make_pipeline

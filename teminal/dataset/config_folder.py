@@ -1,4 +1,4 @@
-"""Write one config in a folder: decode clips, compose groups, write shards, report; killed, the same call goes on."""
+"""Write one config to a folder: decode clips, write shards, report and card. A killed build can be continued."""
 
 import json
 import shutil
@@ -13,9 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from teminal.clips import Clip, decode_clips
-from teminal.dataset.card import write_card
-from teminal.dataset.plan import Plan
-from teminal.dataset.plots import plot_first_group
+from teminal.dataset.card import plot_first_group, write_card
 from teminal.dataset.report import (
     PICTURE,
     REPORT,
@@ -26,14 +24,14 @@ from teminal.dataset.report import (
     skipped_by_reason,
     versions,
 )
-from teminal.dataset.shards import LOOP_BYTES, list_shards, worker_processes, write_shards
+from teminal.dataset.shards import LOOP_BYTES, Plan, list_shards, worker_processes, write_shards
 from teminal.files import file_sha256, lock_folder, read_json, write_json, write_whole
-from teminal.processes import own_cores, process_state
+from teminal.processes import count_cores, process_state
 
-ROW_BYTES = {True: 600_000, False: 1_000}  # about, with and without audio
-LOOPS, SKIPPED = ".loops", ".skipped.json"  # of an unfinished build
+ROW_BYTES = {True: 600_000, False: 1_000}  # estimate with and without audio
+LOOPS, SKIPPED = ".loops", ".skipped.json"  # files of an unfinished build
 
-Planner = Callable[[dict[int, str]], Plan]  # index -> reason of the clips that cannot be used -> groups of each split
+Planner = Callable[[dict[int, str]], Plan]  # takes index of each faulty clip -> reason
 
 
 def write_config(
@@ -45,24 +43,24 @@ def write_config(
     includes_audio: bool,
     num_proc: int | None = None,
 ) -> dict[str, Any] | None:
-    """Write the shards, report and card of a config; of several processes each writes its own shards.
+    """Write the shards, report and card of a config, or those that are missing; processes share the shards.
 
     Args:
         folder: of the config, on a disk that all processes share.
-        recipe: everything that decides what is built; a folder with another one is refused.
-        about: what else the report says.
-        clips: what the events of groups index.
-        includes_audio: else recipes are written.
+        recipe: everything that the content depends on; a folder with another recipe is refused.
+        about: further entries of the report.
+        clips: what compositions index.
+        includes_audio: whether rows have audio, or a recipe to render it.
         num_proc: worker processes of this process; `None` for its share of the cores.
 
     Returns:
-        The report, on the main process alone.
+        The report, on the main process only.
 
     Raises:
-        ValueError, OSError: another build is in the folder, the disk is too small, or there is nothing to compose.
+        ValueError, OSError: the folder holds another build, the disk is too small, or there is nothing to draw.
     """
     state, started = process_state(), time.perf_counter()
-    num_proc = num_proc or own_cores()
+    num_proc = num_proc or count_cores()
     with lock_folder(folder, "build") if state.is_main_process else nullcontext():
         if state.is_main_process:
             _check_folder(folder, recipe)
@@ -85,7 +83,7 @@ def write_config(
 
 
 def _check_folder(folder: Path, recipe: dict[str, Any]) -> None:
-    """Refuse a folder with something else; delete damaged shards of a finished build, so that they are built again."""
+    """Refuse a folder with other content; delete damaged shards of a finished build, to be written again."""
     file, has_shards = folder / "recipe.json", any(folder.glob("*.parquet"))
     before = read_json(file)
     if has_shards and not file.is_file():
@@ -116,7 +114,7 @@ def _write_missing(
     n_ahead: int,
     state: Any,
 ) -> dict[str, Any]:
-    """Decode clips and write the shards of this process; on the main process, return what the report says of all."""
+    """Decode clips and write the missing shards; return entries of the report on the main process."""
     loops_file = folder / LOOPS if includes_audio else None
     if state.is_main_process and not _is_decoded(folder, includes_audio):
         _decode(folder, clips, plan_groups, loops_file, pool)
@@ -127,7 +125,7 @@ def _write_missing(
     missing = [shard for shard in shards if not shard.is_whole()]
     if state.is_main_process:
         _require_disk(folder, sum(shard.n_rows for shard in missing) * ROW_BYTES[includes_audio])
-    state.wait_for_everyone()  # all have the same list before the first shard is written
+    state.wait_for_everyone()  # all processes list the missing shards before one is written
     own = missing[state.process_index :: state.num_processes]
     n_rows = sum(shard.n_rows for shard in own)
     with tqdm(desc="compose", unit="row", total=n_rows, disable=not state.is_main_process) as bar:
@@ -151,20 +149,22 @@ def _is_decoded(folder: Path, includes_audio: bool) -> bool:
 
 
 def _decode(folder: Path, clips: list[Clip], plan_groups: Planner, loops_file: Path | None, pool: Executor) -> None:
-    """Write the loops of clips, and which cannot be used."""
+    """Write the event loops of clips, and the list of faulty clips."""
     skipped = {index: "missing file" for index, clip in enumerate(clips) if clip.audio is None}
     if loops_file:
         which = _clips_to_decode(clips, plan_groups)
         _require_disk(folder, len(which) * LOOP_BYTES)
         write_whole(loops_file, lambda file: skipped.update(decode_clips(clips, which, file, pool)))
-    elif len(skipped) == len(clips):  # recipes of clips that only others have are fine
+    elif len(skipped) == len(clips):  # recipes can be written without any audio
         skipped = {}
     write_json(folder / SKIPPED, {"skipped": skipped})
 
 
 def _clips_to_decode(clips: list[Clip], plan_groups: Planner) -> list[int]:
-    """List all, for faulty ones are left out before any are drawn; of generated ones, never faulty, those of few
-    groups."""
+    """List the clips to decode: all, because faulty ones must be known before groups are drawn.
+
+    Generated clips are never faulty: if few groups are drawn from them, only those that occur are listed.
+    """
     plan = plan_groups({}) if all(clip.is_generated for clip in clips) else {}
     n_groups = sum(n for n, _ in plan.values())
     if not plan or 2 * n_groups > len(clips):

@@ -1,4 +1,4 @@
-"""Declare the options of the commands that build, render and check datasets; light to import."""
+"""Options of the commands that build, render and check datasets; fast to import."""
 
 from dataclasses import MISSING, dataclass
 from pathlib import Path
@@ -8,39 +8,39 @@ from teminal.hub import check_repo_id
 from teminal.rendering import EVENT_S, OVERLAY_SNR_DB
 from teminal.sources import CreditedSourceOptions, SourceOptions, source_module
 
-REPORT = "build_report.json"  # written last: where it is, a config is built whole
-ZSTE = "zste"  # the config of fixed evaluation scenes
+REPORT = "build_report.json"  # written last, so that it marks a finished config
+ZSTE = "zste"  # name of the config with fixed evaluation scenes
 
 
 @dataclass(kw_only=True)
 class BuildOptions(CreditedSourceOptions):
-    """Say what dataset is built of which clips, and where it goes."""
+    """Options of build_dataset.py."""
 
-    output_dir: Path = option(MISSING, "gets one folder per config, and README.md")
+    output_dir: Path = option(MISSING, "parent of one folder per config, and of README.md")
     config_name: str | None = option(
         None, f'default: the source; "{ZSTE}": fixed scenes of test clips, of all class pairs'
     )
-    n_groups: int = option(5000, "composition groups of four rows, in all splits", least=1)
+    n_groups: int = option(5000, "composition groups (of four rows) in all splits together", least=1)
     validation_folds: list[int] | None = option(None, "default: the last but one")
     test_folds: list[int] | None = option(None, "default: the last")
-    three_event_share: float = option(0.2, "of groups with three events", least=0, most=1)
+    three_event_share: float = option(0.2, "share of groups with three events", least=0, most=1)
     snr_db: list[float] = option(
-        list(OVERLAY_SNR_DB), "LOW HIGH of the first sound over the last in an overlay", least=-60, most=60
+        list(OVERLAY_SNR_DB), "LOW HIGH: level of the first sound over the last in an overlay", least=-60, most=60
     )
     gap_s: list[float] = option(
-        [0.1, 0.5], "LOW HIGH between sounds, in half of the groups", least=0.02, most=EVENT_S / 3
+        [0.1, 0.5], "LOW HIGH: silence between sounds, in half of the groups", least=0.02, most=EVENT_S / 3
     )
     seed: int = option(0, least=0)
-    include_audio: bool | None = option(None, "default: where it may be redistributed", nargs="?", const=True)
-    no_include_audio: bool = option(False, "build recipes alone", aliases="--no-include_audio")
+    include_audio: bool | None = option(None, "default: if the audio may be redistributed", nargs="?", const=True)
+    no_include_audio: bool = option(False, "build recipes only", aliases="--no-include_audio")
     num_proc: int | None = option(None, "worker processes; default: one per core", least=1)
     push_to_hub: bool = option(False)
     hub_dataset_id: str = option("", "such as me/temporal-esc50")
-    private: bool = option(False, "of --push_to_hub")
-    dry_run: bool = option(False, "list what --push_to_hub would send of a built config")
+    private: bool = option(False, "create a private repository")
+    dry_run: bool = option(False, "only list what --push_to_hub would upload")
 
     def __post_init__(self) -> None:
-        """Check everything that can be checked before clips are looked at."""
+        """Check everything that can be checked without the clips."""
         check_ranges(self)
         source = source_module(self.source)
         if self.include_audio and not source.REDISTRIBUTABLE:
@@ -67,17 +67,17 @@ class BuildOptions(CreditedSourceOptions):
 
     @property
     def includes_audio(self) -> bool:
-        """Whether rows have their audio, or a recipe to compose it."""
+        """Whether rows have audio, or a recipe to render it."""
         is_wanted = self.include_audio is not False and not self.no_include_audio
         return is_wanted and source_module(self.source).REDISTRIBUTABLE
 
 
 @dataclass(kw_only=True)
 class RenderOptions:
-    """Say which recipes are rendered from whose audio."""
+    """Options of render_dataset.py."""
 
-    recipe_dir: Path = option(MISSING, "a config of recipes, built or downloaded")
-    audio_dir: Path = option(MISSING, "audio files named by clip")
+    recipe_dir: Path = option(MISSING, "folder of a config of recipes")
+    audio_dir: Path = option(MISSING, "folder of audio files, named by clip")
     output_dir: Path = option(MISSING)
     num_proc: int | None = option(None, "worker processes; default: one per core", least=1)
 
@@ -93,7 +93,7 @@ class RenderOptions:
 
 @dataclass(kw_only=True)
 class CheckOptions(SourceOptions):
-    """Say which built config is checked, or which clips before anything is made of them."""
+    """Options of check_dataset.py."""
 
     path: Path | None = option(None, "folder of one config")
 

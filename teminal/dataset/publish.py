@@ -1,4 +1,4 @@
-"""Publish a built config on the Hub: one config in one commit, all of it or nothing."""
+"""Publish a built config on the Hub in one commit."""
 
 import json
 from pathlib import Path
@@ -13,18 +13,18 @@ from teminal.licenses import UNKNOWN, check_publishable
 
 
 def push_config(output_dir: Path, config: str, hub_dataset_id: str) -> str:
-    """Upload a built config, with a card that tells of it and of the configs that are on the Hub.
+    """Upload a built config, with a card that describes it and the configs already on the Hub.
 
     Args:
-        output_dir: holds the folder of the config, whose build is finished.
-        hub_dataset_id: of a repository that [`teminal.hub.check_hub_access`] has checked.
+        output_dir: parent of the folder of the config.
+        hub_dataset_id: repository that [`teminal.hub.check_hub_access`] has checked.
 
     Returns:
-        The URL of the commit, or of the last one where the Hub has all of it already.
+        The URL of the commit, or of the last one if the Hub already has the same files.
 
     Raises:
-        ValueError: the build is not whole, or the Hub refuses.
-        OSError: it did not go through; the Hub shows what it showed before.
+        ValueError: the build is not finished, or the Hub refuses.
+        OSError: the upload failed; the repository is unchanged.
     """
     files = files_to_push(output_dir, config, hub_dataset_id)
     report = read_report(output_dir / config)
@@ -39,10 +39,10 @@ def push_config(output_dir: Path, config: str, hub_dataset_id: str) -> str:
 
 
 def files_to_push(output_dir: Path, config: str, hub_dataset_id: str) -> Files:
-    """Find what is to be sent of a built config, with a card that tells of it alone.
+    """Collect the files of a built config, with a card that describes only this config.
 
     Raises:
-        ValueError, OSError: the build is not whole, or may not be published.
+        ValueError, OSError: the build is not finished, or may not be published.
     """
     folder = output_dir / config
     report = read_report(folder)
@@ -59,10 +59,10 @@ def files_to_push(output_dir: Path, config: str, hub_dataset_id: str) -> Files:
 
 
 def describe_push(options: BuildOptions) -> str:
-    """List what `--push_to_hub` would send of a built config.
+    """List what `--push_to_hub` would upload of a built config.
 
     Raises:
-        ValueError, OSError: it would be refused, or nothing whole is built.
+        ValueError, OSError: the upload would be refused, or the build is not finished.
     """
     folder = options.output_dir / options.config
     license = read_report(folder)["license"]
@@ -74,7 +74,7 @@ def describe_push(options: BuildOptions) -> str:
 
 
 def _published_reports(hub_dataset_id: str, revision: str | None, there: list[str]) -> dict[str, dict]:
-    """Read the reports, by config, of the configs that are on the Hub with all their shards."""
+    """Read the reports, by config, of all configs that are complete on the Hub."""
     reports = {}
     for name in there:
         folder, _, file = name.rpartition("/")

@@ -1,18 +1,21 @@
-"""Compose the audio of recipes from the user's own files."""
+"""Render the audio of recipes from the user's own files."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from teminal.audio import audio_by_name, plain_name
-from teminal.clips import Clip, digest
+from teminal.audio import find_audio_by_name, normalize_name
+from teminal.clips import Clip, hash_clips
 from teminal.dataset.card import check_card
 from teminal.dataset.config_folder import write_config
 from teminal.dataset.options import RenderOptions
-from teminal.dataset.plan import plan_recipes
 from teminal.dataset.report import command_line, read_report, shard_hashes
+from teminal.dataset.rows import group_from_rows
+from teminal.dataset.shards import GroupRows, Plan
 from teminal.files import file_sha256
+from teminal.scenes import VARIANTS
 from teminal.sources.audiocaps import find_video_audio
 from teminal.tables import find_file
 
@@ -20,10 +23,10 @@ Rows = dict[str, list[dict[str, Any]]]  # split -> rows
 
 
 def render_dataset(options: RenderOptions) -> None:
-    """Build a config with audio from one of recipes; compositions that lack a clip are left out.
+    """Build a config with audio from one of recipes; groups that lack a clip are left out.
 
     Raises:
-        ValueError, OSError: the recipes are not whole, or no composition has its audio.
+        ValueError, OSError: the recipes are incomplete, or no group has all its clips.
     """
     report, rows = read_recipes(options.recipe_dir)
     clips = list_clips(rows, options.audio_dir)
@@ -32,7 +35,7 @@ def render_dataset(options: RenderOptions) -> None:
     about |= {"license": "other", "command": command_line("render_dataset.py", options), "rendered": True}
     write_config(
         options.output_dir / report["config"],
-        recipe={"rendered_from": report["recipe"], "clips": digest(clips)},
+        recipe={"rendered_from": report["recipe"], "clips": hash_clips(clips)},
         about={**about, "captioned": report.get("captioned", False)},
         clips=clips,
         plan_groups=lambda skipped: plan_recipes(rows, clips, skipped),
@@ -42,10 +45,10 @@ def render_dataset(options: RenderOptions) -> None:
 
 
 def read_recipes(folder: Path) -> tuple[dict[str, Any], Rows]:
-    """Read the report of a recipe build, and the rows of each split.
+    """Read the report and the rows of each split of a config of recipes.
 
     Raises:
-        ValueError, OSError: the folder holds no whole recipe build.
+        ValueError, OSError: the folder does not hold all of it.
     """
     report = read_report(folder)
     if report["includes_audio"]:
@@ -60,8 +63,8 @@ def read_recipes(folder: Path) -> tuple[dict[str, Any], Rows]:
 
 
 def list_clips(rows: Rows, audio_dir: Path) -> list[Clip]:
-    """List all clips that rows are made of, with the user's audio where it is there."""
-    audio = audio_by_name(audio_dir)
+    """List all clips that the rows use, with the user's audio if it is found."""
+    audio = find_audio_by_name(audio_dir)
     clips = {}
     for row in (row for split in rows.values() for row in split if row["variant"] == 1):
         for name, start_s in zip(row["render"]["clips"], row["render"]["start_s"], strict=True):
@@ -72,8 +75,27 @@ def list_clips(rows: Rows, audio_dir: Path) -> list[Clip]:
 
 
 def _find_audio(name: str, start_s: int, audio_dir: Path, audio: dict[str, Path]) -> Path | None:
-    """Find the file of a clip: at its place in the folder, or if its name tells no place, of that name anywhere."""
+    """Find the file of a clip: at its path in the folder, or if its name has no folder, anywhere by its name."""
     file = find_file(audio_dir, name)
     if file.is_file() or "/" in name:
         return file if file.is_file() else None
-    return audio.get(plain_name(name)) or audio.get(plain_name(file.stem)) or find_video_audio(audio, name, start_s)
+    found = audio.get(normalize_name(name)) or audio.get(normalize_name(file.stem))
+    return found or find_video_audio(audio, name, start_s)
+
+
+def plan_recipes(rows: dict[str, list[dict]], clips: list[Clip], skipped: dict[int, str]) -> Plan:
+    """Plan to render the groups of recipes whose clips are all usable."""
+    clip_index = {clip.name: i for i, clip in enumerate(clips) if i not in skipped}
+    plan: Plan = {}
+    for split, recipes in rows.items():
+        groups = [recipes[start : start + len(VARIANTS)] for start in range(0, len(recipes), len(VARIANTS))]
+        whole = [group for group in groups if all(name in clip_index for name in group[0]["render"]["clips"])]
+        if whole:
+            plan[split] = len(whole), partial(_take, whole, clip_index)
+    if not plan:
+        raise ValueError("no composition has all its clips in --audio_dir")
+    return plan
+
+
+def _take(groups: list[list[dict]], clip_index: dict[str, int], number: int) -> GroupRows:
+    return group_from_rows(groups[number], clip_index), groups[number]

@@ -1,4 +1,4 @@
-"""Report what a built config holds, read back from its shards."""
+"""Make, read and log the report of a built config."""
 
 import logging
 import platform
@@ -23,7 +23,7 @@ logger = logging.getLogger("teminal")
 
 
 def report_split(shards: list[Path], pool: Executor) -> dict[str, Any]:
-    """Count rows, hours and labels of a split, and hash its shards."""
+    """Count rows, hours, relations and labels of a split, and hash its shards."""
     relations: Counter[str] = Counter()
     labels: Counter[str] = Counter()
     for shard in shards:
@@ -41,7 +41,7 @@ def report_split(shards: list[Path], pool: Executor) -> dict[str, Any]:
 
 
 def report_shard(shard: Path) -> dict[str, Any]:
-    """Measure and hash a shard; `num_bytes` is its size in memory, as `datasets` counts it."""
+    """Measure and hash a shard; `num_bytes` is its size in memory, as in `datasets`."""
     file = pq.ParquetFile(shard)
     return {
         "file": shard.name,
@@ -61,7 +61,7 @@ def skipped_by_reason(skipped: dict[str, str]) -> dict[str, list[str]]:
 
 
 def versions() -> dict[str, str]:
-    """Say what the bytes of a shard depend on besides the recipe and the clips."""
+    """List the versions of Python and the libraries that the bytes of a shard depend on."""
     packages = {name: version(name) for name in ("numpy", "scipy", "soundfile", "soxr", "pyarrow", "datasets")}
     return {"python": platform.python_version(), "libsndfile": soundfile.__libsndfile_version__, **packages}
 
@@ -83,12 +83,12 @@ def read_report(folder: Path) -> dict[str, Any]:
 
 
 def shard_hashes(report: dict[str, Any]) -> dict[str, str]:
-    """List the names and SHA-256 of all shards that a report tells of."""
+    """Map the names of all shards in a report to their SHA-256."""
     return {shard["file"]: shard["sha256"] for split in report.get("splits", {}).values() for shard in split["shards"]}
 
 
 def log_report(report: dict[str, Any], folder: Path) -> None:
-    """Log what was built and what was left out."""
+    """Log the size of each split, and the clips that were skipped."""
     for reason, names in report["skipped"].items():
         logger.info("skipped %d clips, %s: %s%s", len(names), reason, ", ".join(names[:5]), " ..." * (len(names) > 5))
     for split, content in report["splits"].items():
@@ -97,7 +97,7 @@ def log_report(report: dict[str, Any], folder: Path) -> None:
 
 
 def command_line(script: str, options: Any) -> str:
-    """Write the command that has these options, without the places of folders and files on this machine."""
+    """Write the command line of these options, with paths reduced to their last part."""
     words = ["python", f"dataset_scripts/{script}"]
     for field in fields(options):
         value = getattr(options, field.name)

@@ -1,21 +1,28 @@
-"""Rows of the published datasets: one per composition."""
+"""Make and read the rows of datasets: one per composition."""
 
+import hashlib
 import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import soundfile
 from datasets import Audio, ClassLabel, Features, List, Value
+from tqdm import tqdm
 
 from teminal.clips import Clip
 from teminal.licenses import joint_license
 from teminal.rendering import SAMPLING_RATE, event_times
 from teminal.sampling.groups import Group
 from teminal.scenes import VARIANTS, Composition
+from teminal.tables import Row, check_columns
 
 TEXT, SECONDS = Value("string"), Value("float32")
 EVENT = {"label": TEXT, "clip": TEXT, "onset_s": SECONDS, "duration_s": SECONDS}
 RENDER = {
-    "clips": List(Value("string")),
+    "clips": List(TEXT),
     "start_s": List(Value("int32")),
     "offsets": List(Value("int32")),
     "snr_db": Value("float64"),
@@ -24,35 +31,33 @@ RENDER = {
 
 
 def row_features(includes_audio: bool) -> Features:
-    """Columns of a dataset with audio, or of recipes: then `render` says how to compose the audio.
+    """Declare the columns of a dataset with audio, or of recipes with a column `render` instead.
 
-    `relation` is that of the caption, `variant` that of the scene. `events` are in order of onset. `render` lists the
-    clips of the whole group in the order of its forward variant, where each begins in its recording, and the sample
-    of its loop that it starts from.
+    `relation` describes the caption, `variant` the scene; `events` are in order of onset. `render` lists the clips of
+    the group in the order of its forward variant, their starts in their recordings, and the start samples of their
+    loops.
     """
-    content = {"audio": Audio(SAMPLING_RATE)} if includes_audio else {}
-    how = {} if includes_audio else {"render": RENDER}
-    return Features(
-        {
-            **content,
-            "caption": Value("string"),
-            "relation": Value("string"),
-            "variant": ClassLabel(names=list(VARIANTS)),
-            "group_id": Value("string"),
-            "events": List(EVENT),
-            "split": Value("string"),
-            "fold": Value("int32"),
-            "seen_pair": Value("bool"),
-            "license": Value("string"),
-            "attribution": Value("string"),
-            **how,
-        }
-    )
+    columns = {
+        "caption": TEXT,
+        "relation": TEXT,
+        "variant": ClassLabel(names=list(VARIANTS)),
+        "group_id": TEXT,
+        "events": List(EVENT),
+        "split": TEXT,
+        "fold": Value("int32"),
+        "seen_pair": Value("bool"),
+        "license": TEXT,
+        "attribution": TEXT,
+    }
+    return Features({"audio": Audio(SAMPLING_RATE), **columns} if includes_audio else {**columns, "render": RENDER})
 
 
 def group_rows(group: Group, clips: list[Clip]) -> list[dict]:
-    """Return the four rows of a group with the column `render` but without audio; `clips` is what its composition
-    indexes."""
+    """Make the four rows of a group, with the column `render` and without audio.
+
+    Args:
+        clips: what the composition indexes.
+    """
     composition, rows = group.composition, []
     how = {
         "clips": [clips[index].name for index in composition.clips],
@@ -88,7 +93,7 @@ def group_rows(group: Group, clips: list[Clip]) -> list[dict]:
 
 
 def group_from_rows(rows: list[dict], clip_index: dict[str, int]) -> Group:
-    """Return what [`group_rows`] was given; `clip_index` maps a clip's name to its index."""
+    """Invert [`group_rows`]; `clip_index` maps the name of a clip to its index."""
     forward = rows[VARIANTS.index("forward")]
     how = forward["render"]
     return Group(
@@ -109,8 +114,57 @@ def group_from_rows(rows: list[dict], clip_index: dict[str, int]) -> Group:
 
 
 def encode_flac(waveform: np.ndarray) -> bytes:
-    """(samples,) in [-1, 1] -> a 16 bit FLAC file at 48 kHz."""
+    """Encode (samples,) in [-1, 1] as a 16 bit FLAC file at 48 kHz."""
     file = io.BytesIO()
     samples = np.rint(waveform * np.float32(2**15 - 1)).astype(np.int16)
     soundfile.write(file, samples, SAMPLING_RATE, format="FLAC", subtype="PCM_16")
     return file.getvalue()
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """Read all rows of a config, with shallow features and a hash in place of the audio.
+
+    Raises:
+        ValueError: the folder has no rows, or a shard cannot be read.
+    """
+    rows: list[Row] = []
+    with tqdm(desc="read", unit="row") as bar, ThreadPoolExecutor() as pool:
+        for shard in sorted(folder.glob("*.parquet")):
+            try:
+                file = pq.ParquetFile(shard)
+                schema = row_features(includes_audio="audio" in file.schema_arrow.names).arrow_schema
+                check_columns(shard, file.schema_arrow.names, tuple(schema.names))
+                for batch in file.iter_batches(batch_size=32, columns=schema.names):
+                    table = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+                    rows += pool.map(_measure_audio, table.to_pylist())
+                    bar.update(len(batch))
+            except (pa.ArrowException, soundfile.LibsndfileError) as error:
+                raise ValueError(f"{shard}: damaged: {error}") from error
+    if not rows:
+        raise ValueError(f"{folder}: no rows in Parquet shards in it; point at the folder of one config")
+    return rows
+
+
+def _measure_audio(row: Row) -> Row:
+    for name, value in row.items():
+        if value is None and name not in ("fold", "seen_pair"):
+            raise ValueError(f"group {row['group_id']}, variant {row['variant']}: its {name} is missing")
+    if "audio" not in row:
+        return row
+    content = row.pop("audio")["bytes"] or b""
+    waveform, sampling_rate = soundfile.read(io.BytesIO(content), dtype="float32")
+    sha256 = hashlib.sha256(content).hexdigest()
+    return {**row, "audio_sha256": sha256, **shallow_features(waveform, sampling_rate)}
+
+
+def shallow_features(waveform: np.ndarray, sampling_rate: int) -> dict[str, float]:
+    """Measure duration, RMS and peak in dB full scale, and the share of 20 ms frames below -60 dB."""
+    size = sampling_rate // 50
+    frames = waveform[: len(waveform) // size * size].reshape(-1, size)
+    level = np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))
+    return {
+        "duration_s": len(waveform) / sampling_rate,
+        "level_db": round(20 * np.log10(level + 1e-9), 3),
+        "peak_db": round(20 * np.log10(np.abs(waveform).max() + 1e-9), 3),
+        "silent_share": float((np.sqrt(np.mean(frames**2, axis=1)) < 1e-3).mean()),
+    }

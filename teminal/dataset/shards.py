@@ -1,6 +1,6 @@
-"""Write Parquet shards in parallel processes; a shard is a pure function of its groups and their clips.
+"""Write Parquet shards in parallel processes; the bytes of a shard depend only on its groups and clips.
 
-Clips are decoded once into a file of event loops, which the workers read from: memory does not grow with the data.
+Clips are decoded once to a file of event loops, which workers map, so that memory use does not grow with the data.
 """
 
 import multiprocessing
@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from teminal.dataset.plan import Plan
 from teminal.dataset.rows import encode_flac, row_features
 from teminal.files import write_whole
 from teminal.processes import keep_freed_memory
@@ -31,13 +30,14 @@ from teminal.splits import SPLITS
 
 GROUPS_PER_ROW_GROUP = 8
 LOOP_BYTES = EVENT_SAMPLES * 2
-GROUPS_PER_SHARD = {True: 64, False: 8192}  # with audio, about 130 MB; recipes are text alone
-Groups = list[tuple[Group, list[dict]]]  # each with its rows, without audio
+GROUPS_PER_SHARD = {True: 64, False: 8192}  # with audio about 130 MB; recipes are small
+GroupRows = tuple[Group, list[dict]]  # a group and its rows without audio
+Plan = dict[str, tuple[int, Callable[[int], GroupRows]]]  # split -> number of groups, and how to make each
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A file, and which groups of a split it holds."""
+    """A file, and the range of groups of a split that it holds."""
 
     path: Path
     split: str
@@ -45,11 +45,11 @@ class Shard:
 
     @property
     def n_rows(self) -> int:
-        """The number of its rows."""
+        """How many rows it holds."""
         return len(VARIANTS) * len(self.groups)
 
     def is_whole(self) -> bool:
-        """Return whether the file is there, with all of its rows."""
+        """Tell whether the file exists with all its rows."""
         try:
             return pq.read_metadata(self.path).num_rows == self.n_rows
         except (FileNotFoundError, pa.ArrowInvalid):
@@ -70,13 +70,13 @@ def list_shards(folder: Path, plan: Plan, includes_audio: bool) -> list[Shard]:
 
 @contextmanager
 def worker_processes(num_proc: int) -> Iterator[ProcessPoolExecutor]:
-    """Start processes with one thread each, that end when this process does, however it ends.
+    """Start worker processes with one thread each, which end with this process even if it is killed.
 
     Raises:
-        OSError: one of them was killed, for lack of memory.
+        OSError: a worker was killed for lack of memory.
     """
     os.environ["OMP_NUM_THREADS"] = "1"
-    n_allowed = min(num_proc, 61) if sys.platform == "win32" else num_proc  # as many as Windows can wait for
+    n_allowed = min(num_proc, 61) if sys.platform == "win32" else num_proc  # the most that Windows can wait for
     pool = ProcessPoolExecutor(n_allowed, multiprocessing.get_context("spawn"), _start_worker)
     try:
         yield pool
@@ -88,7 +88,7 @@ def worker_processes(num_proc: int) -> Iterator[ProcessPoolExecutor]:
 
 def _start_worker() -> None:
     keep_freed_memory()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what Ctrl-C means is for the parent to say
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -102,12 +102,11 @@ def _end_with_parent() -> None:
 def write_shards(
     shards: list[Shard], plan: Plan, loops_file: Path | None, pool: Executor, n_ahead: int, bar: tqdm
 ) -> None:
-    """Draw and write shards, with audio where there is a file of loops.
+    """Draw the groups of shards and write them, with audio if there is a file of loops.
 
     Args:
-        plan: draws the groups of a split.
         loops_file: event loops of all clips, or `None` to write recipes.
-        n_ahead: shards that are drawn ahead and wait in memory.
+        n_ahead: shards that are drawn ahead and kept in memory.
         bar: counts rows.
     """
     pending: set[Future] = set()
@@ -123,11 +122,11 @@ def write_shards(
         bar.update(future.result())
 
 
-def _write_shard(shard: Shard, groups: Groups, loops_file: Path | None) -> int:
-    """Write one shard, whole or not at all, and return how many rows it has."""
+def _write_shard(shard: Shard, groups: list[GroupRows], loops_file: Path | None) -> int:
+    """Write one shard atomically, and return its number of rows."""
     schema = row_features(includes_audio=loops_file is not None).arrow_schema
     text = [name for name in schema.names if name != "audio"]
-    codecs = dict.fromkeys(text, "snappy")  # FLAC gets no smaller
+    codecs = dict.fromkeys(text, "snappy")  # FLAC is already compressed
 
     def write(file: Path) -> None:
         with pq.ParquetWriter(file, schema, use_dictionary=text, compression=codecs, write_page_index=True) as writer:
@@ -143,7 +142,7 @@ def _write_shard(shard: Shard, groups: Groups, loops_file: Path | None) -> int:
 
 
 def _render(group: Group, loops_file: Path) -> list[dict]:
-    """The column `audio` of each variant."""
+    """Render the column `audio` of each variant."""
     loops = np.memmap(loops_file, np.float16, "r").reshape(-1, EVENT_SAMPLES)
     waveforms = render(group.compositions(), loops, raw={})
     return [

@@ -1,4 +1,4 @@
-"""Make hard negatives of captions that carry an order, and measure how many are right."""
+"""Make hard negatives by swapping the order in captions, and measure how many are right."""
 
 import csv
 from dataclasses import dataclass
@@ -18,13 +18,15 @@ MARKED = ("audiocap_id", "caption", "swapped_caption", "verdict", "note")
 
 @dataclass
 class SwapOptions:
-    """Which captions are swapped, and the sample of swaps that a person marks."""
+    """Options of swap_captions.py."""
 
     captions_file: Path | None = option(None, "CSV with the columns " + ", ".join(COLUMNS))
     output_file: Path | None = option(None, "Parquet: the columns above and swapped_caption")
-    sample_file: Path | None = option(None, "CSV of swaps to mark; without --captions_file: marked")
-    n_samples: int = option(200, "swaps to mark")
-    seed: int = option(0, "which swaps those are")
+    sample_file: Path | None = option(
+        None, "CSV with a sample of swaps to mark; without --captions_file: the marked one"
+    )
+    n_samples: int = option(200, "number of swaps in the sample")
+    seed: int = option(0, "of the random sample")
 
     def __post_init__(self) -> None:
         is_marked = self.sample_file is not None and self.captions_file is None
@@ -35,7 +37,7 @@ class SwapOptions:
 
 
 def write_swaps(captions_file: Path, output_file: Path) -> list[dict[str, str]]:
-    """Write every safe swap of a caption table, and return them."""
+    """Swap the captions of a table where that is safe, write and return them."""
     rows = read_table(captions_file, COLUMNS)
     from teminal.language import swap_order  # takes half a second
 
@@ -51,7 +53,7 @@ def write_swaps(captions_file: Path, output_file: Path) -> list[dict[str, str]]:
 
 
 def write_sample(swaps: list[dict[str, str]], sample_file: Path, n_samples: int, seed: int) -> None:
-    """Draw swaps for a person to mark `right` or `wrong`."""
+    """Write a random sample of swaps, for a person to mark `right` or `wrong`."""
     rng = np.random.RandomState(seed)
     chosen = rng.choice(len(swaps), min(n_samples, len(swaps)), replace=False)
     with open(sample_file, "w", newline="", encoding="utf-8") as file:

@@ -48,7 +48,7 @@ def embed_folder(options: EmbedOptions) -> None:
     try:
         embeds, reasons = Embedder(model, parts).embed_readable(keys, read, SAMPLING_RATE)
     except OSError as error:  # not a fault of the audio: the next run tries again
-        raise OSError(f"{error}; the same command goes on from here") from error
+        raise OSError(f"{error}; run the same command again to continue") from error
     state.wait_for_everyone()  # until all have read the parts, which are deleted below
     if not state.is_main_process:
         return

@@ -11,7 +11,7 @@ from pathlib import Path
 from teminal.audio import ALL_SUFFIXES
 from teminal.clips import Clip
 from teminal.evaluation.options import ClassificationOptions, CompaOptions, RetrievalOptions, ZsteOptions
-from teminal.hub_rows import audio_of_cell, load_hub_dataset, with_undecoded_audio
+from teminal.hub_rows import keep_audio_undecoded, load_hub_dataset, read_audio_cell
 from teminal.sources import require_folder, require_labels, select_clips
 from teminal.tables import check_columns, check_rows, clean_labels, find_file, read_captions, read_table
 
@@ -87,14 +87,14 @@ def load_hub_clips(dataset_name: str, split: str) -> list[Clip]:
     origin = f"--dataset_name {dataset_name}"
     dataset = load_hub_dataset(origin, dataset_name, split)
     check_columns(origin, dataset.column_names, ("audio", "caption"))
-    return group_rows(origin, with_undecoded_audio(origin, dataset).select_columns(["audio", "caption"]))
+    return group_rows(origin, keep_audio_undecoded(origin, dataset).select_columns(["audio", "caption"]))
 
 
 def group_rows(origin: str, rows: Iterable[dict]) -> list[Clip]:
     """Make one clip of all rows with the same `audio` bytes or path; `caption` is a text or a list of texts."""
     clips: dict[object, Clip] = {}
     for number, row in enumerate(rows, start=1):
-        said, content = read_captions(f"{origin}: row {number}", row["caption"]), audio_of_cell(row["audio"])
+        said, content = read_captions(f"{origin}: row {number}", row["caption"]), read_audio_cell(row["audio"])
         key = hashlib.sha256(content).digest() if isinstance(content, bytes) else content or number
         known = clips.get(key) or Clip(f"row {number}", audio=content)
         clips[key] = replace(known, captions=known.captions + said)

@@ -13,7 +13,7 @@ from datasets import Dataset
 from teminal.audio import read_audio
 from teminal.dataset.rows import row_features
 from teminal.evaluation.zste_questions import Example, build_three_sound_examples, build_two_sound_examples
-from teminal.hub_rows import load_hub_dataset, with_undecoded_audio
+from teminal.hub_rows import keep_audio_undecoded, load_hub_dataset
 from teminal.rendering import EVENT_S, EVENT_SAMPLES, in_silence
 from teminal.sampling.zste import SceneGroup, draw_scene_group
 from teminal.scenes import VARIANTS, Composition, Scene
@@ -112,7 +112,7 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
     if missing := [name for name in NEEDED if name not in dataset.column_names]:
         cure = "; render it first, see render_dataset.py" if "audio" in missing else ""
         raise ValueError(f"{flag}: no column {', '.join(missing)}{cure}")
-    dataset = with_undecoded_audio(flag, dataset)
+    dataset = keep_audio_undecoded(flag, dataset)
     about = _read_rows(flag, dataset)
     rows: dict[str, dict[str, int]] = {}
     for number, row in enumerate(about):

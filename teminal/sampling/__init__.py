@@ -1,1 +1,1 @@
-"""Draw compositions: for datasets, for training and for ZSTE; each draw depends on its arguments and seed alone."""
+"""Draw compositions for datasets, training and ZSTE; each draw depends only on its arguments and seed."""

@@ -1,6 +1,7 @@
-"""Draw the groups of a dataset: which clips, in which order, how they are mixed, and what is said of each variant."""
+"""Draw the composition groups of a dataset, with a caption for each variant."""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,18 +14,21 @@ from teminal.splits import SPLITS
 
 @dataclass(frozen=True)
 class Mix:
-    """How the groups of a dataset are drawn: ranges are (low, high)."""
+    """Distribution of groups: share with three events, and ranges (low, high) of SNR and gap."""
 
     three_event_share: float
-    snr_db: tuple[float, float]
-    gap_s: tuple[float, float]
+    snr_db: Sequence[float]
+    gap_s: Sequence[float]
 
 
 @dataclass(frozen=True)
 class Group:
-    """A group of a dataset: its `composition` (variant "forward"), and the relation and text said of each variant.
+    """A composition group of a dataset.
 
-    `labels` are the classes or captions of the composition's clips.
+    Attributes:
+        composition: its variant "forward".
+        labels: classes or captions of the clips.
+        captions: (relation, text) for each variant.
     """
 
     group_id: str
@@ -36,12 +40,12 @@ class Group:
     seen_pair: bool | None
 
     def compositions(self) -> list[Composition]:
-        """Those of all `VARIANTS`."""
+        """Return the compositions of all `VARIANTS`."""
         return [replace(self.composition, variant=variant) for variant in VARIANTS]
 
 
 def draw_group(pool: Pool, config: str, seed: int, mix: Mix, number: int) -> Group:
-    """Draw group `number` of a config's split, which is the pool's."""
+    """Draw group `number` of the split of `pool` in a config."""
     rng = np.random.default_rng([seed, zlib.crc32(config.encode()), SPLITS.index(pool.split), number])
     events = pool.draw(rng, 3 if rng.random() < mix.three_event_share else 2)
     labels = events.labels
@@ -52,8 +56,8 @@ def draw_group(pool: Pool, config: str, seed: int, mix: Mix, number: int) -> Gro
         _draw_order(rng, labels[::-1]),
         ("while", tuple(labels[i] for i in rng.permutation(len(labels))[:2])),
     ]
-    snr_db = float(rng.uniform(*mix.snr_db))
-    gap_s = float(rng.uniform(*mix.gap_s)) if rng.random() < 0.5 else 0.0
+    snr_db = float(rng.uniform(mix.snr_db[0], mix.snr_db[1]))
+    gap_s = float(rng.uniform(mix.gap_s[0], mix.gap_s[1])) if rng.random() < 0.5 else 0.0
     return Group(
         group_id=f"{config}-{pool.split}-{number:06d}",
         split=pool.split,

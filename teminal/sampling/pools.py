@@ -1,4 +1,4 @@
-"""Pools of events: which clips may meet in a scene, and how a statement about them is worded."""
+"""Draw the events of a scene from labelled or captioned clips, and write captions of them."""
 
 import itertools
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teminal.captions import as_clause, has_order, say, say_for_training, say_naturally
+from teminal.captions import as_clause, can_be_joined, say, say_for_training, say_naturally
 from teminal.clips import Clip
 from teminal.language import content, keys_of_meanings, meaning
 from teminal.scenes import Caption, split_pairs
@@ -14,7 +14,7 @@ from teminal.scenes import Caption, split_pairs
 
 @dataclass(frozen=True)
 class Events:
-    """Events of one scene; `labels` are the classes or captions of `clips`, `seen_pair` is `None` without classes."""
+    """Events of one scene; `labels` are classes or captions of `clips`, `seen_pair` is `None` without classes."""
 
     clips: tuple[int, ...]
     labels: tuple[str, ...]
@@ -23,9 +23,9 @@ class Events:
 
 
 class LabelledPool:
-    """Clips with classes. All events of a scene come from one fold, so that rows can be split by fold again.
+    """Clips with classes. All events of a scene come from one fold, so that dataset rows can be split by fold.
 
-    `all_classes` decide which pairs are held out; in the split "train" those never meet, and wordings vary.
+    In the split "train" held-out pairs of `all_classes` never occur together, and wordings vary.
     """
 
     def __init__(self, clips: list[Clip], indices: Iterable[int], all_classes: list[str], split: str):
@@ -45,15 +45,15 @@ class LabelledPool:
             raise ValueError("no fold has clips of two classes that may meet")
 
     def is_seen(self, x: str, y: str) -> bool:
-        """Return whether two classes occur together in training."""
+        """Tell whether two classes occur together in training."""
         return (min(x, y), max(x, y)) in self.seen
 
     def may_meet(self, x: str, y: str) -> bool:
-        """Return whether two classes may occur in one scene."""
+        """Tell whether two classes may occur in one scene."""
         return self.split != "train" or self.is_seen(x, y)
 
     def draw(self, rng: np.random.Generator, n_events: int) -> Events:
-        """Draw events of two classes, or of three where a third may meet both."""
+        """Draw events of two classes, or of three if there is a third that may occur with both."""
         fold = self.folds[rng.integers(len(self.folds))]
         labels = list(self.pairs[fold][rng.integers(len(self.pairs[fold]))])
         by_class = self.by_fold[fold]
@@ -68,16 +68,16 @@ class LabelledPool:
         return Events(clips, tuple(labels), fold, seen_pair)
 
     def say(self, rng: np.random.Generator, relation: str, labels: tuple[str, ...]) -> str:
-        """Word a statement about classes."""
+        """Write a caption about classes."""
         caption = Caption(relation, labels)
         return say_for_training(caption, rng) if self.split == "train" else say(caption)
 
 
 class CaptionedPool:
-    """Clips with captions. Two events of a scene share no content word, so that their order is not in doubt.
+    """Clips with captions. Events of one scene share no content word, so that their order is unambiguous.
 
-    `keys[i]` is the same for clips that share a caption, see [`keys_of_meanings`]; `key_of` is that of a meaning. In
-    the split "train", wordings vary.
+    `keys[i]` is equal for clips that share a caption; `key_of` maps a meaning to its key, see [`keys_of_meanings`].
+    In the split "train" wordings vary.
     """
 
     def __init__(self, clips: list[Clip], indices: Iterable[int], split: str):
@@ -86,14 +86,13 @@ class CaptionedPool:
         self.keys = [self.key_of[meaning(clip.captions[0])] for clip in clips]
         self.usable = []  # clips, each with its captions and their content words
         for index in indices:
-            captions = [caption for caption in clips[index].captions if as_clause(caption) and not has_order(caption)]
-            if captions:
+            if captions := [caption for caption in clips[index].captions if can_be_joined(caption)]:
                 self.usable.append((index, [(caption, content(as_clause(caption))) for caption in captions]))
         if len(self.usable) < 2:
             raise ValueError(f"{len(self.usable)} clips have a caption without an order of its own; scenes need two")
 
     def draw(self, rng: np.random.Generator, n_events: int) -> Events:
-        """Draw two or three events; two where three are not found."""
+        """Draw two or three events; only two if three are not found in 500 attempts."""
         for attempt in range(1000):
             n_drawn = n_events if attempt < 500 else 2
             drawn = [self.usable[i] for i in rng.integers(0, len(self.usable), n_drawn)]
@@ -104,7 +103,7 @@ class CaptionedPool:
         raise ValueError(f"{self.split}: no two clips have captions without a word in common")
 
     def say(self, rng: np.random.Generator, relation: str, captions: tuple[str, ...]) -> str:
-        """Word a statement about people's captions."""
+        """Join people's captions into one."""
         return say_naturally(relation, captions, rng=rng if self.split == "train" else None)
 
 
@@ -112,9 +111,9 @@ Pool = LabelledPool | CaptionedPool
 
 
 def make_pool(clips: list[Clip], indices: Iterable[int], all_classes: list[str], split: str) -> Pool:
-    """Make the pool of some clips, captioned where there are no classes.
+    """Make a pool of the clips at `indices`: captioned if there are no classes.
 
     Raises:
-        ValueError: no two of them may meet.
+        ValueError: no two of them may occur in one scene.
     """
     return LabelledPool(clips, indices, all_classes, split) if all_classes else CaptionedPool(clips, indices, split)

@@ -1,4 +1,4 @@
-"""Draw what training hears: pairs of compositions and captions, and recorded clips for replay."""
+"""Draw the training data: pairs of compositions and captions, and recorded clips for replay."""
 
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,7 @@ BACKGROUND_SNR_DB = (3.0, 30.0)
 
 @dataclass(frozen=True)
 class Pair:
-    """One row of the training loss: a composition and a caption that is true of it, with its wording."""
+    """One row of the training loss: a composition, its scene, and a true caption with its text."""
 
     composition: Composition
     scene: Scene
@@ -27,9 +27,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class Replay:
-    """A recorded clip and what is said of it; statements of the same key are true of the same clips.
+    """A recorded clip and its caption. Captions with the same key are true of the same clips.
 
-    `swapped` is a false statement (key, text), where the clip's caption can be swapped.
+    `swapped` is (key, text) of a false caption, if the caption can be swapped.
     """
 
     composition: Composition
@@ -39,10 +39,11 @@ class Replay:
 
 
 class TrainingSampler:
-    """Draw pairs and replayed clips from a bank; class pairs held out for evaluation never meet.
+    """Draw pairs and replay clips from a bank; held-out class pairs never occur together.
 
-    What is true is decided by `keys`: the class of each labelled clip; the same for captioned clips that share a
-    caption. `class_captions` say each class, if there are any.
+    Attributes:
+        keys: key of each clip: its class, or one shared by captioned clips with a caption in common.
+        class_captions: the caption of each class, if there are classes.
     """
 
     def __init__(self, bank: ClipBank):
@@ -54,7 +55,7 @@ class TrainingSampler:
         self.recorded = [i for i, clip in enumerate(bank.clips) if clip.label or any(map(as_clause, clip.captions))]
 
     def draw_pairs(self, stage: str, rng: np.random.Generator, number: int) -> list[Pair]:
-        """Draw the pairs of group `number` of a batch: of one composition group, or of one clip (pretrain)."""
+        """Draw the pairs of group `number` of a batch, from one composition group or (pretrain) one recorded clip."""
         if stage == "pretrain":
             composition = self._draw_recorded(rng)
             clip, key = self.bank.clips[composition.clips[0]], self.keys[composition.clips[0]]
@@ -65,8 +66,8 @@ class TrainingSampler:
         label_of = dict(zip((x, y), events.labels, strict=True))
         offsets = tuple((-rng.integers(0, EVENT_SAMPLES, 2)).tolist())
         composition = Composition(events.clips, offsets, snr_db=float(rng.uniform(*OVERLAY_SNR_DB)))
-        says_which = stage == "A" or (stage == "joint" and number % 2)
-        statements = _draw_which(rng, x, y) if says_which else _draw_relations(rng, x, y)
+        is_stage_a = stage == "A" or (stage == "joint" and number % 2)
+        statements = _draw_stage_a(rng, x, y) if is_stage_a else _draw_stage_b(rng, x, y)
         return [
             Pair(
                 composition=replace(composition, variant=variant),
@@ -79,7 +80,7 @@ class TrainingSampler:
         ]
 
     def draw_replay(self, rng: np.random.Generator) -> Replay:
-        """Draw a recorded clip, with its caption in the default wording."""
+        """Draw a recorded clip, with its caption in the default wording, and a swapped caption if there is one."""
         composition = self._draw_recorded(rng)
         clip, key = self.bank.clips[composition.clips[0]], self.keys[composition.clips[0]]
         if isinstance(self.pool, LabelledPool):
@@ -93,8 +94,11 @@ class TrainingSampler:
         return Replay(composition, text, key, false)
 
     def _draw_recorded(self, rng: np.random.Generator) -> Composition:
-        """Draw a clip as recorded: from any moment on and over another of its class, so that nothing unsaid can be
-        heard; a captioned one from its start and alone, for its caption may say what comes first."""
+        """Draw a clip as recorded.
+
+        A labelled clip is rotated and mixed with another of its class, so that the caption stays true. A captioned
+        clip stays unchanged, because its caption may describe an order.
+        """
         index = self.recorded[rng.integers(len(self.recorded))]
         label = self.bank.labels[index]
         if not label:
@@ -109,8 +113,8 @@ def _draw_caption(rng: np.random.Generator, clip: Clip) -> str:
     return captions[rng.integers(len(captions))]
 
 
-def _draw_which(rng: np.random.Generator, x: str, y: str) -> list[tuple[str, Caption]]:
-    """Stage A's statements (variant, caption): x alone, and all that is said of one composition of two sounds."""
+def _draw_stage_a(rng: np.random.Generator, x: str, y: str) -> list[tuple[str, Caption]]:
+    """Draw (variant, caption) for stage A: x alone, and three captions of one composition of x and y."""
     several = str(rng.choice(VARIANTS[1:]))
     both = (x, y) if rng.random() < 0.5 else (y, x)
     return [
@@ -121,8 +125,8 @@ def _draw_which(rng: np.random.Generator, x: str, y: str) -> list[tuple[str, Cap
     ]
 
 
-def _draw_relations(rng: np.random.Generator, x: str, y: str) -> list[tuple[str, Caption]]:
-    """Stage B's statements (variant, caption): each variant once; "after" is said of forward and of reversed."""
+def _draw_stage_b(rng: np.random.Generator, x: str, y: str) -> list[tuple[str, Caption]]:
+    """Draw (variant, caption) for stage B: each variant once."""
     return [
         ("single", Caption("single", (x,))),
         ("forward", Caption("before", (x, y)) if rng.random() < 0.5 else Caption("after", (y, x))),

@@ -9,17 +9,17 @@ from teminal.clips import ClipBank
 from teminal.rendering import EVENT_S, OVERLAY_SNR_DB
 from teminal.scenes import VARIANTS, Composition, Scene, variant_scene
 
-Heard = tuple[Composition, Scene]  # what is heard, and what sounds in it
+Heard = tuple[Composition, Scene]  # a composition and the scene that is heard in it
 
 
 @dataclass(frozen=True)
 class SceneGroup:
-    """Clips of three different classes, with everything random about their scenes already drawn.
+    """Clips of three classes, and all random choices for the scenes made of them.
 
     Attributes:
-        mixed_variant: forward, reversed or overlay, for questions about any of them.
-        held_out: "before" and "while" -> a held-out template, the same for all candidates of a question.
-        sentence: one for "before" that is a sentence.
+        mixed_variant: forward, reversed or overlay, for questions that mix the three.
+        held_out: "before" and "while" -> a held-out template for all candidates of a question.
+        sentence: a held-out template for "before" that is a full sentence.
     """
 
     clips: tuple[int, ...]
@@ -30,19 +30,19 @@ class SceneGroup:
     sentence: str
 
     def two(self, variant: str) -> Heard:
-        """Return a variant of the first two sounds."""
+        """Return a variant of the first two events."""
         composition = Composition(self.clips[:2], snr_db=self.snr_db, variant=variant)
         return composition, variant_scene(variant, *self.labels[:2])
 
     def three(self) -> Heard:
-        """Return all three sounds in sequence."""
+        """Return all three events in sequence."""
         return Composition(self.clips, variant="forward"), Scene("sequence", self.labels)
 
 
 def draw_scene_group(
     rng: np.random.Generator, number: int, clips: tuple[int, ...], labels: tuple[str, ...], snr_db: float = 0.0
 ) -> SceneGroup:
-    """Draw the held-out wordings of group `number`."""
+    """Make group `number`, and draw its held-out templates."""
     return SceneGroup(
         clips=clips,
         labels=labels,
@@ -54,10 +54,10 @@ def draw_scene_group(
 
 
 def draw_scenes(bank: ClipBank, n_scenes: int, seed: int) -> tuple[list[Heard], list[Heard], list[SceneGroup]]:
-    """Draw clips as recorded, the same at a random onset in silence, and groups of scenes.
+    """Draw recorded clips, the same clips at a random onset in silence, and groups of scenes.
 
-    There are `n_scenes` of each, or as many single clips as the bank has. Third sounds and held-out wordings have a
-    generator of their own, so that tasks that need neither keep their scenes from version to version.
+    There are `n_scenes` of each, but at most as many single clips as the bank has. Third events and held-out
+    templates use a second generator, so that tasks without them keep their scenes from version to version.
     """
     rng, rng_of_more = np.random.default_rng([seed, 7]), np.random.default_rng([seed, 13])
     clips = np.sort(rng.permutation(len(bank.clips))[:n_scenes]).tolist()
@@ -78,6 +78,6 @@ def draw_scenes(bank: ClipBank, n_scenes: int, seed: int) -> tuple[list[Heard], 
 
 
 def drawn_clips(bank: ClipBank, n_scenes: int, seed: int) -> set[int]:
-    """Return which clips the scenes are made of."""
+    """Return the indices of the clips that [`draw_scenes`] uses."""
     recorded, _, groups = draw_scenes(bank, n_scenes, seed)
     return {composition.clips[0] for composition, _ in recorded}.union(*(group.clips for group in groups))

@@ -1,9 +1,9 @@
-"""Load clips from where they come from: one file per source, whose name is what `--source` takes.
+"""Load the clips of a source: each file in this folder is one, and its name is a value of `--source`.
 
-A source is a file with a function `load(...) -> list[Clip]`. Its arguments are those of [`CreditedSourceOptions`] that
-it needs; it raises MissingOptionError, or ValueError or OSError naming the option at fault. `LICENSE`, `ATTRIBUTION`
-and `CITATION` go into the cards, the first two from the clips where they are `None`; `REDISTRIBUTABLE = False` keeps
-the audio out of what is published.
+A source defines `load(...) -> list[Clip]`, whose arguments are options of [`CreditedSourceOptions`]. It raises
+MissingOptionError, or a ValueError or OSError that names the wrong option. `LICENSE`, `ATTRIBUTION` and `CITATION` are
+shown in cards; where the first two are `None`, those of the clips are. With `REDISTRIBUTABLE = False` its audio is
+never published.
 """
 
 import inspect
@@ -21,31 +21,31 @@ from teminal.licenses import joint_license
 
 
 class MissingOptionError(ValueError):
-    """What a source needs and was not given, such as "--esc50_dir (official folder)"."""
+    """A source lacks an option; the message names it, such as "--esc50_dir (official folder)"."""
 
 
 def source_names() -> list[str]:
-    """Name all sources: the files of this folder."""
+    """List the names of all sources."""
     return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
 
 
 @dataclass
 class SourceOptions:
-    """Say which clips are meant: a source, and where it lies."""
+    """Options that choose a source of clips and its folders."""
 
     source: str | None = option(None, f"where clips come from: {', '.join(source_names())}")
     esc50_dir: str | None = option(None, "official ESC-50 folder")
     audio_dir: str | None = option(
-        None, "folder of audio: your own (folder), or that of audiocaps, clotho, urbansound8k, fsd50k"
+        None, "folder of audio: your own (--source folder), or of audiocaps, clotho, urbansound8k, fsd50k"
     )
     captions_dir: str | None = option(None, "folder of official caption tables (audiocaps, clotho)")
     dataset_name: str | None = option(None, "Hub dataset id with the source's columns, instead of a folder")
     recording_from_name: bool = option(
-        False, "of --source folder: files named alike up to their last separator are of one recording"
+        False, "with --source folder: files whose names differ only after the last separator are one recording"
     )
 
     def given(self) -> dict[str, Any]:
-        """Give the options beside `source` that are set, by name."""
+        """Return the options that are set, except `source`, by name."""
         return {name: getattr(self, name) for name in option_names() if getattr(self, name, None)}
 
     def load(self) -> list[Clip]:
@@ -55,36 +55,31 @@ class SourceOptions:
 
 @dataclass
 class CreditedSourceOptions(SourceOptions):
-    """Say also what cards credit: for building datasets and training models."""
+    """Source options with the credits that cards show: for building datasets and training models."""
 
-    license: str | None = option(None, "of --source folder: what cards say, such as cc-by-4.0; default: unknown")
-    attribution: str | None = option(None, "of --source folder: whom cards credit")
+    license: str | None = option(None, "with --source folder: licence in cards, such as cc-by-4.0; default: unknown")
+    attribution: str | None = option(None, "with --source folder: credit in cards")
 
 
 def option_names() -> list[str]:
-    """Name all options that sources take."""
+    """List the names of all source options."""
     return [field.name for field in fields(CreditedSourceOptions) if field.name != "source"]
 
 
 def source_module(source: str | None, flag: str = "--source") -> ModuleType:
-    """Import the file of a source; `flag` is where its name comes from, for the error."""
+    """Import a source; `flag` is the option that names it, for error messages."""
     if source not in source_names():
         raise ValueError(f"{flag} {source or 'is missing'}: choose of {', '.join(source_names())}")
     return import_module(f"teminal.sources.{source}")
 
 
 def taken_options(source: str | None, flag: str = "--source") -> list[str]:
-    """Name the options that a source takes."""
+    """List the options that a source takes."""
     return list(inspect.signature(source_module(source, flag).load).parameters)
 
 
-def labelled_sources() -> list[str]:
-    """Name the sources whose clips have classes, or may have them."""
-    return [name for name in source_names() if "captions_dir" not in taken_options(name)]
-
-
 def source_credits(source: str, clips: list[Clip]) -> dict[str, str]:
-    """Give `license`, `attribution` and `citation` for a card, of the source or else of its clips."""
+    """Return `license`, `attribution` and `citation` for a card, from the source or else from its clips."""
     module = source_module(source)
     credited = dict.fromkeys(clip.credit for clip in clips if clip.credit)
     return {
@@ -97,15 +92,15 @@ def source_credits(source: str, clips: list[Clip]) -> dict[str, str]:
 def load_clips(
     source: str | None, folds: list[int] | None = None, *, flag: str = "--source", **options: str | bool | None
 ) -> list[Clip]:
-    """Load the clips of a source, all or those of some folds, not yet decoded, sorted by name.
+    """Load the clips of a source, or those of some folds, without decoding them; sorted by name.
 
     Args:
-        source: `"esc50"`, `"synthetic"` or the name of another file of this folder.
-        flag: where its name comes from, for errors.
-        options: those of [`CreditedSourceOptions`]; `None` and `False` count as not given.
+        source: one of [`source_names`].
+        flag: option that names the source, for error messages.
+        options: see [`CreditedSourceOptions`]; `None` and `False` count as not given.
 
     Raises:
-        ValueError, OSError: naming the option at fault and what to do.
+        ValueError, OSError: the message names the wrong option and what to do.
     """
     taken = taken_options(source, flag)
     given = {name: value for name, value in options.items() if value is not None and value is not False}
@@ -127,7 +122,7 @@ def load_clips(
 
 
 def _printable(clip: Clip) -> Clip:
-    """Keep text alone in what is said of a clip, where that comes from file names that are not UTF-8."""
+    """Escape what is not UTF-8 in the metadata of a clip, which may come from file names."""
     return replace(
         clip,
         name=printable(clip.name),
@@ -138,7 +133,7 @@ def _printable(clip: Clip) -> Clip:
 
 
 def select_folds(clips: list[Clip], folds: list[int], folds_flag: str, data: str) -> list[Clip]:
-    """Select the clips of some folds; `folds_flag` and `data` say in errors where folds and clips come from."""
+    """Select the clips of some folds; `folds_flag` and `data` name the option and the source in error messages."""
     present = sorted({clip.fold for clip in clips if clip.fold is not None})
     for fold in folds:
         if fold not in present:
@@ -147,7 +142,7 @@ def select_folds(clips: list[Clip], folds: list[int], folds_flag: str, data: str
 
 
 def select_clips(clips: list[Clip], folds: list[int] | None, split: str | None, data: str) -> list[Clip]:
-    """Select the clips of `--folds`, or of `--split` where the source has splits; all if neither is given."""
+    """Select clips by `--folds`, or by `--split` if the source has splits; all if neither is given."""
     has_folds = clips[0].fold is not None
     if split and has_folds:
         raise ValueError(f"--split {split}: {data} has folds and no splits; choose by --folds")
@@ -163,13 +158,13 @@ def select_clips(clips: list[Clip], folds: list[int] | None, split: str | None, 
 
 
 def require_labels(clips: list[Clip], flag: str) -> None:
-    """Raise a ValueError if clips have captions instead of classes."""
+    """Raise a ValueError if the clips have captions instead of classes."""
     if not clips[0].label:
         raise ValueError(f"{flag}: its clips have captions and no classes; run_retrieval.py is for those")
 
 
 def require_folder(flag: str, folder: str | None, hint: str) -> Path:
-    """Give `folder` as a path, or raise an error that names the flag and the hint."""
+    """Return `folder` as a path; raise an error with flag and hint if it is not given or does not exist."""
     if not folder:
         raise ValueError(f"{flag} is missing: {hint}")
     if not Path(folder).is_dir():

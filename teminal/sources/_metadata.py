@@ -1,4 +1,4 @@
-"""Read what is said of a folder of sounds in metadata.csv, .jsonl or .parquet, as `datasets`' audiofolder takes it."""
+"""Read metadata.csv, .jsonl or .parquet of a folder of sounds, in the format of `datasets`' audiofolder."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 SAID = ("label", "caption", "captions")
 CREDITS = ("license", "attribution")
 COLUMNS = ("file_name", *SAID, "fold", "split", "recording", *CREDITS)
-SPLIT_OF = {  # the names that `datasets` knows
+SPLIT_OF = {  # the names that `datasets` accepts
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
@@ -18,10 +18,10 @@ SPLIT_OF = {  # the names that `datasets` knows
 
 
 def read_metadata(path: Path) -> list[Row]:
-    """Read the rows of a metadata file, with those of `COLUMNS` that it has; `captions` are several also of `caption`.
+    """Read the rows of a metadata file, restricted to `COLUMNS`; a column `caption` is returned as `captions`.
 
     Raises:
-        ValueError, OSError: it is damaged, says too little or too much, or a value is of another type.
+        ValueError, OSError: the file is damaged, a column is missing or contradicts another, or a value is wrong.
     """
     rows = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}[path.suffix](path)
     if not rows:

@@ -1,12 +1,12 @@
-"""AudioCaps: captions of YouTube clips (Kim et al., NAACL 2019), with the user's own audio where it is at hand."""
+"""Load AudioCaps: captions of YouTube clips (Kim et al., NAACL 2019), with audio that the user has."""
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from teminal.audio import audio_by_name
+from teminal.audio import find_audio_by_name
 from teminal.clips import Clip
-from teminal.hub_rows import load_hub_dataset, text_rows
+from teminal.hub_rows import load_hub_dataset, read_text_rows
 from teminal.sources import MissingOptionError, require_folder
 from teminal.tables import Row, check_rows, read_table
 
@@ -32,15 +32,17 @@ def load(captions_dir: str | None = None, audio_dir: str | None = None, dataset_
 
     Args:
         captions_dir: folder with `train.csv`, `val.csv` and `test.csv`, or some of them.
-        audio_dir: folder with the audio, named as [`find_video_audio`] says.
+        audio_dir: folder with the audio; for file names see [`find_video_audio`].
         dataset_name: Hub dataset id with the columns `youtube_id`, `start_time` and `caption`, instead of tables.
     """
     if bool(captions_dir) == bool(dataset_name):
         raise MissingOptionError("--captions_dir (official tables) or --dataset_name (Hub id)")
     tables = _read_hub(dataset_name) if dataset_name else _read_folder(captions_dir)
-    audio = audio_by_name(require_folder("--audio_dir", audio_dir, "audio named by youtube_id")) if audio_dir else {}
-    if audio_dir and not audio:
-        raise ValueError(f"--audio_dir {audio_dir}: there is no audio in it")
+    audio: dict[str, Path] = {}
+    if audio_dir:
+        audio = find_audio_by_name(require_folder("--audio_dir", audio_dir, "audio named by youtube_id"))
+        if not audio:
+            raise ValueError(f"--audio_dir {audio_dir}: there is no audio in it")
     clips: dict[str, Clip] = {}
     for split, (origin, rows) in tables.items():
         rows_of_video: dict[str, list[Row]] = {}
@@ -75,11 +77,13 @@ def load(captions_dir: str | None = None, audio_dir: str | None = None, dataset_
 def find_video_audio(
     audio: dict[str, Path], youtube_id: str, start_s: int, audiocap_ids: Iterable[str] = ()
 ) -> Path | None:
-    """Find the file of a clip under the names that download scripts give: the id of the video, with or without a
-    leading "Y", or with the start and end of the clip in seconds or milliseconds, or an `audiocap_id`.
+    """Find the audio file of a clip under the names that download scripts use.
+
+    These are the video id (also with a leading "Y"), the id with start and end in seconds or milliseconds, and the
+    `audiocap_id`.
 
     Args:
-        audio: [`audio_by_name`] of a folder.
+        audio: name -> file, see [`find_audio_by_name`].
     """
     names = [youtube_id, f"Y{youtube_id}"]
     for scale, digits in ((1, ""), (1, ".0"), (1, ".000"), (1000, "")):
@@ -102,7 +106,7 @@ def _read_hub(dataset_name: str) -> dict[str, tuple[object, list[Row]]]:
     tables: dict[str, tuple[object, list[Row]]] = {}
     for split in TABLES:
         if split in dataset:
-            rows = text_rows(origin, dataset[split], COLUMNS, optional=("audiocap_id",))
+            rows = read_text_rows(origin, dataset[split], COLUMNS, optional=("audiocap_id",))
             check_rows(f"{origin}, {split}", rows, COLUMNS, whole=("start_time",))
             tables[split] = origin, rows
     if not tables:

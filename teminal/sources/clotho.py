@@ -1,4 +1,4 @@
-"""Clotho: five captions for each of its recordings (Drossos et al., ICASSP 2020)."""
+"""Load Clotho, with five captions for each recording (Drossos et al., ICASSP 2020)."""
 
 from teminal.clips import Clip
 from teminal.sources import require_folder
@@ -26,7 +26,7 @@ def load(captions_dir: str | None = None, audio_dir: str | None = None) -> list[
 
     Args:
         captions_dir: folder with `clotho_captions_{development,validation,evaluation}.csv`, or some of them.
-        audio_dir: folder with the recordings, in its sub-folders `development`, `validation` and `evaluation` or not.
+        audio_dir: folder with the recordings, with or without sub-folders `development`, `validation`, `evaluation`.
     """
     hint = "get Clotho from zenodo.org/records/4783391"
     tables = require_folder("--captions_dir", captions_dir, hint)

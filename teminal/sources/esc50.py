@@ -1,9 +1,9 @@
-"""ESC-50 in its official folder layout, or a Hub dataset with the same columns (K. J. Piczak, ACM MM 2015)."""
+"""Load ESC-50 from its official folder, or from a Hub dataset with the same columns (K. J. Piczak, ACM MM 2015)."""
 
 from pathlib import Path
 
 from teminal.clips import Clip
-from teminal.hub_rows import audio_of_cell, load_hub_dataset, text_rows, with_undecoded_audio
+from teminal.hub_rows import keep_audio_undecoded, load_hub_dataset, read_audio_cell, read_text_rows
 from teminal.sources import MissingOptionError, require_folder
 from teminal.tables import Row, check_rows, clean_labels, find_file, read_table
 
@@ -26,7 +26,7 @@ COLUMNS = ("filename", "fold", "category", "src_file")
 
 
 def load(esc50_dir: str | None = None, dataset_name: str | None = None) -> list[Clip]:
-    """Load the clips of the official folder with `meta/esc50.csv` and `audio/`, WAV or Ogg, or of a Hub dataset id."""
+    """Load the clips of the official folder, with `meta/esc50.csv` and `audio/` in WAV or Ogg, or of a Hub dataset."""
     if esc50_dir and dataset_name:
         raise ValueError("--esc50_dir and --dataset_name: give one of them")
     if dataset_name:
@@ -45,10 +45,10 @@ def load(esc50_dir: str | None = None, dataset_name: str | None = None) -> list[
 def _load_hub(dataset_name: str) -> list[Clip]:
     origin = f"--dataset_name {dataset_name}"
     dataset = load_hub_dataset(origin, dataset_name, "train")
-    rows = text_rows(origin, dataset, COLUMNS, optional=("esc10",))
+    rows = read_text_rows(origin, dataset, COLUMNS, optional=("esc10",))
     check_rows(origin, rows, COLUMNS, whole=("fold",), ids=("src_file",))
-    audio = with_undecoded_audio(origin, dataset).select_columns("audio")
-    return _make_clips(origin, rows, [audio_of_cell(row["audio"]) for row in audio])
+    audio = keep_audio_undecoded(origin, dataset).select_columns("audio")
+    return _make_clips(origin, rows, [read_audio_cell(row["audio"]) for row in audio])
 
 
 def _make_clips(origin: object, rows: list[Row], audio: list[Path | bytes | None]) -> list[Clip]:

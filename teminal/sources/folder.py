@@ -1,4 +1,4 @@
-"""A folder of your own sounds, laid out as for `datasets`' audiofolder: a sub-folder per class, or metadata."""
+"""Load a folder of your own sounds, in the layout of `datasets`' audiofolder: a sub-folder per class, or metadata."""
 
 import logging
 import re
@@ -15,7 +15,7 @@ from teminal.sources._metadata import METADATA, SPLIT_OF, read_metadata
 from teminal.splits import make_folds
 from teminal.tables import Row, clean_labels, find_file
 
-LICENSE = ATTRIBUTION = None  # those of the clips
+LICENSE = ATTRIBUTION = None  # given per clip
 CITATION = ""
 REDISTRIBUTABLE = True
 HINT = "one sub-folder per class, or metadata.csv with file_name and label or caption; see docs/own_sounds.md"
@@ -28,17 +28,17 @@ def load(
     license: str | None = None,
     attribution: str | None = None,
 ) -> list[Clip]:
-    """Load the clips of a folder: labelled by sub-folder, or labelled or captioned by metadata files.
+    """Load the clips of a folder: labelled by sub-folders, or labelled or captioned by metadata files.
 
-    Metadata files may lie in any of its folders, and name files from there on. Sub-folders that are all named as
-    splits (train, validation, test and the like) are splits, and the same holds inside. Where neither folds nor
-    splits are given, folds are made, see [`make_folds`].
+    A metadata file may be in any sub-folder; its file names are relative to that. If all top-level sub-folders have
+    names of splits (train, validation, test and the like), they are splits, with the same layout inside. Without folds
+    or splits, folds are made, see [`make_folds`].
 
     Args:
         audio_dir: the folder.
-        recording_from_name: clips whose names differ only behind their last separator are of one recording.
-        license: of the clips whose metadata name none, an identifier of the Hub or other words.
-        attribution: whom to credit for the clips whose metadata name nobody.
+        recording_from_name: clips whose names differ only after the last separator are of one recording.
+        license: of clips without one in their metadata: a Hub identifier or other words.
+        attribution: whom to credit for clips without attribution in their metadata.
     """
     root = require_folder("--audio_dir", audio_dir, HINT)
     found = find_audio(root)
@@ -93,7 +93,7 @@ def _class_of_folder(root: Path, inside: Path, has_splits: bool) -> str:
 
 
 def _read_rows(tables: list[Path]) -> dict[Path, Row]:
-    """Map each file to its row of the metadata files."""
+    """Map each audio file to its row in the metadata files."""
     rows: dict[Path, Row] = {}
     folders = [table.parent for table in tables]
     for table in tables:
@@ -114,7 +114,7 @@ def _read_rows(tables: list[Path]) -> dict[Path, Row]:
 
 
 def _with_folds(clips: list[Clip]) -> list[Clip]:
-    """Check that clips are of one kind, and make folds where they have neither folds nor splits."""
+    """Check that all clips are of one kind, and make folds if they have neither folds nor splits."""
     n_captioned = sum(bool(clip.captions) for clip in clips)
     if 0 < n_captioned < len(clips):
         raise ValueError(f"{n_captioned} of {len(clips)} clips have captions and the others classes: keep one kind")
@@ -127,6 +127,6 @@ def _with_folds(clips: list[Clip]) -> list[Clip]:
     splits = {clip.split for clip in clips}
     if clips[0].fold is not None and splits != {None}:
         raise ValueError("clips have both a fold and a split: keep the one that training and test clips go by")
-    if splits == {"train"}:  # all there is, so nothing is held out yet
+    if splits == {"train"}:  # nothing is held out yet
         clips = [replace(clip, split=None) for clip in clips]
     return make_folds(clips) if clips[0].fold is None and clips[0].split is None else clips

@@ -1,7 +1,7 @@
-"""Generated sounds: 18 classes, five folds, so that everything runs with no download at all.
+"""Generate sounds of 18 classes in five folds, so that everything runs without a download.
 
-Each class is a function of a random generator and the time axis in seconds; a clip is drawn from its class and index
-alone, so that it is the same on every machine.
+Each class is a function of a random generator and the time axis in seconds. A clip depends only on its class and
+number, so that it is the same on every machine.
 """
 
 import zlib
@@ -25,7 +25,7 @@ Wave = np.ndarray
 
 @dataclass(frozen=True)
 class GeneratedAudio:
-    """What a clip is generated from, on call."""
+    """Generate the audio of a clip when called."""
 
     label: str
     number: int
@@ -46,7 +46,7 @@ def load() -> list[Clip]:
 
 
 def synthesise(label: str, index: int, sampling_rate: int) -> np.ndarray:
-    """Generate instance `index` of a class: (5 s,) fp32 mono with a little background noise, peak 0.5."""
+    """Generate clip `index` of a class: 5 s fp32 mono with a little background noise, peak 0.5."""
     rng = np.random.default_rng([zlib.crc32(label.encode()), index])
     t = np.arange(int(DURATION_S * sampling_rate)) / sampling_rate
     waveform = SYNTHETIC_CLASSES[label](rng, t)
@@ -60,7 +60,7 @@ def _tone(frequency_hz: float | Wave, t: Wave) -> Wave:
 
 
 def _noise(rng: np.random.Generator, t: Wave, low_hz: float, high_hz: float) -> Wave:
-    from scipy.signal import butter, sosfilt  # a second that `--help` need not wait
+    from scipy.signal import butter, sosfilt  # takes a second, which `--help` need not wait for
 
     rate = 1 / (t[1] - t[0])
     sos = butter(2, [low_hz, min(high_hz, 0.45 * rate)], btype="band", fs=rate, output="sos")
@@ -68,7 +68,7 @@ def _noise(rng: np.random.Generator, t: Wave, low_hz: float, high_hz: float) -> 
 
 
 def _pulses(t: Wave, rate_hz: float, phase: float, decay_s: float) -> Wave:
-    """Make an envelope that jumps to 1 `rate_hz` times a second and decays."""
+    """Make an envelope that jumps to 1 `rate_hz` times per second and decays."""
     since_s = ((t * rate_hz + phase) % 1.0) / rate_hz
     return np.exp(-since_s / decay_s)
 
@@ -78,7 +78,7 @@ def _gate(t: Wave, rate_hz: float, phase: float, duty: float) -> Wave:
 
 
 def _sweep(rng: np.random.Generator, t: Wave, low_hz: float, high_hz: float) -> Wave:
-    """Make a rise from 0 to 1, over and over again."""
+    """Make a repeated linear rise from 0 to 1."""
     return (t * rng.uniform(low_hz, high_hz) + rng.random()) % 1.0
 
 

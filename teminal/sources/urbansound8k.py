@@ -1,4 +1,4 @@
-"""UrbanSound8K in its official folder layout (J. Salamon, C. Jacoby, J. P. Bello, ACM MM 2014)."""
+"""Load UrbanSound8K from its official folder (J. Salamon, C. Jacoby, J. P. Bello, ACM MM 2014)."""
 
 from teminal.clips import Clip
 from teminal.sources import require_folder
@@ -11,8 +11,10 @@ REDISTRIBUTABLE = True
 
 
 def load(audio_dir: str | None = None) -> list[Clip]:
-    """Load the clips of the folder with `metadata/UrbanSound8K.csv` and `audio/fold1` to `audio/fold10`, or of the one
-    at Kaggle, which has the table and the folds side by side."""
+    """Load the clips of a folder with `metadata/UrbanSound8K.csv` and `audio/fold1` to `audio/fold10`.
+
+    The layout at Kaggle, with the table beside the folds, works too.
+    """
     root = require_folder("--audio_dir", audio_dir, "get UrbanSound8K from urbansounddataset.weebly.com")
     table = root / "metadata" / "UrbanSound8K.csv"
     if not table.is_file() and (root / table.name).is_file():

@@ -11,7 +11,7 @@ from accelerate import Accelerator, PartialState
 from accelerate.tracking import get_available_trackers
 from accelerate.utils import DistributedType, gather_object, set_seed
 
-from teminal.processes import join_processes, keep_freed_memory, own_cores
+from teminal.processes import count_cores, join_processes, keep_freed_memory
 from teminal.training.config import Precision, TrainingConfig
 
 NOT_SUPPORTED = {
@@ -54,7 +54,7 @@ def start_accelerator(config: TrainingConfig) -> Accelerator:
     logger.info(why)
     if accelerator.device.type == "cpu":
         if accelerator.num_processes > 1:  # launchers give each a single thread
-            torch.set_num_threads(own_cores())
+            torch.set_num_threads(count_cores())
         torch.use_deterministic_algorithms(True)
     set_seed(config.seed)
     return accelerator

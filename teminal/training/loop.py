@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from transformers import ClapProcessor
 
 from modeling_teminal import TeminalModel
-from teminal.processes import own_cores
+from teminal.processes import count_cores
 from teminal.sampling.training import TrainingSampler
 from teminal.training.batches import Batch, BatchComposer, on_device
 from teminal.training.checkpoints import list_checkpoints
@@ -54,7 +54,7 @@ class Trainer:
     def __post_init__(self) -> None:
         self.step = TrainingStep(self.accelerator, self.model, self.processor.tokenizer, self.config)
         n_workers = self.config.dataloader_num_workers
-        self.n_workers = max(1, own_cores() - 1) if n_workers is None else n_workers
+        self.n_workers = max(1, count_cores() - 1) if n_workers is None else n_workers
 
     def train(self, stage: str, resumed: dict) -> None:
         """Train one stage to its end.

@@ -6,8 +6,7 @@ import yaml
 from datasets import load_dataset
 from matplotlib import pyplot
 
-from teminal.dataset.card import dataset_card, write_card
-from teminal.dataset.plots import plot_first_group, plot_group
+from teminal.dataset.card import dataset_card, plot_first_group, plot_group, write_card
 from teminal.dataset.report import read_report
 
 from ..built import make_build
@@ -86,7 +85,7 @@ def test_sizes_in_the_header_are_those_that_datasets_counts(output_dir, tmp_path
     [
         ("other", ("other", "see-card"), "Licence: other, terms of their own. Somebody's sounds."),
         ("my terms", ("other", "see-card"), "Licence: my terms. Somebody's sounds."),
-        ("unknown", ("unknown", None), "Licence: unknown, for nothing is said of it. Somebody's sounds."),
+        ("unknown", ("unknown", None), "Licence: unknown, because none is given. Somebody's sounds."),
     ],
 )
 def test_a_licence_of_its_own_has_a_name(tmp_path, license, in_header, said):
@@ -126,8 +125,8 @@ def test_text_tells_how_each_config_was_made(output_dir):
     assert "render_dataset.py --recipe_dir sounds/audiocaps" in audiocaps
     assert "group.png" not in audiocaps
     assert 'load_dataset("sounds", "esc50", split="test")' in text
-    assert "From where the folder `sounds` lies" in text
-    assert "From where" not in dataset_card({"esc50": make_build(output_dir / "again", "esc50")}, "me/sounds")
+    assert "in the parent folder of `sounds`" in text
+    assert "parent folder" not in dataset_card({"esc50": make_build(output_dir / "again", "esc50")}, "me/sounds")
 
 
 def test_a_picture_of_the_first_group(output_dir, tmp_path):

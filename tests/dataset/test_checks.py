@@ -6,7 +6,7 @@ import pytest
 
 from dataset_scripts.check_dataset import main
 from teminal.dataset.checks import find_faults
-from teminal.dataset.reading import read_rows
+from teminal.dataset.rows import read_rows
 
 
 def test_a_built_dataset_passes_its_checks(built, capsys):

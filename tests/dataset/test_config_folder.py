@@ -8,11 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from teminal.dataset import config_folder, shards
+from teminal.dataset.build import plan_drawn
 from teminal.dataset.card import write_card
 from teminal.dataset.config_folder import write_config
-from teminal.dataset.plan import plan_drawn
-from teminal.dataset.reading import read_rows
 from teminal.dataset.report import REPORT
+from teminal.dataset.rows import read_rows
 from teminal.sampling.groups import Mix
 from teminal.sources import load_clips
 from tests.built import make_build, make_rows

@@ -94,7 +94,7 @@ def test_interrupted_work_goes_on_where_it_stopped(job, tmp_path, monkeypatch, c
     monkeypatch.setattr(embedding, "load_file", read_until_interrupted)
     with pytest.raises(SystemExit):
         embed.main(flags(job, tmp_path / "out.parquet"))
-    assert "embed.py: interrupted; the same command goes on from here" in capsys.readouterr().err
+    assert "embed.py: interrupted; run the same command again to continue" in capsys.readouterr().err
     assert not (tmp_path / "out.parquet").exists()
     embed.main(flags(job, tmp_path / "out.parquet"))
     assert (seen.count("0.wav"), seen.count("3.wav")) == (1, 2)

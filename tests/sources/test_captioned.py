@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from teminal.dataset.checks import find_faults
-from teminal.dataset.reading import read_rows
+from teminal.dataset.rows import read_rows
 from teminal.sources import load_clips
 from teminal.sources.synthetic import synthesise
 from tests.conftest import run_here
