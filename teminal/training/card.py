@@ -16,7 +16,8 @@ from teminal.sources import source_credits
 from teminal.training.config import TrainingConfig
 
 RESULTS = "results.json"
-TEMPLATE = Path(__file__).parents[2] / "model_card.md"
+_copy = Path(__file__).with_name("model_card.md")  # in a wheel
+TEMPLATE = _copy if _copy.exists() else Path(__file__).parents[2] / "model_card.md"
 SHOWN = ("1A", "2A", "2C", "3A", "3B", "3C", "3D", "4C", "5A", "5D", "control_3A", "recognition", "temporal", "zste")
 ORDER_TASKS = ("3A", "3B")
 
