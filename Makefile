@@ -12,7 +12,7 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 demo: setup
-	@echo "A small CLAP learns the order of synthetic sounds: about 4 minutes on two CPU cores, less on more."
+	@echo "A small CLAP learns the order of synthetic sounds: 4 to 5 minutes on two CPU cores, less on more."
 	$(RUN)/python train_accelerate.py --config configs/quickstart.yaml --resume_from_checkpoint latest
 
 test: setup

@@ -1,4 +1,4 @@
-"""Cut clips of any length into windows, batch them, and average the windows' embeddings."""
+"""Place evenly spaced windows on a clip, batch them, and average their embeddings."""
 
 import torch
 from torch import nn

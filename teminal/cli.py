@@ -5,6 +5,7 @@ import functools
 import inspect
 import logging
 import math
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -71,7 +72,7 @@ def make_parser(kinds: list[Any], description: str | None) -> "HfArgumentParser"
             return super().add_argument(*flags, **kwargs)
 
         def error(self, message: str) -> NoReturn:
-            raise ValueError(message)
+            raise ValueError(re.sub(r"^argument (--[\w.]+)\S*: ", r"\1: ", message))
 
     return Parser(kinds, description=description, formatter_class=_Help, allow_abbrev=False)
 

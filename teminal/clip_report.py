@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 N_NAMED = 5  # clips listed for each reason to skip them
+TRAIN_FOLDS, TEST_FOLD = (1, 2, 3, 4), 5  # those that commands take by default
 
 
 def inspect_clips(clips: list[Clip]) -> "DataFrame":
     """Decode all clips on all cores, and return a table with a row for each.
 
     Columns: name, label, captions, recording; `place`, the split or fold; `side`, "test" for the test split (without
-    one the validation split, or the last fold), "train" for clips to train on, else ""; `reason` why the clip cannot
+    one the validation split, or `TEST_FOLD`), "train" for clips to train on, else ""; `reason` why the clip cannot
     be used, or ""; seconds, sampling_rate, sha256.
     """
     from pandas import DataFrame
 
     splits = {clip.split for clip in clips if clip.split}
-    last_fold = max((clip.fold or 0 for clip in clips), default=0)
-    held = "test" if "test" in splits else "validation" if splits else last_fold
+    held = "test" if "test" in splits else "validation" if splits else TEST_FOLD
     with ThreadPoolExecutor() as pool:
         found = list(tqdm(pool.map(_inspect, clips), total=len(clips), desc="decode", unit="clip"))
     rows = []
@@ -96,7 +96,14 @@ def find_problems(found: "DataFrame") -> Iterator[str]:
         yield f"there are usable clips of {' and '.join(labels)} only; ZSTE needs three classes"
     if not labels and sum(any(map(can_be_joined, captions)) for captions in usable["captions"]) < 2:
         yield "scenes need two clips with a caption without an order of its own"
-    for side in ("test", "train"):
+    folds = {place for place in usable["place"] if isinstance(place, int)}
+    absent = sorted({*TRAIN_FOLDS, TEST_FOLD} - folds) if folds else []
+    if absent:
+        yield (
+            f"there is no fold {', '.join(map(str, absent))}: give --train_folds and --eval_folds to a training, and "
+            f"--folds to an evaluation, of the folds {', '.join(map(str, sorted(folds)))}"
+        )
+    for side in () if absent else ("test", "train"):
         missing = sorted(set(labels) - set(usable.loc[usable["side"] == side, "label"]))
         yield from (f"there is no clip of class {label!r} to {side} on" for label in missing)
     if not labels and "train" not in set(usable["side"]):

@@ -57,7 +57,9 @@ def _split_folds(folds: list[int], validation: list[int] | None, test: list[int]
     for flag, chosen in (("--test_folds", test), ("--validation_folds", validation)):
         for fold in chosen:
             if fold not in folds:
-                raise ValueError(f"{flag}: fold {fold} does not exist in the data: it has {folds}")
+                raise ValueError(
+                    f"{flag}: fold {fold} does not exist in the data, which have {', '.join(map(str, folds))}"
+                )
     if both := set(test) & set(validation):
         raise ValueError(f"--test_folds and --validation_folds both have fold {min(both)}")
     split_of: dict[int | None, str] = dict.fromkeys(folds, "train")

@@ -99,7 +99,7 @@ def test_a_dataset_says_whose_sounds_they_are_and_passes_its_check(sounds, tmp_p
     with pytest.raises(SystemExit) as ended:
         run_main(monkeypatch, check_dataset, tmp_path / "folder")
     assert ended.value.code == 0, capsys.readouterr().out
-    with pytest.raises(SystemExit, match="holds a build with another attribution, license"):
+    with pytest.raises(SystemExit, match="was built with another attribution, license"):
         run_main(monkeypatch, build_dataset, *flags)
 
 

@@ -8,7 +8,7 @@ import pytest
 from .conftest import ROOT
 
 COMMANDS = ("train_accelerate", "dataset_scripts", "eval", "benchmarks", "tests")
-UPPER = ("teminal.dataset", "teminal.training", "teminal.evaluation", "teminal.search")
+UPPER = ("teminal.dataset", "teminal.training", "teminal.evaluation")
 FORBIDDEN = {  # files -> what they may not import
     "teminal/**/*.py": COMMANDS,
     "teminal/[a-z]*.py": UPPER,

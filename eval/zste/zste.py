@@ -1,4 +1,4 @@
-"""Compute ZSTE, zero-shot temporal evaluation of contrastive audio-text models, as an `evaluate` module."""
+"""Compute ZSTE as an `evaluate` module: rules, chance levels, means and intervals of all sub-tasks."""
 
 import math
 

@@ -41,6 +41,8 @@ def load_clap(model_name_or_path: str, **config_overrides: Any) -> tuple[Teminal
     """
     flag = f"--model_name_or_path {model_name_or_path}"
     use_cache_if_hub_is_away(model_name_or_path)
+    if Path(model_name_or_path).is_dir() and not (Path(model_name_or_path) / "config.json").is_file():
+        raise OSError(f"{flag}: there is no config.json in it; give the folder of a saved model")
     with _explained(model_name_or_path, "no CLAP can be built from its config.json"):
         values, _ = TeminalConfig.get_config_dict(model_name_or_path)
         if values.get("model_type") not in ("clap", "teminal"):

@@ -1,4 +1,4 @@
-"""Compute the ZSTE figures of a model from its embeddings."""
+"""Turn embeddings into ZSTE figures; the rules and chance levels are in `eval/zste/zste.py`, which this loads."""
 
 import itertools
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Draw the events of a scene from labelled or captioned clips, and write captions of them."""
+"""Decide which clips may meet in a scene, draw them, labelled or captioned, and write captions of them."""
 
 import itertools
 from collections.abc import Iterable

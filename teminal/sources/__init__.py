@@ -137,7 +137,9 @@ def select_folds(clips: list[Clip], folds: list[int], folds_flag: str, data: str
     present = sorted({clip.fold for clip in clips if clip.fold is not None})
     for fold in folds:
         if fold not in present:
-            raise ValueError(f"{folds_flag}: fold {fold} does not exist in {data}: it has {present}")
+            raise ValueError(
+                f"{folds_flag}: fold {fold} does not exist in {data}, which has {', '.join(map(str, present))}"
+            )
     return [clip for clip in clips if clip.fold in folds]
 
 

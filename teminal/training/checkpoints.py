@@ -31,7 +31,7 @@ def _hash_code() -> str:
     """Hash the code that training runs."""
     files = [file for folder in ("teminal", "modeling_teminal") for file in sorted((ROOT / folder).rglob("*.py"))]
     hashed = hashlib.sha256()
-    for file in [ROOT / "train_accelerate.py", *files]:
+    for file in files:
         hashed.update(file.read_bytes())
     return hashed.hexdigest()[:16]
 
@@ -42,7 +42,7 @@ CODE_VERSION = _hash_code()  # at import: the files may change while a run lasts
 def list_checkpoints(output_dir: Path) -> list[Path]:
     """List the checkpoints in a folder, oldest first."""
     found = [path for path in output_dir.glob("checkpoint-*") if re.fullmatch(r"checkpoint-\d+", path.name)]
-    return sorted(found, key=lambda path: int(path.name.split("-")[1]))
+    return sorted(found, key=_global_step)
 
 
 def save_checkpoint(
@@ -50,8 +50,8 @@ def save_checkpoint(
 ) -> Path:
     """Save `output_dir/checkpoint-<global step>`: write it to a hidden folder, then rename that.
 
-    Then delete the oldest checkpoints beyond `save_total_limit`, and those with a larger global step, which an earlier
-    run wrote before it was resumed from an older checkpoint.
+    Those with a larger global step, which an earlier run wrote before it was resumed from an older checkpoint, are
+    deleted first, the oldest beyond `save_total_limit` last; a kill in between leaves whole checkpoints alone.
 
     Args:
         tensors: anything that `torch.load(weights_only=True)` can load.
@@ -70,18 +70,30 @@ def save_checkpoint(
         (beside / ABOUT).write_text(json.dumps({**about, "progress": asdict(progress)}))
         for path in (beside / TENSORS, beside / ABOUT, beside):
             to_disk(path)
-        shutil.rmtree(folder, ignore_errors=True)
+        there = list_checkpoints(output_dir)
+        for other in [path for path in there if _global_step(path) >= progress.global_step]:
+            _delete(other)
         beside.rename(folder)
         to_disk(output_dir)
     except (OSError, RuntimeError) as error:  # torch raises RuntimeError when the disk is full
         shutil.rmtree(beside, ignore_errors=True)
         reason, cure = str(error).splitlines()[0], _suggest_checkpoint(list_checkpoints(output_dir))
         raise OSError(f"{folder} cannot be written ({reason}): free some space; {cure}") from error
-    there = list_checkpoints(output_dir)
-    end = there.index(folder) + 1
-    for other in there[end:] + there[: max(0, end - save_total_limit)]:
-        shutil.rmtree(other)
+    for other in list_checkpoints(output_dir)[:-save_total_limit]:
+        _delete(other)
     return folder
+
+
+def _global_step(folder: Path) -> int:
+    return int(folder.name.split("-")[1])
+
+
+def _delete(folder: Path) -> None:
+    """Delete a checkpoint; its name goes first, so that a kill leaves nothing that looks like one."""
+    hidden = folder.with_name(f".{folder.name}-deleted")
+    shutil.rmtree(hidden, ignore_errors=True)
+    folder.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _suggest_checkpoint(others: list[Path]) -> str:

@@ -22,7 +22,7 @@ class StageConfig:
     text_warmup_steps: int = option(0, "steps of the text tower alone, first", least=0)
     text_warmup_learning_rate: float = option(1e-3, "its learning rate", least=0, needs=["text_warmup_steps"])
     text_warmup_hold_weight: float = option(
-        20.0, "how firmly it holds the embeddings of class captions", least=0, needs=["text_warmup_steps"]
+        20.0, "weight in it of keeping the embeddings of class captions", least=0, needs=["text_warmup_steps"]
     )
     in_group_weight: float = option(0.0, "weight of the in-group loss", least=0)
     event_weight: float = option(0.0, "weight of the event loss: every event of a scene against all classes", least=0)

@@ -39,9 +39,7 @@ def parse_config(argv: list[str] | None = None, description: str | None = None) 
     given = _given_options(parser, argv)
     settings: dict[str, Any] = {}
     for path in in_flags.config:
-        for name, value in _read_yaml(path).items():
-            is_part = isinstance(value, dict) and isinstance(settings.get(name), dict)
-            settings[name] = settings[name] | value if is_part else value
+        settings = _override(settings, _read_yaml(path))
     scratch = settings.pop("scratch", None) or {}
     values = vars(parser.parse_args([*_as_flags(settings), *argv]))
 
@@ -54,6 +52,15 @@ def parse_config(argv: list[str] | None = None, description: str | None = None) 
     config = TrainingConfig(**run, **stages, scratch=scratch)
     _check_used(config, given)
     return config
+
+
+def _override(settings: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with those of `others` in place of the same, at any depth."""
+    merged = dict(settings)
+    for name, value in others.items():
+        is_part = isinstance(value, dict) and isinstance(merged.get(name), dict)
+        merged[name] = _override(merged[name], value) if is_part else value
+    return merged
 
 
 def check_scratch(config: TrainingConfig) -> None:
@@ -165,12 +172,16 @@ def _read_yaml(path: str) -> dict[str, Any]:
 def _check_used(config: TrainingConfig, given: set[str]) -> None:
     """Check that every option on the command line has an effect: its stage runs, and an option it `needs` is on."""
     values = config.as_dict()
-    settings = [*values.pop("stage").values(), values]
-    is_on = {name for some in settings for name, value in some.items() if value not in (None, 0, "none", [])}
+    settings = {"": values, **values.pop("stage")}
+    on = {
+        stage: {name for name, value in of_stage.items() if value not in (None, 0, "none", [])}
+        for stage, of_stage in settings.items()
+    }
     needed = {item.name: item.metadata.get("needs", []) for kind in (RunConfig, StageConfig) for item in fields(kind)}
     for name in given:
         stage, _, option = name.rpartition(".")
         if stage and stage not in config.stages:
             raise ValueError(f"--{name} does nothing without {stage} in --stages")
+        is_on = on[stage] if stage else set().union(*on.values())
         if needed[option] and option in is_on and not is_on.intersection(needed[option]):
             raise ValueError(f"--{name} does nothing without --{needed[option][0]}")

@@ -1,4 +1,4 @@
-"""Start Accelerate and its trackers, and check what the launcher asks for."""
+"""Start Accelerate and its trackers, choose bf16 or fp32, and check what the launcher asks for."""
 
 import json
 import logging

@@ -9,7 +9,7 @@ is then logged, plotted and set on the command line like the others:
 
             "uniformity": (stage.uniformity_weight, lambda: uniformity(embedded)),
 
-    uniformity_weight: float = option(0.0, "weight of the uniformity loss")
+    uniformity_weight: float = option(0.0, "weight of the uniformity loss", least=0)
 '''
 
 from dataclasses import dataclass

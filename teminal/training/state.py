@@ -16,10 +16,8 @@ from teminal.training.gradient_cache import get_random_state, set_random_state
 
 Weights = dict[str, torch.Tensor]  # by parameter name
 MAX_LOGIT_SCALE = 100.0
-BETAS, EPS = (
-    (0.9, 0.98),
-    1e-6,
-)  # CLIP's (arXiv 2103.00020); AdamW's default 1e-8 turns rounding errors into full steps
+BETAS = (0.9, 0.98)  # of AdamW, as in CLIP (arXiv 2103.00020)
+EPS = 1e-6  # as well; the default 1e-8 turns rounding errors into full steps
 
 
 class StageState:

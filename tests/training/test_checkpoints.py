@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -214,3 +215,13 @@ def test_a_run_that_is_refused_makes_no_repository(tmp_path, monkeypatch):
     config = TrainingConfig(output_dir=str(tmp_path), **flags)
     with pytest.raises(ValueError, match=r"holds README\.md, which is not of this run"), run.start_run(config, None):
         pytest.fail("not refused")
+
+
+def test_checkpoints_of_an_abandoned_course_are_deleted_before_the_new_one_has_its_name(tmp_path, monkeypatch):
+    for step in (5, 10):
+        save(tmp_path, step)
+    rename, names = Path.rename, []
+    monkeypatch.setattr(Path, "rename", lambda path, to: names.append(to.name) or rename(path, to))
+    save(tmp_path, 8)
+    assert names == [".checkpoint-10-deleted", "checkpoint-8"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-5", "checkpoint-8"]

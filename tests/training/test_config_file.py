@@ -13,7 +13,7 @@ from ..conftest import ROOT
         ("lerning_rate: 1\n", "unknown key lerning_rate"),
         ("B:\n  lerning_rate: 1\n", r"unknown key B\.lerning_rate; did you mean B\.learning_rate\?"),
         ("A: 5\n", "expected `key: value` lines under A"),
-        ("A:\n  learning_rate: fast\n", r"--A\.learning_rate/--A\.learning-rate: invalid float value: 'fast'"),
+        ("A:\n  learning_rate: fast\n", r"--A\.learning_rate: invalid float value: 'fast'"),
         ("A:\n  max_train_steps: 2.5\n", r"--A\.max_train_steps.*: invalid int value: '2\.5'"),
         ("A:\n  replay_weight: -1\n", r"--A\.replay_weight -1\.0: must be finite and at least 0"),
         ("A:\n  max_train_steps: 0\n", r"--A\.max_train_steps 0: must be finite and at least 1"),
@@ -54,9 +54,9 @@ def test_a_tower_whose_sizes_disagree_is_refused(tiny_recipe):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("train_folds: [one]\n", "argument --train_folds/--train-folds: invalid int value: 'one'"),
-        ("mixed_precision: fp8\n", "argument --mixed_precision/--mixed-precision: invalid choice"),
-        ("stages: []\n", "argument --stages: expected at least one argument"),
+        ("train_folds: [one]\n", "--train_folds: invalid int value: 'one'"),
+        ("mixed_precision: fp8\n", "--mixed_precision: invalid choice"),
+        ("stages: []\n", "--stages: expected at least one argument"),
     ],
 )
 def test_values_of_the_wrong_type_are_refused_like_flags(tmp_path, text, message):
