@@ -25,6 +25,7 @@ from teminal.sources.synthetic import synthesise
 from teminal.training.scratch import build_scratch_clap
 
 from .here import ROOT, run_here  # noqa: F401 (tests take it from here)
+from .own_sounds import write_classes
 
 TINY_SCRATCH = {
     "projection_dim": 32,
@@ -51,6 +52,21 @@ TINY_SCRATCH = {
     },
     "feature_extractor": {"feature_size": 32, "hop_length": 4096, "fft_window_size": 4096},
 }
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    """A folder of one's own sounds, with a sub-folder per class."""
+    return write_classes(tmp_path_factory.mktemp("sounds"))
+
+
+@pytest.fixture(scope="module")
+def split_sounds(tmp_path_factory):
+    """The same in folders for training, validation and testing."""
+    root = tmp_path_factory.mktemp("splits")
+    for split, n_clips in (("train", 3), ("validation", 1), ("test", 2)):
+        write_classes(root / split, n_clips)
+    return root
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,19 +22,6 @@ from .own_sounds import CLASSES, write_classes, write_sound
 from .tones import evaluate, save_clap, write_tones
 
 
-@pytest.fixture(scope="module")
-def sounds(tmp_path_factory):
-    return write_classes(tmp_path_factory.mktemp("sounds"))
-
-
-@pytest.fixture(scope="module")
-def split_sounds(tmp_path_factory):
-    root = tmp_path_factory.mktemp("splits")
-    for split, n_clips in (("train", 3), ("validation", 1), ("test", 2)):
-        write_classes(root / split, n_clips)
-    return root
-
-
 @pytest.fixture
 def tone_classes(tmp_path):
     """Two clips of each of three tones; one is labelled wrongly."""

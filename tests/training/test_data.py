@@ -7,23 +7,10 @@ import pytest
 from teminal.training.config import TrainingConfig
 from teminal.training.data import find_clips
 
-from ..own_sounds import CLASSES, write_classes
+from ..own_sounds import CLASSES
 
 make_config = partial(TrainingConfig, model_name_or_path="clap")
 PUSH = {"push_to_hub": True, "hub_model_id": "me/clap"}
-
-
-@pytest.fixture(scope="module")
-def sounds(tmp_path_factory):
-    return write_classes(tmp_path_factory.mktemp("sounds"))
-
-
-@pytest.fixture(scope="module")
-def split_sounds(tmp_path_factory):
-    root = tmp_path_factory.mktemp("splits")
-    for split, n_clips in (("train", 3), ("validation", 1), ("test", 2)):
-        write_classes(root / split, n_clips)
-    return root
 
 
 def test_training_takes_folds_or_splits(sounds, split_sounds):
