@@ -15,8 +15,9 @@ import numpy as np
 from tqdm import tqdm
 
 from teminal.audio import can_decode, read_audio
+from teminal.event_loops import EVENT_SAMPLES, SAMPLING_RATE, event_loop
 from teminal.files import assets_folder, file_sha256, read_json, write_json, write_whole
-from teminal.rendering import EVENT_SAMPLES, SAMPLING_RATE, SCENE_SAMPLES, event_loop
+from teminal.rendering import SCENE_SAMPLES
 
 MAX_DURATION_S = 60.0  # read from a clip: a small file may decode to hours of audio
 FORMAT = 2  # of bank files; change it when clips are decoded differently

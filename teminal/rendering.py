@@ -1,31 +1,32 @@
 """Render compositions to waveforms.
 
-Variants of a group differ only in the relation of their events: duration, RMS, peak and share of silence are equal.
-Each event is first turned into a seamless loop of fixed length and level without silence (`event_loop`); the variants
-repeat, join or add these loops, and get the same edges, level and peak (`render_group`).
+Variants of a group differ only in the relation of their events: duration, RMS, peak, share of silence and level over
+time are equal. They repeat, join or add the same event loops, and get the same edges, level and peak.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from teminal.scenes import VARIANTS, Composition, in_groups
+from teminal.event_loops import (
+    CROSSFADE_S,
+    EVENT_S,
+    EVENT_SAMPLES,
+    PEAK,
+    RMS,
+    SAMPLING_RATE,
+    limit_crest,
+    limiting_gain,
+    rise_equal_power,
+)
+from teminal.scenes import TEN_SECONDS, VARIANTS, Composition, Layout, in_groups
 
-SAMPLING_RATE = 48_000
-EVENT_S = 5.0
-CROSSFADE_S = 0.05
 EDGE_S = 0.01
-RMS = 0.1
-CREST_DB = 12.0
-PEAK = RMS * 10 ** (CREST_DB / 20)
-GATE_DB = -25.0
 OVERLAY_SNR_DB = (-3.0, 3.0)
-
-SCENE_S = 2 * EVENT_S
-EVENT_SAMPLES = int(EVENT_S * SAMPLING_RATE)
+SCENE_S = 2 * EVENT_S  # of the default layout
 SCENE_SAMPLES = 2 * EVENT_SAMPLES
 _FADE = int(CROSSFADE_S * SAMPLING_RATE)
-_FRAME = SAMPLING_RATE // 200
 _FP32 = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)  # a lookup table is faster than `astype`
 
 Sounds = np.ndarray | Mapping[int, np.ndarray]  # clip -> (samples,) fp16
@@ -39,27 +40,36 @@ def render(compositions: Iterable[Composition], loops: Sounds, raw: Sounds) -> I
         raw: clips as recorded, of the same bank.
 
     Yields:
-        (samples,) fp32 at 48 kHz: the length of `raw` for "clip", else SCENE_SAMPLES.
+        (samples,) fp32 at 48 kHz: the length of `raw` for "clip", SCENE_SAMPLES for "onset", else of the layout.
     """
     for group in in_groups(compositions):
         first = group[0]
         sounds = [_FP32.take(sound.view(np.uint16)) for sound in read_sounds(first, loops, raw)]
+        loops_of_group, backgrounds = sounds[: len(first.clips)], sounds[len(first.clips) :]
+        background = backgrounds[0] if backgrounds else None
         if first.variant in VARIANTS:
-            waveforms = render_group(*sounds, snr_db=first.snr_db, gap_s=first.gap_s)
-            yield from (waveforms[composition.variant] for composition in group)
+            waveforms = render_group(
+                *loops_of_group,
+                snr_db=first.snr_db,
+                layout=first.layout,
+                background=background,
+                background_db=first.background_db,
+                orders={composition.order for composition in group if composition.order},
+            )
+            yield from (waveforms[composition.order or composition.variant] for composition in group)
         else:
-            clip, *background = sounds
-            if background:
-                gain = np.linalg.norm(clip) / np.linalg.norm(background[0]) * 10 ** (-first.snr_db / 20)
-                clip = clip + background[0] * np.float32(gain)
+            (clip,) = loops_of_group
+            if background is not None:
+                gain = np.linalg.norm(clip) / np.linalg.norm(background) * 10 ** (-first.background_db / 20)
+                clip = clip + background * np.float32(gain)
             yield in_silence(clip, first.onset_s) if first.variant == "onset" else clip
 
 
 def read_sounds(composition: Composition, loops: Sounds, raw: Sounds) -> list[np.ndarray]:
-    """Read (samples,) fp16 of each clip, rotated to start at its offset."""
+    """Read (samples,) fp16 of each clip and of the background, rotated to start at its offset."""
     bank = loops if composition.variant in VARIANTS else raw
-    offsets = composition.offsets or (0,) * len(composition.clips)
-    return [np.roll(bank[clip], -offset) for clip, offset in zip(composition.clips, offsets, strict=True)]
+    offsets = composition.offsets or (0,) * len(composition.all_clips)
+    return [np.roll(bank[clip], -offset) for clip, offset in zip(composition.all_clips, offsets, strict=True)]
 
 
 def in_silence(clip: np.ndarray, onset_s: float) -> np.ndarray:
@@ -68,128 +78,134 @@ def in_silence(clip: np.ndarray, onset_s: float) -> np.ndarray:
     return np.pad(clip, (onset, EVENT_SAMPLES - onset))
 
 
-def _rise(n_samples: int) -> np.ndarray:
-    """Compute an equal-power fade-in; in double precision, so that it is the same on every CPU."""
-    return np.sin(np.linspace(0, np.pi / 2, n_samples)).astype(np.float32)
+def _ramp() -> np.ndarray:
+    """Compute a linear fade-in of `EDGE_S`."""
+    return np.linspace(0, 1, int(EDGE_S * SAMPLING_RATE)).astype(np.float32)
 
 
-def event_loop(waveform: np.ndarray) -> np.ndarray:
-    """Turn a clip into an event: a seamless loop of `EVENT_S`, RMS 0.1, crest factor at most 12 dB.
+def render_group(
+    *loops: np.ndarray,
+    snr_db: float,
+    layout: Layout = TEN_SECONDS,
+    background: np.ndarray | None = None,
+    background_db: float = 0.0,
+    orders: Iterable[tuple[int, ...]] = (),
+) -> dict[str | tuple[int, ...], np.ndarray]:
+    """Render all variants of a composition group of two to four events.
 
-    Frames of 5 ms that are more than 25 dB below the level of the event are cut (at its edges and inside). The rest is
-    repeated with equal-power cross-fades, also between end and start, so that the loop may start anywhere.
-
-    Args:
-        waveform: (samples,) mono at 48 kHz, not silent.
-
-    Returns:
-        (EVENT_SAMPLES,) fp32.
-    """
-    frames = np.pad(waveform, (0, -len(waveform) % _FRAME)).reshape(-1, _FRAME)
-    power = np.square(frames, dtype=np.float64).mean(1)
-    loud = power > power.max() * 1e-6
-    for _ in range(3):
-        loud = power > power[loud].mean() * 10 ** (GATE_DB / 10)
-    sound = frames[loud].reshape(-1).astype(np.float32)
-
-    fade = min(_FADE, len(sound) // 2)
-    rise = _rise(fade)
-    body = sound[: EVENT_SAMPLES + fade].copy()
-    body[:fade] = body[:fade] * rise + body[-fade:] * rise[::-1]
-    body = body[:-fade]
-    loop = np.tile(body, -(-EVENT_SAMPLES // len(body)))[:EVENT_SAMPLES]
-    if EVENT_SAMPLES % len(body):
-        rise = _rise(_FADE)
-        beyond = np.tile(body, -(-(EVENT_SAMPLES + _FADE) // len(body)))[EVENT_SAMPLES : EVENT_SAMPLES + _FADE]
-        loop[:_FADE] = loop[:_FADE] * rise + beyond * rise[::-1]
-    return limit_crest(loop, PEAK)
-
-
-def limit_crest(waveform: np.ndarray, peak: float) -> np.ndarray:
-    """Scale (samples,) to RMS 0.1 and clip it to `peak`, in place; RMS is 0.1 after clipping."""
-    waveform *= np.float32(limiting_gain(waveform, peak))
-    return np.clip(waveform, -peak, peak, out=waveform)
-
-
-def limiting_gain(waveform: np.ndarray, peak: float) -> float:
-    """Compute the gain after which (samples,) fp32, then clipped to `peak`, has RMS 0.1.
-
-    With the n loudest samples clipped it is the root of (N RMS^2 - n peak^2) / (power of the others); n follows from
-    the gain and the gain from n until both agree. In double precision, so that it is the same on every CPU.
-    """
-    precise = waveform.astype(np.float64)
-    power, target = float(precise @ precise), len(waveform) * RMS**2
-    unclipped = gain = (target / power) ** 0.5
-    magnitudes = np.abs(waveform)
-    for headroom in (1.25, 4.0, np.inf):  # above the first gain; sorting few samples is enough for most
-        loud = -np.sort(-magnitudes[magnitudes > peak / unclipped / headroom].astype(np.float64))
-        power_of_loud = np.concatenate([[0.0], np.cumsum(loud**2)])
-        for _ in range(100):
-            n_clipped = np.searchsorted(-loud, -peak / gain)
-            left, power_left = target - n_clipped * peak**2, power - power_of_loud[n_clipped]
-            if left <= 0 or power_left <= 0 or gain == (left / power_left) ** 0.5:
-                break
-            gain = (left / power_left) ** 0.5
-        if gain <= headroom * unclipped:
-            break
-    return gain
-
-
-def sequence(*loops: np.ndarray) -> np.ndarray:
-    """Join loops (EVENT_SAMPLES,) to (SCENE_SAMPLES,) in equal parts, with equal-power cross-fades."""
-    size = SCENE_SAMPLES // len(loops)
-    scene = np.concatenate([loop[:size] for loop in loops])
-    rise = _rise(_FADE)
-    for i, previous in enumerate(loops[:-1], start=1):
-        joint = scene[i * size : i * size + _FADE]
-        joint *= rise
-        joint += previous[size % EVENT_SAMPLES :][:_FADE] * rise[::-1]
-    return scene
-
-
-def render_group(*loops: np.ndarray, snr_db: float, gap_s: float = 0.0) -> dict[str, np.ndarray]:
-    """Render all variants of a composition group of two or three events.
+    The level where events sound is the same in all variants: where two slots overlap, "single" and "overlay" are
+    louder by as much as two events are in the others. A background is equally loud in all.
 
     Args:
         loops: (EVENT_SAMPLES,) fp32 each.
-        snr_db: level of the first over the last event in the overlay; a third lies between.
-        gap_s: silence at each joint, the same in all variants; 0 means cross-fades.
+        snr_db: level of the first over the last event in the overlay; the others lie between.
+        background: loop (EVENT_SAMPLES,) fp32 under the whole scene.
+        background_db: level of the events over the background.
+        orders: which event each slot holds, for sequences beside "forward" and "reversed".
 
     Returns:
-        Variant -> (SCENE_SAMPLES,) fp32: the first event throughout; all in order; all in reverse; all throughout.
-        All are clipped to the lowest peak of the last three (the peak of "single" may be lower still).
+        Variant or order -> (samples,) fp32: the first event in every slot; all in order; all in reverse; all in every
+        slot; the given orders. The RMS of the slots is 0.1. All are clipped to the lowest peak of "forward",
+        "reversed" and "overlay" (the peak of the others may be lower still).
     """
+    slots, n_samples = slot_samples(layout, len(loops))
     levels_db = np.linspace(snr_db / 2, -snr_db / 2, len(loops))
-    overlay = sum(loop * np.float32(10 ** (level_db / 20)) for loop, level_db in zip(loops, levels_db, strict=True))
-    scenes = [np.tile(loops[0], 2), sequence(*loops), sequence(*loops[::-1]), np.tile(overlay, 2)]
-    rise = np.linspace(0, 1, int(EDGE_S * SAMPLING_RATE)).astype(np.float32)
-    starts, ends = sounding_parts(len(loops), gap_s)
-    for scene in scenes:
-        for start, end in zip(starts, ends, strict=True):
-            scene[start : start + len(rise)] *= rise
-            scene[end - len(rise) : end] *= rise[::-1]
-        for end, start in zip(ends[:-1], starts[1:], strict=True):
+    overlay = np.zeros(EVENT_SAMPLES, np.float32)
+    for loop, level_db in zip(loops, levels_db, strict=True):
+        overlay += loop * np.float32(10 ** (level_db / 20))
+    scenes: dict[str | tuple[int, ...], np.ndarray] = {
+        "single": fill_slots(loops[0], slots, n_samples),
+        "forward": sequence(loops, slots, n_samples),
+        "reversed": sequence(loops[::-1], slots, n_samples),
+        "overlay": fill_slots(overlay, slots, n_samples),
+    }
+    scenes |= {order: sequence([loops[event] for event in order], slots, n_samples) for order in orders}
+    for scene in scenes.values():
+        fade_edges(scene, slots)
+    n_loud = float(sum(end - start for start, end in slots))  # samples at RMS 0.1 that have the power of the scene
+    if background is not None:
+        for scene in scenes.values():
+            scene *= np.float32((n_loud * RMS**2 / np.square(scene, dtype=np.float64).sum()) ** 0.5)
+            scene += loop_part(background, 0, n_samples) * np.float32(10 ** (-background_db / 20))
+        n_loud += n_samples * 10 ** (-background_db / 10)
+    audible = [scenes[variant] for variant in VARIANTS[1:]]
+    lowest_peak = min(PEAK, *(limiting_gain(scene, PEAK, n_loud) * np.abs(scene).max() for scene in audible))
+    return {name: limit_crest(scene, lowest_peak, n_loud) for name, scene in scenes.items()}
+
+
+def slot_samples(layout: Layout, n_events: int) -> tuple[list[tuple[int, int]], int]:
+    """Compute (start, end) of each slot, and the length of the scene, in samples."""
+    n_samples = round(layout.duration_s * SAMPLING_RATE)
+    if not layout.slots:
+        joints = [number * n_samples // n_events for number in range(n_events + 1)]
+        return list(itertools.pairwise(joints)), n_samples
+    slots = []
+    for onset_s, duration_s in layout.place(n_events):
+        slots.append((round(onset_s * SAMPLING_RATE), round((onset_s + duration_s) * SAMPLING_RATE)))
+    return slots, n_samples
+
+
+def loop_part(loop: np.ndarray, start: int, n_samples: int) -> np.ndarray:
+    """Read (n_samples,) of an endless repetition of a loop."""
+    start %= len(loop)
+    return np.tile(loop, -(-(start + n_samples) // len(loop)))[start : start + n_samples]
+
+
+def sequence(loops: Sequence[np.ndarray], slots: list[tuple[int, int]], n_samples: int) -> np.ndarray:
+    """Place a loop in each slot, (n_samples,), with equal-power cross-fades where slots touch."""
+    scene = np.zeros(n_samples, np.float32)
+    cross, ramp = rise_equal_power(_FADE), _ramp()
+    held_until = 0  # end of the slots so far
+    for number, (loop, (start, end)) in enumerate(zip(loops, slots, strict=True)):
+        part = loop_part(loop, 0, end - start)
+        touches_next = number + 1 < len(slots) and slots[number + 1][0] == end
+        if number and start == held_until:
+            part[:_FADE] *= cross
+        elif start < held_until:
+            part[: len(ramp)] *= ramp
+        if number + 1 < len(slots) and slots[number + 1][0] < end:
+            part[-len(ramp) :] *= ramp[::-1]
+        scene[start:end] += part
+        if touches_next:
+            scene[end : end + _FADE] += loop_part(loop, end - start, _FADE) * cross[::-1]
+        held_until = end
+    return scene
+
+
+def fill_slots(loop: np.ndarray, slots: list[tuple[int, int]], n_samples: int) -> np.ndarray:
+    """Play a loop in all slots, (n_samples,), and where two overlap with the power of two events."""
+    scene = loop_part(loop, 0, n_samples)
+    ramp = _ramp()
+    for (_, end), (start, _) in itertools.pairwise(slots):
+        if start < end:
+            power = np.full(end - start, 2, np.float32)
+            power[: len(ramp)] = 1 + ramp**2
+            power[-len(ramp) :] = 1 + ramp[::-1] ** 2
+            scene[start:end] *= np.sqrt(power)
+        else:
             scene[end:start] = 0
-    lowest_peak = min(PEAK, *(limiting_gain(scene, PEAK) * np.abs(scene).max() for scene in scenes[1:]))
-    return {variant: limit_crest(scene, lowest_peak) for variant, scene in zip(VARIANTS, scenes, strict=True)}
+    scene[: slots[0][0]] = 0
+    scene[slots[-1][1] :] = 0
+    return scene
 
 
-def sounding_parts(n_events: int, gap_s: float) -> tuple[list[int], list[int]]:
-    """Compute starts and ends, in samples, of the parts between gaps: one per event, or one in all without gaps."""
-    if gap_s == 0:
-        return [0], [SCENE_SAMPLES]
-    joints = [i * SCENE_SAMPLES // n_events for i in range(1, n_events)]
-    half = round(gap_s / 2 * SAMPLING_RATE)
-    return [0, *(joint + half for joint in joints)], [*(joint - half for joint in joints), SCENE_SAMPLES]
+def fade_edges(scene: np.ndarray, slots: list[tuple[int, int]]) -> None:
+    """Fade (samples,) in and out, in place, where silence begins and ends."""
+    ramp = _ramp()
+    for number, (start, end) in enumerate(slots):
+        if number == 0 or slots[number - 1][1] < start:
+            scene[start : start + len(ramp)] *= ramp
+        if number + 1 == len(slots) or slots[number + 1][0] > end:
+            scene[end - len(ramp) : end] *= ramp[::-1]
 
 
-def event_times(variant: str, n_events: int, gap_s: float) -> list[tuple[float, float]]:
-    """Compute (onset_s, duration_s) of each event of a variant, in order of onset."""
+def event_times(variant: str, n_events: int, layout: Layout) -> list[tuple[float, float]]:
+    """Compute (onset_s, duration_s) of each event of a variant, in order of onset.
+
+    In "single" and "overlay" every event sounds in all slots, from the start of the first to the end of the last.
+    """
+    slots = layout.place(n_events)
     if variant in ("single", "overlay"):
-        return [(0.0, SCENE_S)] * (1 if variant == "single" else n_events)
-    times = []
-    for i in range(n_events):
-        onset_s = i * SCENE_S / n_events + (gap_s / 2 if i > 0 else 0.0)
-        end_s = (i + 1) * SCENE_S / n_events - (gap_s / 2 if i < n_events - 1 else 0.0)
-        times.append((onset_s, end_s - onset_s))
-    return times
+        start_s, (last_s, duration_s) = slots[0][0], slots[-1]
+        return [(start_s, last_s + duration_s - start_s)] * (1 if variant == "single" else n_events)
+    return slots

@@ -5,24 +5,87 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 VARIANTS = ("single", "forward", "reversed", "overlay")
 # relation -> (least, most) number of labels
 SCENE_RELATIONS = {"single": (1, 1), "sequence": (2, math.inf), "overlay": (2, math.inf)}
 _TWO = dict.fromkeys(("and", "before", "after", "while"), (2, 2))
 CAPTION_RELATIONS = {"single": (1, 1), **_TWO, "then": (2, math.inf)}
 
+MIN_SCENE_S, MAX_SCENE_S = 3.0, 60.0
+MIN_SLOT_S = 0.5  # or a tenth of the scene
+MIN_OVERLAP_S = 0.02
+MAX_EVENTS = 4
+TOLERANCE_S = 1e-6  # sums of rounded seconds
+
+
+@dataclass(frozen=True, order=True)
+class Layout:
+    """Where the events of a scene lie in time; all variants of a group share it.
+
+    Attributes:
+        duration_s: of the scene, 3 to 60.
+        slots: (onset_s, duration_s) for each event in order of onset; () for equal parts of the scene. Neighbours may
+            touch, leave a gap, or overlap by at most a third of the shorter.
+
+    Raises:
+        ValueError: a slot does not fit.
+    """
+
+    duration_s: float = 10.0
+    slots: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not MIN_SCENE_S <= self.duration_s <= MAX_SCENE_S:
+            raise ValueError(f"{self}: a scene lasts {MIN_SCENE_S:g} to {MAX_SCENE_S:g} s")
+        if self.slots and not 2 <= len(self.slots) <= MAX_EVENTS:
+            raise ValueError(f"{self}: a scene has two to {MAX_EVENTS} slots")
+        shortest_s = min(MIN_SLOT_S, self.duration_s / 10) - TOLERANCE_S
+        for onset_s, duration_s in self.slots:
+            if not (
+                onset_s >= 0 and duration_s >= shortest_s and onset_s + duration_s <= self.duration_s + TOLERANCE_S
+            ):
+                raise ValueError(f"{self}: slot {onset_s, duration_s} is too short or outside the scene")
+        for (onset_s, duration_s), (next_s, next_duration_s) in itertools.pairwise(self.slots):
+            overlap_s = onset_s + duration_s - next_s
+            most_s = min(duration_s, next_duration_s) / 3 + TOLERANCE_S
+            if overlap_s > TOLERANCE_S and not MIN_OVERLAP_S <= overlap_s <= most_s:
+                raise ValueError(
+                    f"{self}: slots at {onset_s:g} and {next_s:g} s overlap by {overlap_s:g} s, neighbours may by "
+                    f"{MIN_OVERLAP_S} s to a third of the shorter"
+                )
+
+    def place(self, n_events: int) -> list[tuple[float, float]]:
+        """Return (onset_s, duration_s) of the slots of `n_events`.
+
+        Raises:
+            ValueError: the layout has another number of slots.
+        """
+        if not self.slots:
+            part_s = self.duration_s / n_events
+            return [(number * part_s, part_s) for number in range(n_events)]
+        if len(self.slots) != n_events:
+            raise ValueError(f"{self} has {len(self.slots)} slots for {n_events} events")
+        return list(self.slots)
+
+
+TEN_SECONDS = Layout()  # in equal parts
+
 
 @dataclass(frozen=True)
 class Scene:
-    """Events placed in time: distinct `labels` in order of onset (any order for `overlay`)."""
+    """Events placed in time: distinct `labels` in order of onset (any order for `overlay`).
+
+    `background` is the label of a quieter sound under everything, of which nothing is said.
+    """
 
     relation: str
     labels: tuple[str, ...]
+    background: str | None = None
 
     def __post_init__(self) -> None:
         _check(self, SCENE_RELATIONS)
+        if self.background in self.labels:
+            raise ValueError(f"{self}: the background must differ from the events in label")
 
 
 @dataclass(frozen=True)
@@ -41,25 +104,37 @@ class Composition:
     """All that one waveform is rendered from. Sorting brings the variants of a group together.
 
     Attributes:
-        clips: indices into a bank, in the order of the forward variant; for "clip", the clip and maybe a background.
-        offsets: start sample in the loop of each clip, counted from the end if negative; () for zeros.
-        snr_db: level of the first clip over the last.
-        gap_s: silence at each joint; 0 means cross-fades.
+        clips: indices into a bank, in the order of the forward variant.
+        background: (index,) of the clip under everything, or ().
+        offsets: start sample in the loop of each clip and of the background, counted from the end if negative; () for
+            zeros.
+        snr_db: level of the first clip over the last in an overlay.
+        background_db: level of the clips over the background.
+        layout: slots of the clips.
         variant: one of `VARIANTS`; "clip" for a clip as recorded; "onset" for one surrounded by silence.
+        order: for "forward", which clip each slot holds, such as (1, 0, 2); () for the order of `clips`.
         onset_s: where the clip of "onset" starts.
     """
 
     clips: tuple[int, ...]
+    background: tuple[int, ...] = ()
     offsets: tuple[int, ...] = ()
     snr_db: float = 0.0
-    gap_s: float = 0.0
+    background_db: float = 0.0
+    layout: Layout = TEN_SECONDS
     variant: str = "clip"
+    order: tuple[int, ...] = ()
     onset_s: float = 0.0
+
+    @property
+    def all_clips(self) -> tuple[int, ...]:
+        """The clips, then the background."""
+        return self.clips + self.background
 
     def shares_group(self, other: "Composition") -> bool:
         """Tell whether both are variants of one group."""
         are_variants = self.variant in VARIANTS and other.variant in VARIANTS
-        return are_variants and replace(self, variant=other.variant) == other
+        return are_variants and replace(self, variant=other.variant, order=other.order) == other
 
 
 def in_groups(compositions: Iterable[Composition]) -> list[list[Composition]]:
@@ -97,6 +172,11 @@ def holds(caption: Caption, scene: Scene) -> bool:
     return scene.relation == "sequence" and onsets == sorted(onsets)
 
 
+def is_contrast(caption: Caption, scene: Scene) -> bool:
+    """Tell whether a caption may be a negative of a scene: it is false, and does not name the background."""
+    return scene.background not in caption.labels and not holds(caption, scene)
+
+
 def true_captions(captions: list[Caption], scenes: list[Scene]) -> list[list[int]]:
     """List, for each scene, the ascending indices of the distinct `captions` that are true of it."""
     starting: dict[str, list[int]] = {}
@@ -109,22 +189,8 @@ def true_captions(captions: list[Caption], scenes: list[Scene]) -> list[list[int
     return true
 
 
-def variant_scene(variant: str, x: str, y: str) -> Scene:
-    """Return the scene of one variant of the group of x and y."""
-    return {
-        "single": Scene("single", (x,)),
-        "forward": Scene("sequence", (x, y)),
-        "reversed": Scene("sequence", (y, x)),
-        "overlay": Scene("overlay", (x, y)),
-    }[variant]
-
-
-def split_pairs(labels: list[str], unseen_share: float = 0.2, seed: int = 0) -> tuple[list, list]:
-    """Split the sorted pairs of `labels` into (seen, unseen); unseen pairs never occur in training scenes.
-
-    The split depends only on the set of labels and the seed.
-    """
-    pairs = list(itertools.combinations(sorted(set(labels)), 2))
-    order = np.random.default_rng(seed).permutation(len(pairs)).tolist()
-    n_unseen = round(unseen_share * len(pairs))
-    return [pairs[i] for i in sorted(order[n_unseen:])], [pairs[i] for i in sorted(order[:n_unseen])]
+def variant_scene(variant: str, *labels: str, background: str | None = None) -> Scene:
+    """Return the scene of one variant of the group of events with `labels`, in forward order."""
+    relation = {"single": "single", "overlay": "overlay"}.get(variant, "sequence")
+    heard = {"single": labels[:1], "reversed": labels[::-1]}.get(variant, labels)
+    return Scene(relation, heard, background)

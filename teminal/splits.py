@@ -1,9 +1,12 @@
 """Split clips into training, validation and test: by official split or fold, or by folds made here."""
 
 import hashlib
+import itertools
 import logging
 from collections import Counter
 from dataclasses import replace
+
+import numpy as np
 
 from teminal.clips import Clip
 
@@ -121,3 +124,14 @@ def make_folds(clips: list[Clip]) -> list[Clip]:
             "some of it alone, or say `fold` or `split` of each clip in metadata.csv"
         )
     return [replace(clip, fold=fold_of[clip.recording]) for clip in clips]
+
+
+def split_pairs(labels: list[str], unseen_share: float = 0.2, seed: int = 0) -> tuple[list, list]:
+    """Split the sorted pairs of `labels` into (seen, unseen); unseen pairs never occur in training scenes.
+
+    The split depends only on the set of labels and the seed.
+    """
+    pairs = list(itertools.combinations(sorted(set(labels)), 2))
+    order = np.random.default_rng(seed).permutation(len(pairs)).tolist()
+    n_unseen = round(unseen_share * len(pairs))
+    return [pairs[i] for i in sorted(order[n_unseen:])], [pairs[i] for i in sorted(order[:n_unseen])]

@@ -39,7 +39,15 @@ def make_rows(config: str, split: str, number: int, includes_audio: bool) -> lis
             noise = 0.1 * rng.standard_normal(4800)
             row["audio"] = {"bytes": encode_flac(noise), "path": f"{VARIANTS[code]}.flac"}
         else:
-            row["render"] = {"clips": ["1.wav"], "start_s": [0], "offsets": [0], "snr_db": 0.0, "gap_s": 0.0}
+            row["render"] = {
+                "clips": ["1.wav"],
+                "start_s": [0],
+                "offsets": [0],
+                "snr_db": 0.0,
+                "background_db": None,
+                "duration_s": 10.0,
+                "slots": [],
+            }
         rows.append(row)
     return rows
 

@@ -7,15 +7,8 @@ import pytest
 import torch
 
 from teminal import rendering_torch
-from teminal.rendering import (
-    EVENT_SAMPLES,
-    OVERLAY_SNR_DB,
-    PEAK,
-    RMS,
-    SCENE_SAMPLES,
-    limiting_gain,
-    render_group,
-)
+from teminal.event_loops import EVENT_SAMPLES, PEAK, RMS, limiting_gain
+from teminal.rendering import OVERLAY_SNR_DB, SCENE_SAMPLES, render_group
 from teminal.rendering_torch import limiting_gains, render_groups
 from teminal.sampling.training import TrainingSampler
 from teminal.training.batches import BatchComposer, on_device
@@ -68,7 +61,7 @@ def test_gains_are_those_of_numpy_each_row_with_its_own_peak():
     rows = [0.1 * rng.standard_normal(SCENE_SAMPLES), np.sign(rng.standard_normal(SCENE_SAMPLES))]
     rows += [rng.laplace(size=SCENE_SAMPLES) ** power for power in (1, 3, 5)]  # ever larger peaks
     rows, peaks = np.stack(rows).astype(np.float32), PEAK * np.array([0.5, 1, 0.8, 0.9, 1])
-    expected = torch.tensor([limiting_gain(row, peak) for row, peak in zip(rows, peaks, strict=True)])
+    expected = torch.tensor([limiting_gain(row, peak, len(row)) for row, peak in zip(rows, peaks, strict=True)])
     found = limiting_gains(torch.from_numpy(rows).square(), torch.from_numpy(peaks))
     assert (found / expected - 1).abs().max() <= 1e-7
 

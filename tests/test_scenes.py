@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from teminal.captions import DEFAULT, HELD_OUT, TRAINING, say
-from teminal.scenes import VARIANTS, Caption, Scene, holds, split_pairs, true_captions, variant_scene
+from teminal.scenes import VARIANTS, Caption, Scene, holds, true_captions, variant_scene
 
 SEQUENCE, OVERLAY, SINGLE = Scene("sequence", ("x", "y")), Scene("overlay", ("x", "y")), Scene("single", ("x",))
 THREE = Scene("sequence", ("x", "y", "z"))
@@ -51,16 +51,6 @@ def test_true_captions_are_those_that_hold():
 def test_impossible_scenes_and_captions_are_refused(kind, relation, labels):
     with pytest.raises(ValueError, match=r"label|relation"):
         kind(relation, labels)
-
-
-def test_split_pairs_holds_out_a_fifth_whatever_the_order_of_labels():
-    labels = [f"class {i}" for i in range(50)]
-    seen, unseen = split_pairs(labels)
-    assert len(unseen) == 245
-    assert len(seen) == 980
-    assert not set(seen) & set(unseen)
-    assert split_pairs(labels[::-1]) == (seen, unseen)
-    assert split_pairs(labels, seed=1) != (seen, unseen)
 
 
 def test_default_wording():

@@ -5,8 +5,7 @@ import pytest
 from teminal.clips import Clip
 from teminal.dataset.build import plan_drawn
 from teminal.sampling.groups import Mix
-from teminal.scenes import split_pairs
-from teminal.splits import split_clips
+from teminal.splits import split_clips, split_pairs
 
 LABELS = ["cat", "dog", "rain", "siren", "wind"]
 MIX = Mix(three_event_share=0.5, snr_db=(-3, 3), gap_s=(0.1, 0.5))
@@ -92,3 +91,13 @@ def test_a_split_with_nothing_to_compose_is_left_out_and_said(caplog):
     assert "no validation split" in caplog.text
     with pytest.raises(ValueError, match="nothing to compose"):
         plan_drawn(clips, LABELS, splits, dict.fromkeys(range(len(clips)), "silent audio"), 40, "x", 0, MIX)
+
+
+def test_split_pairs_holds_out_a_fifth_whatever_the_order_of_labels():
+    labels = [f"class {i}" for i in range(50)]
+    seen, unseen = split_pairs(labels)
+    assert len(unseen) == 245
+    assert len(seen) == 980
+    assert not set(seen) & set(unseen)
+    assert split_pairs(labels[::-1]) == (seen, unseen)
+    assert split_pairs(labels, seed=1) != (seen, unseen)

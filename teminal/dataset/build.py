@@ -15,9 +15,8 @@ from teminal.hub import check_hub_access
 from teminal.licenses import check_publishable
 from teminal.sampling.groups import Mix, draw_group
 from teminal.sampling.pools import Pool, make_pool
-from teminal.scenes import split_pairs
 from teminal.sources import source_credits
-from teminal.splits import split_clips
+from teminal.splits import split_clips, split_pairs
 
 logger = logging.getLogger("teminal")
 

@@ -173,7 +173,7 @@ def _clips_to_decode(clips: list[Clip], plan_groups: Planner) -> list[int]:
     for n, draw in plan.values():
         for number in range(n):
             group, _ = draw(number)
-            drawn.update(group.composition.clips)
+            drawn.update(group.composition.all_clips)
     return sorted(drawn)
 
 

@@ -16,7 +16,7 @@ from teminal.clips import Clip
 from teminal.licenses import joint_license
 from teminal.rendering import SAMPLING_RATE, event_times
 from teminal.sampling.groups import Group
-from teminal.scenes import VARIANTS, Composition
+from teminal.scenes import VARIANTS, Composition, Layout
 from teminal.tables import Row, check_columns
 
 TEXT, SECONDS = Value("string"), Value("float32")
@@ -26,7 +26,9 @@ RENDER = {
     "start_s": List(Value("int32")),
     "offsets": List(Value("int32")),
     "snr_db": Value("float64"),
-    "gap_s": Value("float64"),
+    "background_db": Value("float64"),
+    "duration_s": Value("float64"),
+    "slots": List({"onset_s": Value("float64"), "duration_s": Value("float64")}),
 }
 
 
@@ -34,8 +36,8 @@ def row_features(includes_audio: bool) -> Features:
     """Declare the columns of a dataset with audio, or of recipes with a column `render` instead.
 
     `relation` describes the caption, `variant` the scene; `events` are in order of onset. `render` lists the clips of
-    the group in the order of its forward variant, their starts in their recordings, and the start samples of their
-    loops.
+    the group in the order of its forward variant, then its background if it has one, their starts in their recordings,
+    and the start samples of their loops; `background_db` is null without background.
     """
     columns = {
         "caption": TEXT,
@@ -60,17 +62,24 @@ def group_rows(group: Group, clips: list[Clip]) -> list[dict]:
     """
     composition, rows = group.composition, []
     how = {
-        "clips": [clips[index].name for index in composition.clips],
-        "start_s": [clips[index].start_s for index in composition.clips],
+        "clips": [clips[index].name for index in composition.all_clips],
+        "start_s": [clips[index].start_s for index in composition.all_clips],
         "offsets": list(composition.offsets),
         "snr_db": composition.snr_db,
-        "gap_s": composition.gap_s,
+        "background_db": composition.background_db if composition.background else None,
+        "duration_s": composition.layout.duration_s,
+        "slots": [
+            {"onset_s": onset_s, "duration_s": duration_s}
+            for onset_s, duration_s in composition.layout.place(len(composition.clips))
+        ],
     }
+    backgrounds = [clips[index] for index in composition.background]
     events = list(zip(group.labels, (clips[index] for index in composition.clips), strict=True))
     for code, (variant, (relation, caption)) in enumerate(zip(VARIANTS, group.captions, strict=True)):
         sounding = {"single": events[:1], "reversed": events[::-1]}.get(variant, events)
-        times = event_times(variant, len(events), composition.gap_s)
-        attributions = dict.fromkeys(clip.attribution for _, clip in sounding if clip.attribution)
+        times = event_times(variant, len(events), composition.layout)
+        heard = [clip for _, clip in sounding] + backgrounds
+        attributions = dict.fromkeys(clip.attribution for clip in heard if clip.attribution)
         rows.append(
             {
                 "caption": caption,
@@ -84,7 +93,7 @@ def group_rows(group: Group, clips: list[Clip]) -> list[dict]:
                 "split": group.split,
                 "fold": group.fold,
                 "seen_pair": group.seen_pair,
-                "license": joint_license(clip.license for _, clip in sounding),
+                "license": joint_license(clip.license for clip in heard),
                 "attribution": "; ".join(attributions),
                 "render": how,
             }
@@ -95,16 +104,20 @@ def group_rows(group: Group, clips: list[Clip]) -> list[dict]:
 def group_from_rows(rows: list[dict], clip_index: dict[str, int]) -> Group:
     """Invert [`group_rows`]; `clip_index` maps the name of a clip to its index."""
     forward = rows[VARIANTS.index("forward")]
-    how = forward["render"]
+    how, n_events = forward["render"], len(forward["events"])
+    clips = tuple(clip_index[name] for name in how["clips"])
+    slots = tuple((slot["onset_s"], slot["duration_s"]) for slot in how["slots"])
     return Group(
         group_id=forward["group_id"],
         split=forward["split"],
         fold=forward["fold"],
         composition=Composition(
-            clips=tuple(clip_index[name] for name in how["clips"]),
+            clips=clips[:n_events],
+            background=clips[n_events:],
             offsets=tuple(how["offsets"]),
             snr_db=how["snr_db"],
-            gap_s=how["gap_s"],
+            background_db=how["background_db"] or 0.0,
+            layout=Layout(how["duration_s"], slots),
             variant="forward",
         ),
         labels=tuple(event["label"] for event in forward["events"]),

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from teminal import rendering
+from teminal import event_loops, rendering
 from teminal.captions import say
 from teminal.clips import ClipBank
 from teminal.sampling.zste import Heard, SceneGroup, draw_scenes
-from teminal.scenes import Caption, Composition, Scene, split_pairs, true_captions
+from teminal.scenes import Caption, Composition, Scene, true_captions
+from teminal.splits import split_pairs
 
 Pairs = set[tuple[str, str]]
 
@@ -158,13 +159,13 @@ class BankAudio:
 
     def keys(self, compositions: list[Composition]) -> list[str]:
         """Hash the clips of each composition, and the code that renders it."""
-        code, sounds = inspect.getsource(rendering), {}
-        for clip in {clip for composition in compositions for clip in composition.clips}:
+        code, sounds = inspect.getsource(rendering) + inspect.getsource(event_loops), {}
+        for clip in {clip for composition in compositions for clip in composition.all_clips}:
             sounds[clip] = hashlib.sha256(self.bank.raw[clip].tobytes() + self.bank.loops[clip].tobytes()).hexdigest()
         keys = []
         for composition in compositions:
-            how = replace(composition, clips=())
-            of = [sounds[clip] for clip in composition.clips]
+            how = replace(composition, clips=(), background=())
+            of = [sounds[clip] for clip in composition.all_clips]
             keys.append(hashlib.sha256(repr((code, of, how)).encode()).hexdigest())
         return keys
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from teminal.rendering import EVENT_SAMPLES
+from teminal.sampling.layouts import equal_parts
 from teminal.sampling.pools import Pool
 from teminal.scenes import VARIANTS, Composition
 from teminal.splits import SPLITS
@@ -62,7 +63,13 @@ def draw_group(pool: Pool, config: str, seed: int, mix: Mix, number: int) -> Gro
         group_id=f"{config}-{pool.split}-{number:06d}",
         split=pool.split,
         fold=events.fold,
-        composition=Composition(events.clips, offsets, snr_db, gap_s, "forward"),
+        composition=Composition(
+            events.clips,
+            offsets=offsets,
+            snr_db=snr_db,
+            layout=equal_parts(len(labels), gap_s),
+            variant="forward",
+        ),
         labels=labels,
         captions=tuple((relation, pool.say(rng, relation, said)) for relation, said in statements),
         seen_pair=events.seen_pair,

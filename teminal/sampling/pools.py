@@ -9,7 +9,8 @@ import numpy as np
 from teminal.captions import as_clause, can_be_joined, say, say_for_training, say_naturally
 from teminal.clips import Clip
 from teminal.language import content, keys_of_meanings, meaning
-from teminal.scenes import Caption, split_pairs
+from teminal.scenes import Caption
+from teminal.splits import split_pairs
 
 
 @dataclass(frozen=True)
@@ -53,19 +54,26 @@ class LabelledPool:
         return self.split != "train" or self.is_seen(x, y)
 
     def draw(self, rng: np.random.Generator, n_events: int) -> Events:
-        """Draw events of two classes, or of three if there is a third that may occur with both."""
+        """Draw events of so many classes, or of fewer, at least two, if no others may occur with all of them."""
         fold = self.folds[rng.integers(len(self.folds))]
         labels = list(self.pairs[fold][rng.integers(len(self.pairs[fold]))])
         by_class = self.by_fold[fold]
-        if n_events == 3:
-            others = [label for label in sorted(by_class) if label not in labels]
-            others = [label for label in others if all(self.may_meet(label, drawn) for drawn in labels)]
-            if others:
-                labels.append(str(rng.choice(others)))
+        while len(labels) < n_events and (others := self._may_join(fold, labels)):
+            labels.append(str(rng.choice(others)))
         labels = [labels[i] for i in rng.permutation(len(labels))]
         clips = tuple(int(rng.choice(by_class[label])) for label in labels)
         seen_pair = all(self.is_seen(*pair) for pair in itertools.combinations(labels, 2))
         return Events(clips, tuple(labels), fold, seen_pair)
+
+    def draw_background(self, rng: np.random.Generator, events: Events) -> int | None:
+        """Draw a clip of another class that may occur with all events; `None` if there is none."""
+        others = self._may_join(events.fold, list(events.labels))
+        return int(rng.choice(self.by_fold[events.fold][str(rng.choice(others))])) if others else None
+
+    def _may_join(self, fold: int | None, labels: list[str]) -> list[str]:
+        """List the other classes of a fold that may occur with all `labels`."""
+        others = [label for label in sorted(self.by_fold[fold]) if label not in labels]
+        return [label for label in others if all(self.may_meet(label, drawn) for drawn in labels)]
 
     def say(self, rng: np.random.Generator, relation: str, labels: tuple[str, ...]) -> str:
         """Write a caption about classes."""
@@ -92,7 +100,7 @@ class CaptionedPool:
             raise ValueError(f"{len(self.usable)} clips have a caption without an order of its own; scenes need two")
 
     def draw(self, rng: np.random.Generator, n_events: int) -> Events:
-        """Draw two or three events; only two if three are not found in 500 attempts."""
+        """Draw so many events, or only two if so many are not found in 500 attempts."""
         for attempt in range(1000):
             n_drawn = n_events if attempt < 500 else 2
             drawn = [self.usable[i] for i in rng.integers(0, len(self.usable), n_drawn)]
@@ -101,6 +109,15 @@ class CaptionedPool:
             if are_distinct and not any(one & other for (_, one), (_, other) in itertools.combinations(chosen, 2)):
                 return Events(tuple(index for index, _ in drawn), tuple(caption for caption, _ in chosen))
         raise ValueError(f"{self.split}: no two clips have captions without a word in common")
+
+    def draw_background(self, rng: np.random.Generator, events: Events) -> int | None:
+        """Draw a clip whose captions have no content word in common with the events'; `None` if none is found."""
+        words = set().union(*(content(as_clause(caption)) for caption in events.labels))
+        for index in rng.integers(0, len(self.usable), 100):
+            clip, captions = self.usable[index]
+            if not any(words & of_caption for _, of_caption in captions):
+                return clip
+        return None
 
     def say(self, rng: np.random.Generator, relation: str, captions: tuple[str, ...]) -> str:
         """Join people's captions into one."""

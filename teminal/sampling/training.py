@@ -11,7 +11,7 @@ from teminal.rendering import EVENT_SAMPLES, OVERLAY_SNR_DB
 from teminal.sampling.pools import LabelledPool, make_pool
 from teminal.scenes import VARIANTS, Caption, Composition, Scene, variant_scene
 
-BACKGROUND_SNR_DB = (3.0, 30.0)
+BACKGROUND_DB_OF_SINGLES = (3.0, 30.0)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class TrainingSampler:
         x, y = (self.keys[clip] for clip in events.clips)
         label_of = dict(zip((x, y), events.labels, strict=True))
         offsets = tuple((-rng.integers(0, EVENT_SAMPLES, 2)).tolist())
-        composition = Composition(events.clips, offsets, snr_db=float(rng.uniform(*OVERLAY_SNR_DB)))
+        composition = Composition(events.clips, offsets=offsets, snr_db=float(rng.uniform(*OVERLAY_SNR_DB)))
         is_stage_a = stage == "A" or (stage == "joint" and number % 2)
         statements = _draw_stage_a(rng, x, y) if is_stage_a else _draw_stage_b(rng, x, y)
         return [
@@ -105,7 +105,8 @@ class TrainingSampler:
             return Composition((index,))
         background = int(rng.choice(self.bank.by_class[label]))
         offsets = tuple((-rng.integers(0, EVENT_SAMPLES, 2)).tolist())
-        return Composition((index, background), offsets, float(rng.uniform(*BACKGROUND_SNR_DB)))
+        background_db = float(rng.uniform(*BACKGROUND_DB_OF_SINGLES))
+        return Composition((index,), (background,), offsets, background_db=background_db)
 
 
 def _draw_caption(rng: np.random.Generator, clip: Clip) -> str:

@@ -143,7 +143,7 @@ class BatchComposer(Dataset):
         event_holds = [[label in scene.labels for label in classes] for _, scene in own_scenes]
         keys = list(candidates)
         targets = [keys.index(replay.key) for replay in replays[own_replays]]
-        clips = dict.fromkeys(clip for composition in audios for clip in composition.clips)
+        clips = dict.fromkeys(clip for composition in audios for clip in composition.all_clips)
 
         # 4. Render features, or read the recordings that the GPU renders.
         bank, features = self.sampler.bank, None

@@ -13,7 +13,8 @@ from teminal.evaluation.clap import embed_captions, embed_waveforms
 from teminal.evaluation.compa import CHANCE, add_compa_figures
 from teminal.evaluation.inputs import COMPA_COLUMNS
 from teminal.evaluation.statistics import Figures
-from teminal.rendering import event_loop, render_group
+from teminal.event_loops import event_loop
+from teminal.rendering import render_group
 from teminal.sources import load_clips
 
 from ..conftest import run_here

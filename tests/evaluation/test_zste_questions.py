@@ -8,7 +8,7 @@ from eval.zste.zste import SUBTASKS
 from teminal.captions import DEFAULT, HELD_OUT, TRAINING
 from teminal.evaluation.zste_questions import build_examples
 from teminal.rendering import EVENT_SAMPLES, render
-from teminal.scenes import split_pairs
+from teminal.splits import split_pairs
 
 from ..zste_truth import labels_of, true_captions
 

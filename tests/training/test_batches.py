@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from teminal.sampling.training import TrainingSampler
-from teminal.scenes import holds, split_pairs
+from teminal.scenes import holds
+from teminal.splits import split_pairs
 from teminal.training.batches import BatchComposer, Truth
 from teminal.training.config import STAGES, StageConfig
 

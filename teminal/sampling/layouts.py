@@ -1,0 +1,60 @@
+"""Draw layouts: how long a scene is, and where its events lie in it."""
+
+import numpy as np
+
+from teminal.scenes import MAX_SCENE_S, MIN_SCENE_S, MIN_SLOT_S, TEN_SECONDS, Layout
+
+BACKGROUND_DB = (5.0, 20.0)  # level of the events over the background
+LONG_SHARE = 0.15  # of scenes, if they may be longer than 10 s
+MIN_GAP_S = 0.1
+ROUNDING_S = 0.002  # slots are in whole milliseconds
+KINDS = ("touching", "gaps", "overlap")
+
+
+def draw_layout(rng: np.random.Generator, n_events: int, max_duration_s: float = TEN_SECONDS.duration_s) -> Layout:
+    """Draw a layout of random length, with slots of random lengths that touch, have gaps or overlap.
+
+    Args:
+        n_events: two to four.
+        max_duration_s: of the scene, 3 to 60. Of three scenes up to 10 s one lasts 10 s; if more is allowed, few do.
+    """
+    duration_s = _draw_duration(rng, max_duration_s)
+    kind = KINDS[rng.integers(len(KINDS))]
+    shortest_s = max(MIN_SLOT_S, duration_s / 10) + ROUNDING_S
+    share = rng.uniform(1.1 * n_events * shortest_s / duration_s, 0.9) if kind == "gaps" else 1.0
+    lengths_s = shortest_s + (share * duration_s - n_events * shortest_s) * rng.dirichlet(np.ones(n_events))
+    gaps_s = np.zeros(n_events + 1)  # before the first event, between events, after the last
+    if kind == "gaps":
+        least_s = min(MIN_GAP_S, (1 - share) * duration_s / (n_events + 1))
+        gaps_s[1:-1] = least_s
+        gaps_s += ((1 - share) * duration_s - gaps_s.sum()) * rng.dirichlet(np.ones(n_events + 1))
+    onsets_s = np.cumsum(gaps_s[:-1] + np.concatenate([[0], lengths_s[:-1]]))
+    ends_s = onsets_s + lengths_s
+    if kind == "overlap":
+        ends_s[:-1] += rng.uniform(0.1, 1 / 3) * np.minimum(lengths_s[:-1], lengths_s[1:])
+    onsets_ms, ends_ms = np.ceil(1000 * onsets_s).astype(int), np.floor(1000 * ends_s).astype(int)
+    if kind == "touching":
+        ends_ms[:-1] = onsets_ms[1:]
+    slots = [
+        (onset / 1000, (end - onset) / 1000) for onset, end in zip(onsets_ms.tolist(), ends_ms.tolist(), strict=True)
+    ]
+    return Layout(duration_s, tuple(slots))
+
+
+def _draw_duration(rng: np.random.Generator, max_duration_s: float) -> float:
+    """Draw the length of a scene, in whole milliseconds."""
+    usual_s = min(max_duration_s, TEN_SECONDS.duration_s)
+    if rng.random() < 1 / 3:
+        return usual_s
+    shortest_s, longest_s = MIN_SCENE_S, usual_s
+    if max_duration_s > usual_s and rng.random() < LONG_SHARE:
+        shortest_s, longest_s = usual_s, min(max_duration_s, MAX_SCENE_S)
+    return round(float(np.exp(rng.uniform(np.log(shortest_s), np.log(longest_s)))), 3)
+
+
+def equal_parts(n_events: int, gap_s: float) -> Layout:
+    """Lay out events of equal length in ten seconds, with `gap_s` between them."""
+    if gap_s == 0:
+        return TEN_SECONDS
+    length_s = (TEN_SECONDS.duration_s - (n_events - 1) * gap_s) / n_events
+    return Layout(slots=tuple((number * (length_s + gap_s), length_s) for number in range(n_events)))
