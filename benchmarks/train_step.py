@@ -39,6 +39,7 @@ from modeling_teminal import TeminalFeatureExtractor, TeminalModel
 from teminal.clips import ClipBank, build_bank
 from teminal.processes import count_cores, keep_freed_memory
 from teminal.rendering import SAMPLING_RATE, render
+from teminal.sampling.layouts import SceneMix
 from teminal.sampling.training import Pair, TrainingSampler
 from teminal.sources import load_clips
 from teminal.training.batches import Batch, BatchComposer, on_device
@@ -58,8 +59,8 @@ LINES = {"stock": ("stock", 0), "stock_workers": ("stock", NUM_WORKERS), "ours":
 class OrderSampler(TrainingSampler):
     """Stage B's groups without the pair of the single variant."""
 
-    def draw_pairs(self, stage: str, rng: np.random.Generator, number: int) -> list[Pair]:
-        return [pair for pair in super().draw_pairs(stage, rng, number) if pair.composition.variant != "single"]
+    def draw_pairs(self, stage: str, rng: np.random.Generator, number: int, mix: SceneMix) -> list[Pair]:
+        return [pair for pair in super().draw_pairs(stage, rng, number, mix) if pair.composition.variant != "single"]
 
 
 class OurStep:

@@ -172,11 +172,6 @@ def holds(caption: Caption, scene: Scene) -> bool:
     return scene.relation == "sequence" and onsets == sorted(onsets)
 
 
-def is_contrast(caption: Caption, scene: Scene) -> bool:
-    """Tell whether a caption may be a negative of a scene: it is false, and does not name the background."""
-    return scene.background not in caption.labels and not holds(caption, scene)
-
-
 def true_captions(captions: list[Caption], scenes: list[Scene]) -> list[list[int]]:
     """List, for each scene, the ascending indices of the distinct `captions` that are true of it."""
     starting: dict[str, list[int]] = {}
@@ -187,6 +182,15 @@ def true_captions(captions: list[Caption], scenes: list[Scene]) -> list[list[int
         candidates = sorted(index for label in scene.labels for index in starting.get(label, ()))
         true.append([index for index in candidates if holds(captions[index], scene)])
     return true
+
+
+def background_captions(captions: list[Caption], scenes: list[Scene]) -> list[list[int]]:
+    """List, for each scene, the indices of the `captions` that name its background: neither true nor negatives."""
+    naming: dict[str | None, list[int]] = {}
+    for index, caption in enumerate(captions):
+        for label in caption.labels:
+            naming.setdefault(label, []).append(index)
+    return [naming.get(scene.background, []) for scene in scenes]
 
 
 def variant_scene(variant: str, *labels: str, background: str | None = None) -> Scene:

@@ -1,14 +1,45 @@
 """Draw layouts: how long a scene is, and where its events lie in it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from teminal.scenes import MAX_SCENE_S, MIN_SCENE_S, MIN_SLOT_S, TEN_SECONDS, Layout
 
 BACKGROUND_DB = (5.0, 20.0)  # level of the events over the background
+BACKGROUND_SHARE = 0.25  # of scenes with a drawn layout
 LONG_SHARE = 0.15  # of scenes, if they may be longer than 10 s
 MIN_GAP_S = 0.1
 ROUNDING_S = 0.002  # slots are in whole milliseconds
 KINDS = ("touching", "gaps", "overlap")
+
+
+@dataclass(frozen=True)
+class SceneMix:
+    """Distribution of scenes.
+
+    Attributes:
+        max_events: two to four; half of the scenes have two events, the others three or up to four.
+        free_layout_share: scenes with a drawn layout; the others last ten seconds in equal parts.
+        max_duration_s: of drawn layouts, 3 to 60.
+    """
+
+    max_events: int = 2
+    free_layout_share: float = 0.0
+    max_duration_s: float = TEN_SECONDS.duration_s
+
+    def draw_n_events(self, rng: np.random.Generator) -> int:
+        """Draw how many events a scene has."""
+        if self.max_events == 2 or rng.random() < 0.5:
+            return 2
+        return int(rng.integers(3, self.max_events + 1))
+
+    def draw_layout(self, rng: np.random.Generator, n_events: int) -> tuple[Layout, float | None]:
+        """Draw a layout, and the level of the events over a background, dB, or `None` for no background."""
+        if not self.free_layout_share or rng.random() >= self.free_layout_share:
+            return TEN_SECONDS, None
+        layout = draw_layout(rng, n_events, self.max_duration_s)
+        return layout, float(rng.uniform(*BACKGROUND_DB)) if rng.random() < BACKGROUND_SHARE else None
 
 
 def draw_layout(rng: np.random.Generator, n_events: int, max_duration_s: float = TEN_SECONDS.duration_s) -> Layout:

@@ -8,7 +8,8 @@ from teminal.captions import as_clause, as_sentence, say
 from teminal.clips import Clip, ClipBank
 from teminal.language import meaning, swap_order
 from teminal.rendering import EVENT_SAMPLES, OVERLAY_SNR_DB
-from teminal.sampling.pools import LabelledPool, make_pool
+from teminal.sampling.layouts import SceneMix
+from teminal.sampling.pools import Events, LabelledPool, make_pool
 from teminal.scenes import VARIANTS, Caption, Composition, Scene, variant_scene
 
 BACKGROUND_DB_OF_SINGLES = (3.0, 30.0)
@@ -54,30 +55,27 @@ class TrainingSampler:
         self.class_captions = [say(Caption("single", (label,))) for label in bank.classes]
         self.recorded = [i for i, clip in enumerate(bank.clips) if clip.label or any(map(as_clause, clip.captions))]
 
-    def draw_pairs(self, stage: str, rng: np.random.Generator, number: int) -> list[Pair]:
+    def draw_pairs(self, stage: str, rng: np.random.Generator, number: int, mix: SceneMix) -> list[Pair]:
         """Draw the pairs of group `number` of a batch, from one composition group or (pretrain) one recorded clip."""
         if stage == "pretrain":
             composition = self._draw_recorded(rng)
             clip, key = self.bank.clips[composition.clips[0]], self.keys[composition.clips[0]]
             text = self.pool.say(rng, "single", (clip.label or _draw_caption(rng, clip),))
             return [Pair(composition, Scene("single", (key,)), Caption("single", (key,)), text, number)]
-        events = self.pool.draw(rng, 2)
-        x, y = (self.keys[clip] for clip in events.clips)
-        label_of = dict(zip((x, y), events.labels, strict=True))
-        offsets = tuple((-rng.integers(0, EVENT_SAMPLES, 2)).tolist())
-        composition = Composition(events.clips, offsets=offsets, snr_db=float(rng.uniform(*OVERLAY_SNR_DB)))
+        events = self.pool.draw(rng, mix.draw_n_events(rng))
+        keys = tuple(self.keys[clip] for clip in events.clips)
+        label_of = dict(zip(keys, events.labels, strict=True))
+        composition = self._draw_composition(rng, events, mix)
+        background = self.keys[composition.background[0]] if composition.background else None
         is_stage_a = stage == "A" or (stage == "joint" and number % 2)
-        statements = _draw_stage_a(rng, x, y) if is_stage_a else _draw_stage_b(rng, x, y)
-        return [
-            Pair(
-                composition=replace(composition, variant=variant),
-                scene=variant_scene(variant, x, y),
-                caption=caption,
-                text=self.pool.say(rng, caption.relation, tuple(label_of[key] for key in caption.labels)),
-                group=number,
+        pairs = []
+        for variant, order, caption in _draw_stage_a(rng, keys) if is_stage_a else _draw_stage_b(rng, keys):
+            scene = variant_scene(
+                variant, *(keys[event] for event in order or range(len(keys))), background=background
             )
-            for variant, caption in statements
-        ]
+            text = self.pool.say(rng, caption.relation, tuple(label_of[key] for key in caption.labels))
+            pairs.append(Pair(replace(composition, variant=variant, order=order), scene, caption, text, number))
+        return pairs
 
     def draw_replay(self, rng: np.random.Generator) -> Replay:
         """Draw a recorded clip, with its caption in the default wording, and a swapped caption if there is one."""
@@ -92,6 +90,17 @@ class TrainingSampler:
             false_key = self.pool.key_of.get(meaning(swapped), meaning(swapped))
             false = (false_key, as_sentence(as_clause(swapped))) if false_key != key else None
         return Replay(composition, text, key, false)
+
+    def _draw_composition(self, rng: np.random.Generator, events: Events, mix: SceneMix) -> Composition:
+        """Draw how the events are composed: where their loops start, their levels and layout, a background."""
+        offsets = (-rng.integers(0, EVENT_SAMPLES, len(events.clips))).tolist()
+        snr_db = float(rng.uniform(*OVERLAY_SNR_DB))
+        layout, background_db = mix.draw_layout(rng, len(events.clips))
+        background = None if background_db is None else self.pool.draw_background(rng, events)
+        if background is None:
+            return Composition(events.clips, offsets=tuple(offsets), snr_db=snr_db, layout=layout)
+        offsets.append(-int(rng.integers(0, EVENT_SAMPLES)))
+        return Composition(events.clips, (background,), tuple(offsets), snr_db, background_db or 0.0, layout)
 
     def _draw_recorded(self, rng: np.random.Generator) -> Composition:
         """Draw a clip as recorded.
@@ -114,23 +123,38 @@ def _draw_caption(rng: np.random.Generator, clip: Clip) -> str:
     return captions[rng.integers(len(captions))]
 
 
-def _draw_stage_a(rng: np.random.Generator, x: str, y: str) -> list[tuple[str, Caption]]:
-    """Draw (variant, caption) for stage A: x alone, and three captions of one composition of x and y."""
-    several = str(rng.choice(VARIANTS[1:]))
+Statement = tuple[str, tuple[int, ...], Caption]  # variant and order of a composition, and what is said of it
+
+
+def _draw_stage_a(rng: np.random.Generator, keys: tuple[str, ...]) -> list[Statement]:
+    """Draw the statements of stage A: the first event alone, and captions of one composition of all events."""
+    several, (x, y) = str(rng.choice(VARIANTS[1:])), keys[:2]
     both = (x, y) if rng.random() < 0.5 else (y, x)
     return [
-        ("single", Caption("single", (x,))),
-        (several, Caption("and", both)),
-        (several, Caption("single", (x,))),
-        (several, Caption("single", (y,))),
+        ("single", (), Caption("single", (x,))),
+        (several, (), Caption("and", both)),
+        *((several, (), Caption("single", (key,))) for key in keys),
     ]
 
 
-def _draw_stage_b(rng: np.random.Generator, x: str, y: str) -> list[tuple[str, Caption]]:
-    """Draw (variant, caption) for stage B: each variant once."""
-    return [
-        ("single", Caption("single", (x,))),
-        ("forward", Caption("before", (x, y)) if rng.random() < 0.5 else Caption("after", (y, x))),
-        ("reversed", Caption("before", (y, x)) if rng.random() < 0.5 else Caption("after", (x, y))),
-        ("overlay", Caption("while", (x, y) if rng.random() < 0.5 else (y, x))),
+def _draw_stage_b(rng: np.random.Generator, keys: tuple[str, ...]) -> list[Statement]:
+    """Draw the statements of stage B: each variant once, and of three or four events also the neighbouring orders.
+
+    Neighbours of the forward order differ from it by one swap of two adjacent events; they are the hard negatives.
+    """
+    x, y = keys[:2]
+    forward, backward = Caption("then", keys), Caption("then", keys[::-1])
+    if len(keys) == 2:
+        forward = Caption("before", (x, y)) if rng.random() < 0.5 else Caption("after", (y, x))
+        backward = Caption("before", (y, x)) if rng.random() < 0.5 else Caption("after", (x, y))
+    statements: list[Statement] = [
+        ("single", (), Caption("single", (x,))),
+        ("forward", (), forward),
+        ("reversed", (), backward),
+        ("overlay", (), Caption("while", (x, y) if rng.random() < 0.5 else (y, x))),
     ]
+    for first in range(len(keys) - 1 if len(keys) > 2 else 0):
+        order = [*range(len(keys))]
+        order[first], order[first + 1] = order[first + 1], order[first]
+        statements.append(("forward", tuple(order), Caption("then", tuple(keys[event] for event in order))))
+    return statements

@@ -11,8 +11,9 @@ from torch.utils.data import Dataset
 from modeling_teminal import TeminalFeatureExtractor
 from teminal.rendering import SAMPLING_RATE, render
 from teminal.rendering_torch import Unrendered
+from teminal.sampling.layouts import SceneMix
 from teminal.sampling.training import Pair, Replay, TrainingSampler
-from teminal.scenes import VARIANTS, in_groups, true_captions
+from teminal.scenes import VARIANTS, background_captions, in_groups, true_captions
 from teminal.training.augment import N_RANDOM, augment
 from teminal.training.config import STAGES, StageConfig
 
@@ -24,11 +25,11 @@ class Truth:
 
     Attributes:
         group: (N,) long, index of each pair's group in the batch.
-        variant: (N,) long, index of its variant in `VARIANTS`; 0 for single sounds.
+        variant: (N,) long, index of its variant in `VARIANTS`; 0 for single sounds, 2 for any order but forward.
     """
 
     def __init__(self, pairs: list[Pair]):
-        variants = [pair.composition.variant for pair in pairs]
+        variants = ["reversed" if pair.composition.order else pair.composition.variant for pair in pairs]
         self.group = torch.tensor([pair.group for pair in pairs])
         self.variant = torch.tensor([VARIANTS.index(variant) if variant in VARIANTS else 0 for variant in variants])
         scenes = {scene: i for i, scene in enumerate(dict.fromkeys(pair.scene for pair in pairs))}
@@ -37,14 +38,18 @@ class Truth:
         self.caption = torch.tensor([captions[pair.caption] for pair in pairs])
         self.n_captions = len(captions)
         self.true_captions = true_captions(list(captions), list(scenes))
+        self.background_captions = background_captions(list(captions), list(scenes))
 
     def holds(self, rows: slice = slice(None)) -> torch.Tensor:
-        """Tell for each composition of `rows` whether each caption is true of it: (rows, N) bool."""
+        """Tell for each composition of `rows` which captions are no negatives, (rows, N) bool.
+
+        These are the captions that are true of it, and those that name its background.
+        """
         scenes = self.scene[rows]
         distinct = {scene: row for row, scene in enumerate(dict.fromkeys(scenes))}
         table = torch.zeros(len(distinct), self.n_captions, dtype=torch.bool)
         for scene, row in distinct.items():
-            table[row, self.true_captions[scene]] = True
+            table[row, self.true_captions[scene] + self.background_captions[scene]] = True
         return table[[distinct[scene] for scene in scenes]][:, self.caption]
 
 
@@ -62,9 +67,11 @@ class Batch:
         candidates: C captions to classify audio by; exactly one is true of each replayed clip.
         replay_targets: (R,) long, index of the true candidate.
         event_holds: (A, C) bool, which candidates are true of each composition, for the event loss.
+        backgrounds: (A, C) bool, which candidate names the background of each composition.
         clips: names of all clips in the batch.
         truth: of the pairs of all processes, in the order of their ranks.
         first_pair: index of this process's first pair in `truth`.
+        pair_weight, audio_weight: pairs and compositions of this process over their mean in all processes.
     """
 
     features: torch.Tensor | None
@@ -75,9 +82,12 @@ class Batch:
     candidates: list[str]
     replay_targets: torch.Tensor
     event_holds: torch.Tensor
+    backgrounds: torch.Tensor
     clips: list[str]
     truth: Truth
     first_pair: int
+    pair_weight: float
+    audio_weight: float
 
     @property
     def nbytes(self) -> int:
@@ -115,7 +125,9 @@ class BatchComposer(Dataset):
 
     def draw_groups(self, rng: np.random.Generator, n_groups: int) -> list[list[Pair]]:
         """Draw the pairs of each of `n_groups` groups."""
-        return [self.sampler.draw_pairs(self.stage, rng, number) for number in range(n_groups)]
+        settings = self.settings
+        mix = SceneMix(settings.max_events, settings.free_layout_share, settings.max_duration_s)
+        return [self.sampler.draw_pairs(self.stage, rng, number, mix) for number in range(n_groups)]
 
     def __getitem__(self, step: int) -> Batch:
         # 1. Draw the batch of all processes, so that it does not depend on their number.
@@ -141,6 +153,7 @@ class BatchComposer(Dataset):
         # 3. Label compositions with their classes, and replayed clips with their captions.
         classes = self.sampler.bank.classes if self.settings.event_weight else []
         event_holds = [[label in scene.labels for label in classes] for _, scene in own_scenes]
+        backgrounds = [[label == scene.background for label in classes] for _, scene in own_scenes]
         keys = list(candidates)
         targets = [keys.index(replay.key) for replay in replays[own_replays]]
         clips = dict.fromkeys(clip for composition in audios for clip in composition.all_clips)
@@ -159,9 +172,12 @@ class BatchComposer(Dataset):
             candidates=list(candidates.values()),
             replay_targets=torch.tensor(targets, dtype=torch.long),
             event_holds=torch.tensor(event_holds, dtype=torch.bool),
+            backgrounds=torch.tensor(backgrounds, dtype=torch.bool),
             clips=[bank.clips[clip].name for clip in clips],
             truth=Truth([pair for group in groups for pair in group]),
             first_pair=sum(len(group) for group in groups[: own.start]),
+            pair_weight=len(own_pairs) * self.n_ranks / sum(map(len, groups)),
+            audio_weight=len(own_scenes) * self.n_ranks / sum(map(len, scenes)),
         )
 
     def _choose_candidates(self, replays: list[Replay]) -> dict[str, str]:

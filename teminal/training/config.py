@@ -24,6 +24,15 @@ class StageConfig:
     text_warmup_hold_weight: float = option(
         20.0, "weight in it of keeping the embeddings of class captions", least=0, needs=["text_warmup_steps"]
     )
+    max_events: int = option(
+        2, "events of a scene; half of the scenes have two, the others three or up to four", least=2, most=4
+    )
+    free_layout_share: float = option(
+        0.0, "share of scenes with events of any length, gaps, overlap or a background", least=0, most=1
+    )
+    max_duration_s: float = option(
+        10.0, "longest of these scenes, seconds", least=3, most=60, needs=["free_layout_share"]
+    )
     in_group_weight: float = option(0.0, "weight of the in-group loss", least=0)
     event_weight: float = option(0.0, "weight of the event loss: every event of a scene against all classes", least=0)
     replay_batch_size: int = option(0, "single clips per step and process", least=0, needs=["replay_weight"])

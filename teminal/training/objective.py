@@ -24,7 +24,7 @@ from modeling_teminal import chunked_tnce_loss, in_group_loss, tnce_loss
 from teminal.training.batches import Batch
 from teminal.training.config import StageConfig, TrainingConfig
 
-ROWS_AT_ONCE = 256  # a whole number of groups
+GROUPS_AT_ONCE = 64
 
 
 @dataclass
@@ -56,7 +56,7 @@ def compute_losses(embedded: EmbeddedBatch, stage: StageConfig, config: Training
     """Compute the terms with a weight other than 0, and "loss", their weighted sum, which alone has a gradient.
 
     TNCE is computed over the pairs of all processes. The other terms are computed per process and averaged by DDP,
-    which is exact, for no group is split between processes.
+    weighted by what each has of the batch; no group is split between processes.
 
     Raises:
         ValueError: an embedding is not finite.
@@ -95,22 +95,24 @@ def tnce(embedded: EmbeddedBatch, config: TrainingConfig) -> torch.Tensor:
 
 def in_group(embedded: EmbeddedBatch) -> torch.Tensor:
     """Contrast the variants within each group; a few groups at a time, to save memory."""
-    truth, first, total = embedded.batch.truth, embedded.batch.first_pair, torch.zeros((), device=embedded.device)
-    n_pairs = len(embedded.pair_audio)
-    for start in range(0, n_pairs, ROWS_AT_ONCE):
-        own = slice(start, min(start + ROWS_AT_ONCE, n_pairs))
-        rows = slice(first + own.start, first + own.stop)
+    batch, truth, device = embedded.batch, embedded.batch.truth, embedded.device
+    n_pairs, total, start = len(embedded.pair_audio), torch.zeros((), device=device), 0
+    _, sizes = truth.group[batch.first_pair : batch.first_pair + n_pairs].unique_consecutive(return_counts=True)
+    for some in sizes.split(GROUPS_AT_ONCE):
+        own = slice(start, start + int(some.sum()))
+        rows = slice(batch.first_pair + own.start, batch.first_pair + own.stop)
         loss = in_group_loss(
             embedded.pair_audio[own],
             embedded.pair_text[own],
             embedded.scale_audio,
             embedded.scale_text,
-            group=truth.group[rows].to(embedded.device),
-            variant=truth.variant[rows].to(embedded.device),
-            holds=truth.holds(rows)[:, rows].to(embedded.device),
+            group=truth.group[rows].to(device),
+            variant=truth.variant[rows].to(device),
+            holds=truth.holds(rows)[:, rows].to(device),
         )
         total = total + loss * (own.stop - own.start)
-    return total / n_pairs
+        start = own.stop
+    return total / n_pairs * batch.pair_weight
 
 
 def replay(embedded: EmbeddedBatch) -> torch.Tensor:
@@ -123,17 +125,20 @@ def replay(embedded: EmbeddedBatch) -> torch.Tensor:
 def event(embedded: EmbeddedBatch) -> torch.Tensor:
     """Contrast every event of each scene with the classes that are not in it."""
     holds = embedded.batch.event_holds.to(embedded.device)
-    return event_loss(embedded.audio[: len(holds)] @ embedded.candidates.T * embedded.scale_audio, holds)
+    logits = embedded.audio[: len(holds)] @ embedded.candidates.T * embedded.scale_audio
+    loss = event_loss(logits, holds, holds | embedded.batch.backgrounds.to(embedded.device))
+    return loss * embedded.batch.audio_weight
 
 
-def event_loss(logits: torch.Tensor, holds: torch.Tensor) -> torch.Tensor:
-    """Compute the cross-entropy of each true candidate against the false ones; other true ones are left out.
+def event_loss(logits: torch.Tensor, holds: torch.Tensor, no_negative: torch.Tensor) -> torch.Tensor:
+    """Compute the cross-entropy of each true candidate against the negatives; other true ones are left out.
 
     Args:
         logits: (B, C) scores of the candidates.
         holds: (B, C) bool, which are true, at least one in each row; all rows have the same weight.
+        no_negative: (B, C) bool, which are true, or neither true nor negatives.
     """
-    false = logits.masked_fill(holds, torch.finfo(logits.dtype).min).logsumexp(1, keepdim=True)
+    false = logits.masked_fill(no_negative, torch.finfo(logits.dtype).min).logsumexp(1, keepdim=True)
     return ((F.softplus(false - logits) * holds).sum(1) / holds.sum(1)).mean()
 
 

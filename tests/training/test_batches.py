@@ -1,6 +1,7 @@
 """Test what batches contain, and that they depend on seed, stage and step alone."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from teminal.training.batches import BatchComposer, Truth
 from teminal.training.config import STAGES, StageConfig
 
 SETTINGS = StageConfig(per_device_train_batch_size=6, replay_batch_size=4)
+FREE = {"max_events": 4, "free_layout_share": 0.8, "event_weight": 1.0}
+FREE_SETTINGS = StageConfig(per_device_train_batch_size=6, replay_batch_size=4, **FREE)
 
 
 @pytest.fixture
@@ -24,19 +27,30 @@ def composer(bank, tiny_clap):
     return build
 
 
+@pytest.mark.parametrize("settings", [SETTINGS, FREE_SETTINGS], ids=["usual", "free"])
 @pytest.mark.parametrize("stage", ["pretrain", "A", "B", "joint"])
-def test_every_pair_is_true_and_of_seen_classes(composer, bank, stage):
+def test_every_pair_is_true_and_of_seen_classes(composer, bank, stage, settings):
     seen, _ = split_pairs(bank.classes)
+    n_events, backgrounds = set(), 0
     for i in range(40):
-        for pair in itertools.chain.from_iterable(composer(stage).draw_groups(np.random.default_rng(i), 2)):
+        for pair in itertools.chain.from_iterable(composer(stage, settings).draw_groups(np.random.default_rng(i), 2)):
             assert holds(pair.caption, pair.scene)
-            heard = {bank.labels[clip] for clip in pair.composition.clips}
-            if pair.composition.variant == "single":
-                assert pair.scene.labels == (bank.labels[pair.composition.clips[0]],)
-            else:
-                assert heard == set(pair.scene.labels)
-            if len(pair.scene.labels) == 2:
-                assert tuple(sorted(pair.scene.labels)) in seen
+            composition, labels = pair.composition, [bank.labels[clip] for clip in pair.composition.all_clips]
+            for labels_of_pair in itertools.combinations(sorted(set(labels)), 2):
+                assert labels_of_pair in seen
+            if stage != "pretrain":
+                background = labels[len(composition.clips) :]
+                assert [pair.scene.background] == (background or [None])
+                events = labels[: len(composition.clips)]
+                ordered = {"single": events[:1], "reversed": events[::-1]}.get(composition.variant, events)
+                if composition.order:
+                    ordered = [events[event] for event in composition.order]
+                assert pair.scene.labels == tuple(ordered)
+                n_events.add(len(events))
+                backgrounds += len(background)
+    if stage != "pretrain":
+        assert n_events == ({2, 3, 4} if settings is FREE_SETTINGS else {2})
+        assert (backgrounds > 0) == (settings is FREE_SETTINGS)
 
 
 def test_stage_b_says_after_of_forward_and_of_reversed(composer):
@@ -50,6 +64,28 @@ def test_stage_b_says_after_of_forward_and_of_reversed(composer):
         ("reversed", "after"),
         ("overlay", "while"),
     }
+
+
+def test_stage_b_contrasts_neighbouring_orders_of_three_and_four_events(composer):
+    groups = composer("B", FREE_SETTINGS).draw_groups(np.random.default_rng(0), 40)
+    for group in groups:
+        sequences = [pair.scene.labels for pair in group if pair.scene.relation == "sequence"]
+        forward = sequences[0]
+        if len(forward) == 2:
+            assert sequences == [forward, forward[::-1]]
+            continue
+        neighbours = [forward[:i] + forward[i : i + 2][::-1] + forward[i + 2 :] for i in range(len(forward) - 1)]
+        assert sequences == [forward, forward[::-1], *neighbours]
+        assert [pair.caption.relation for pair in group] == [
+            "single",
+            "then",
+            "then",
+            "while",
+            *["then"] * len(neighbours),
+        ]
+        assert [pair.caption.labels for pair in group if pair.caption.relation == "then"] == sequences
+        assert Truth(group).variant.tolist() == [0, 1, 2, 3, *[2] * len(neighbours)]
+    assert {len(group) for group in groups} == {4, 6, 7}
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "A", "B", "joint"])
@@ -85,6 +121,32 @@ def test_a_batch_depends_on_seed_stage_and_step_alone(composer):
     assert torch.equal(first.features, again.features)
     assert first.texts == again.texts
     assert not torch.equal(first.features, other.features)
+
+
+def test_weights_make_the_mean_of_two_processes_that_of_all_pairs(composer):
+    halved = replace(FREE_SETTINGS, per_device_train_batch_size=3, replay_batch_size=2)
+    whole = composer("B", FREE_SETTINGS)[1]
+    halves = [composer("B", halved, rank, 2)[1] for rank in range(2)]
+    assert len(halves[0].texts) != len(halves[1].texts)
+    assert (whole.pair_weight, whole.audio_weight) == (1, 1)
+    for half in halves:
+        assert half.pair_weight * len(whole.texts) == pytest.approx(2 * len(half.texts))
+        assert half.audio_weight * len(whole.event_holds) == pytest.approx(2 * len(half.event_holds))
+
+
+def test_a_caption_that_names_the_background_is_no_negative(composer):
+    pairs = list(itertools.chain.from_iterable(composer("B", FREE_SETTINGS).draw_groups(np.random.default_rng(0), 30)))
+    expected = [
+        [holds(other.caption, pair.scene) or pair.scene.background in other.caption.labels for other in pairs]
+        for pair in pairs
+    ]
+    truth = Truth(pairs)
+    assert truth.holds().tolist() == expected
+    assert any(pair.scene.background in other.caption.labels for pair in pairs for other in pairs)
+    assert truth.holds(slice(7, 20)).tolist() == expected[7:20]
+    batch = composer("B", FREE_SETTINGS)[0]
+    assert batch.backgrounds.any()
+    assert not (batch.backgrounds & batch.event_holds).any()
 
 
 def test_joint_mixes_both_stages(composer):

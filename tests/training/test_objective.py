@@ -1,15 +1,47 @@
-"""Test the event loss."""
+"""Test the terms of the loss."""
 
+import pytest
 import torch
 from torch.nn import functional as F
 
-from teminal.training.objective import event_loss
+from modeling_teminal import in_group_loss
+from teminal.sampling.training import TrainingSampler
+from teminal.training import objective
+from teminal.training.batches import BatchComposer
+from teminal.training.config import StageConfig
+from teminal.training.objective import EmbeddedBatch, event_loss, in_group
+
+
+@pytest.mark.parametrize("groups_at_once", [1, 2, 64])
+def test_groups_of_any_size_are_contrasted_within_themselves(bank, tiny_clap, monkeypatch, groups_at_once):
+    settings = StageConfig(per_device_train_batch_size=5, max_events=4)
+    batch = BatchComposer(TrainingSampler(bank), tiny_clap[1].feature_extractor, "B", settings, seed=0)[0]
+    generator = torch.Generator().manual_seed(0)
+    texts = list(dict.fromkeys(batch.texts))
+    audio, text = (
+        F.normalize(torch.randn(n, 8, generator=generator), dim=-1) for n in (len(batch.features), len(texts))
+    )
+    row_of = {text: row for row, text in enumerate(texts)}
+    embedded = EmbeddedBatch(batch, row_of, audio, text, torch.tensor([[9.0, 7.0]]))
+    truth = batch.truth
+    assert len(set(truth.group.bincount().tolist())) > 1
+    expected = in_group_loss(
+        embedded.pair_audio,
+        embedded.pair_text,
+        9.0,
+        7.0,
+        group=truth.group,
+        variant=truth.variant,
+        holds=truth.holds(),
+    )
+    monkeypatch.setattr(objective, "GROUPS_AT_ONCE", groups_at_once)
+    torch.testing.assert_close(in_group(embedded), expected)
 
 
 def test_of_one_event_it_is_the_cross_entropy():
     logits, target = torch.randn(5, 7), torch.tensor([0, 3, 6, 3, 1])
     holds = F.one_hot(target, 7).bool()
-    torch.testing.assert_close(event_loss(logits, holds), F.cross_entropy(logits, target))
+    torch.testing.assert_close(event_loss(logits, holds, holds), F.cross_entropy(logits, target))
 
 
 def test_another_true_event_is_no_negative():
@@ -17,12 +49,22 @@ def test_another_true_event_is_no_negative():
     holds = torch.tensor([[True, True, False, False]])
     false = torch.logsumexp(logits[0, 2:], 0)
     expected = sum(torch.logaddexp(logits[0, i], false) - logits[0, i] for i in (0, 1)) / 2
-    torch.testing.assert_close(event_loss(logits, holds), expected)
+    torch.testing.assert_close(event_loss(logits, holds, holds), expected)
+
+
+def test_a_background_is_neither_true_nor_a_negative():
+    logits = torch.tensor([[2.0, -1.0, 0.5, 0.0]], requires_grad=True)
+    holds, background = torch.tensor([[True, False, False, False]]), torch.tensor([[False, True, False, False]])
+    loss = event_loss(logits, holds, holds | background)
+    loss.backward()
+    torch.testing.assert_close(loss, F.cross_entropy(logits[:, [0, 2, 3]], torch.tensor([0])))
+    assert logits.grad[0, 1] == 0
 
 
 def test_where_all_is_true_there_is_nothing_to_learn():
     logits = torch.randn(2, 3, requires_grad=True)
-    loss = event_loss(logits, torch.ones(2, 3, dtype=torch.bool))
+    holds = torch.ones(2, 3, dtype=torch.bool)
+    loss = event_loss(logits, holds, holds)
     loss.backward()
     assert loss == 0
     assert not logits.grad.any()

@@ -10,6 +10,7 @@ import torch
 
 from teminal.clips import build_bank
 from teminal.rendering import EVENT_SAMPLES, SCENE_SAMPLES, render
+from teminal.sampling.layouts import SceneMix
 from teminal.sampling.training import TrainingSampler
 from teminal.sources import load_clips
 from teminal.sources.synthetic import SYNTHETIC_CLASSES, synthesise
@@ -105,7 +106,10 @@ def test_features_made_later_are_those_of_the_workers(composer):
 
 
 def test_a_caption_is_true_of_every_clip_that_shares_it(composer):
-    pairs = [pair for i in range(60) for pair in composer.sampler.draw_pairs("joint", np.random.default_rng(i), i)]
+    mix = SceneMix()
+    pairs = [
+        pair for i in range(60) for pair in composer.sampler.draw_pairs("joint", np.random.default_rng(i), i, mix)
+    ]
     assert {pair.caption.relation for pair in pairs} == {"single", "and", "before", "after", "while"}
     holds = Truth(pairs).holds()
     assert holds.diagonal().all()
