@@ -77,13 +77,18 @@ def make_optimizer(
     model: nn.Module, stage: StageConfig, config: TrainingConfig
 ) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.LambdaLR]:
     """Make AdamW, with weight decay for matrices only, and a cosine schedule with warm-up."""
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
-    groups = [
-        {"params": [weight for weight in trained if weight.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [weight for weight in trained if weight.ndim < 2], "weight_decay": 0.0},
+    text_rate = stage.learning_rate if stage.text_learning_rate is None else stage.text_learning_rate
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            decay = config.weight_decay if weight.ndim >= 2 else 0.0
+            learning_rate = text_rate if "text_model." in name else stage.learning_rate
+            groups.setdefault((decay, learning_rate), []).append(weight)
+    options = [
+        {"params": groups[decay, learning_rate], "weight_decay": decay, "lr": learning_rate}
+        for decay, learning_rate in sorted(groups, reverse=True)
     ]
-    groups = [group for group in groups if group["params"]]
-    optimizer = torch.optim.AdamW(groups, lr=stage.learning_rate, betas=BETAS, eps=EPS)
+    optimizer = torch.optim.AdamW(options, betas=BETAS, eps=EPS)
     n_warmup = round(config.warmup_ratio * stage.max_train_steps)
     return optimizer, get_cosine_schedule_with_warmup(optimizer, n_warmup, stage.max_train_steps)
 

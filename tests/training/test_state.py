@@ -32,6 +32,14 @@ def test_matrices_alone_decay(tiny_clap):
     assert rates[2:] == sorted(rates[2:], reverse=True)
 
 
+def test_the_text_encoder_may_have_a_learning_rate_of_its_own(tiny_clap):
+    stage = StageConfig(max_train_steps=10, learning_rate=1e-3, text_learning_rate=1e-5)
+    optimizer, _ = make_optimizer(tiny_clap[0], stage, TrainingConfig(model_name_or_path="clap", warmup_ratio=0.0))
+    rate_of = {id(weight): group["lr"] for group in optimizer.param_groups for weight in group["params"]}
+    for name, weight in tiny_clap[0].named_parameters():
+        assert rate_of[id(weight)] == (1e-5 if name.startswith("text_model.") else 1e-3)
+
+
 def test_a_share_of_the_tuned_weights(tiny_clap):
     base = copy_weights(tiny_clap[0])
     tuned = {name: weight + 1 for name, weight in base.items()}
