@@ -7,10 +7,12 @@ call. On other devices attention is one fused kernel.
 
 import torch
 from torch.nn import functional as F
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.clap.modeling_clap import (
     ClapAudioAttention,
     ClapAudioEncoder,
     ClapAudioLayer,
+    ClapAudioModel,
     ClapAudioSelfAttention,
     window_partition,
     window_reverse,
@@ -133,3 +135,24 @@ def use_fast_layers(encoder: ClapAudioEncoder):
             layer.__class__ = TeminalAudioLayer
             layer.attention.__class__ = TeminalAudioAttention
             layer.attention.self.__class__ = TeminalAudioSelfAttention
+
+
+def run_in_parts(
+    tower: ClapAudioModel, inputs: dict[str, torch.Tensor | None], at_once: int, **kwargs
+) -> BaseModelOutputWithPooling:
+    """Run the tower on all rows of `inputs`, in inference `at_once` at a time, to the same outputs."""
+    n_rows = inputs["input_features"].shape[0]
+    is_graph = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    if tower.training or torch.is_grad_enabled() or is_graph or n_rows <= at_once:
+        return tower(**inputs, return_dict=True, **kwargs)
+    parts = []
+    for start in range(0, n_rows, at_once):
+        rows = {name: value[start : start + at_once] for name, value in inputs.items()}
+        parts.append(tower(**rows, return_dict=True, **kwargs))
+    joined = {}
+    for name, values in parts[0].items():
+        if isinstance(values, tuple):  # of all layers
+            joined[name] = tuple(map(torch.cat, zip(*(part[name] for part in parts), strict=True)))
+        else:
+            joined[name] = torch.cat([part[name] for part in parts])
+    return BaseModelOutputWithPooling(**joined)

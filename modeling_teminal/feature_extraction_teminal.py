@@ -21,8 +21,15 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
 
     Arguments are those of [`~transformers.ClapFeatureExtractor`], and either class loads the other's
     `preprocessor_config.json`. Audio up to `max_length_s` is repeated and zero-padded as in the stock class. Longer
-    audio is cut into evenly spaced windows from its start to its end, whose embeddings [`TeminalModel`] averages.
+    audio is cut into evenly spaced windows from its start to its end, which [`TeminalModel`] hears as one clip.
+
+    Args:
+        return_num_frames (`bool`, defaults to `True`): also give the duration of each clip, for the temporal head.
+            Stock `ClapModel` does not take it, so the extractors of checkpoints without head are saved with `False`.
     """
+
+    model_input_names = ["input_features", "is_longer", "num_frames"]  # noqa: RUF012, as in transformers
+    return_num_frames = True
 
     def to_dict(self) -> dict:
         output = super().to_dict()
@@ -48,16 +55,19 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
             return_tensors: `"np"` for arrays; with anything else the features are tensors.
 
         Returns:
-            `input_features` (B, windows * channels, frames, mel bins) in dB, and `is_longer` (B, 1), False. Clips
-            with fewer windows are padded with `ABSENT_DB`, which [`TeminalModel`] ignores. Clips of one window have
-            the shape of the stock class, (B, channels, frames, mel bins).
+            `input_features` (B, windows * channels, frames, mel bins) in dB, `is_longer` (B, 1), False, and
+            `num_frames` (B, 1) long, see [`~TeminalFeatureExtractor.windows`]. Clips with fewer windows are padded
+            with `ABSENT_DB`, which [`TeminalModel`] ignores. Clips of one window have the shape of the stock class,
+            (B, channels, frames, mel bins).
 
         Raises:
             ValueError: see [`~TeminalFeatureExtractor.windows`].
         """
-        clips = self.windows(raw_speech, truncation, padding, max_length, sampling_rate)
+        clips, num_frames = self.windows(raw_speech, truncation, padding, max_length, sampling_rate)
         features = pad_windows([clip.flatten(0, 1) for clip in clips])
         data = {"input_features": features, "is_longer": features.new_zeros((len(features), 1), dtype=torch.bool)}
+        if self.return_num_frames:
+            data["num_frames"] = num_frames
         return BatchFeature(data, tensor_type="np" if return_tensors == "np" else None)
 
     def windows(
@@ -67,8 +77,8 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
         padding: str | bool | None = None,
         max_length: int | None = None,
         sampling_rate: int | None = None,
-    ) -> list[torch.Tensor]:
-        """Compute the features of each clip's windows, (windows, channels, frames, mel bins) in dB.
+    ) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """Compute the features of each clip's windows.
 
         Args:
             raw_speech: one waveform (samples,), a batch (B, samples) or (B, channels, samples), or a list of
@@ -83,6 +93,10 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
                 for a number of tokens, which `ClapProcessor` passes and is less than one frame.
             sampling_rate: of `raw_speech`, Hz; other rates than the extractor's are resampled. `None` means the
                 extractor's, with a warning.
+
+        Returns:
+            The features of each clip, (windows, channels, frames, mel bins) in dB, and `num_frames` (B, 1) long, its
+            duration in hops, rounded up, without what repeats or pads it, nor what `truncation="head"` cuts off.
 
         Raises:
             ValueError: truncation, padding or sampling rate is unknown, or a clip is empty, not finite or of another
@@ -101,15 +115,15 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
         together = {}  # clips of one length; on a CPU single clips, which stay in its cache
         for index, clip in enumerate(clips):
             together.setdefault(index if clip.device.type == "cpu" else len(clip), []).append(index)
-        features = [None] * len(clips)
+        features, durations = [None] * len(clips), [0] * len(clips)
         for indices in together.values():
             waveforms = torch.stack([clips[index] for index in indices])
             if sampling_rate != self.sampling_rate:
                 waveforms = resample(waveforms, sampling_rate, self.sampling_rate)
+            if truncation == "head":
+                waveforms = waveforms[:, :size]
             if waveforms.shape[1] < size:
                 cut = fill_window(waveforms, size, padding if padding in PADDINGS else self.padding)[:, None]
-            elif truncation == "head":
-                cut = waveforms[:, None, :size]
             else:
                 spans = window_spans(waveforms.shape[1], size, longest_window(size, self.hop_length, fused))
                 cut = torch.stack([waveforms[:, span] for span in spans], dim=1)
@@ -120,7 +134,8 @@ class TeminalFeatureExtractor(ClapFeatureExtractor):
                 raise ValueError(f"clip {clip} holds values that are not finite")
             for index, clip_features in zip(indices, mel.unsqueeze(2), strict=True):
                 features[index] = clip_features.expand(-1, 4 if fused else 1, -1, -1)
-        return features
+                durations[index] = -(-waveforms.shape[1] // self.hop_length)
+        return features, torch.tensor(durations, device=features[0].device)[:, None]
 
     def pad(self, processed_features, *args, return_tensors: str | None = None, **kwargs) -> BatchFeature:
         """Batch rows of several calls, with different numbers of windows.

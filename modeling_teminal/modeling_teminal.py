@@ -7,7 +7,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.clap.modeling_clap import ClapOutput
 from transformers.utils.generic import can_return_tuple
 
-from .audio_model_teminal import AudioEmbedder
+from .audio_embedder_teminal import AudioEmbedder
 from .audio_teminal import use_fast_layers
 from .configuration_teminal import TeminalConfig
 from .loss_teminal import tnce_loss
@@ -70,6 +70,7 @@ class TeminalModel(AudioEmbedder, ClapModel):
         return_loss: bool | None = None,
         *,
         window_counts: torch.Tensor | None = None,
+        num_frames: torch.Tensor | None = None,
         group: torch.LongTensor | None = None,
         variant: torch.LongTensor | None = None,
         holds: torch.BoolTensor | None = None,
@@ -79,7 +80,7 @@ class TeminalModel(AudioEmbedder, ClapModel):
 
         Args:
             input_ids, attention_mask, position_ids: (T, L) tokenised captions.
-            input_features, is_longer, window_counts: as for [`~AudioEmbedder.get_audio_features`].
+            input_features, is_longer, window_counts, num_frames: as for [`~AudioEmbedder.get_audio_features`].
             return_loss: also return the contrastive loss, the mean of audio->text and text->audio; caption n must
                 belong to audio n.
             group, variant, holds: with `return_loss`, give all three to get [`tnce_loss`].
@@ -88,7 +89,8 @@ class TeminalModel(AudioEmbedder, ClapModel):
             `ClapOutput` with `logits_per_audio` (B, T), `logits_per_text` (T, B) and both normalised embeddings.
         """
         kwargs["return_dict"] = True
-        audio = self.get_audio_features(input_features, is_longer, window_counts=window_counts, **kwargs)
+        windows = {"window_counts": window_counts, "num_frames": num_frames}
+        audio = self.get_audio_features(input_features, is_longer, **windows, **kwargs)
         text = self.get_text_features(input_ids, attention_mask, position_ids, **kwargs)
         cosine = audio.pooler_output @ text.pooler_output.T
         logits_per_audio = cosine * self.logit_scale_a.exp()

@@ -1,16 +1,17 @@
-"""Add a head that sees the order of the audio tower's time positions, which the tower averages away."""
+"""Add a head that sees the order of sounds in a clip of any length, which the audio tower averages away."""
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .clip_time_teminal import pool_over_clips
 from .configuration_teminal import TeminalConfig
 
 
 class TemporalHead(nn.Module):
-    """Residual head over time positions, zero-initialised: a new head changes nothing.
+    """Residual head over the time of each clip, zero-initialised: a new head changes nothing.
 
-    (B, C, F, T) tower output -> mean over frequency -> P time positions + learned position embedding -> one
+    (W, C, T) tower output over time -> P positions over each clip's own duration + learned position embedding -> one
     transformer layer -> flatten -> linear -> (B, C), added to the pooled vector before the projection.
     """
 
@@ -22,9 +23,15 @@ class TemporalHead(nn.Module):
         self.layer = TransformerLayer(hidden_size, num_heads=4)
         self.output = nn.Linear(self.positions * hidden_size, hidden_size)
 
-    def forward(self, last_hidden_state: torch.Tensor) -> torch.Tensor:
-        over_time = F.adaptive_avg_pool1d(last_hidden_state.mean(2), self.positions)
-        hidden = self.layer(over_time.transpose(1, 2) + self.position_embeddings)
+    def forward(
+        self,
+        over_time: torch.Tensor,
+        window_counts: torch.Tensor | None = None,
+        durations: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Arguments as for [`pool_over_clips`]; (B, C)."""
+        positions = pool_over_clips(over_time, self.positions, window_counts, durations)
+        hidden = self.layer(positions + self.position_embeddings)
         return self.output(hidden.flatten(1))
 
 

@@ -1,4 +1,4 @@
-"""Place evenly spaced windows on a clip, batch them, and average their embeddings."""
+"""Place evenly spaced windows on a clip, and batch the windows of clips."""
 
 import torch
 from torch import nn
@@ -43,33 +43,17 @@ def pad_windows(clips: list[torch.Tensor]) -> torch.Tensor:
     return nn.utils.rnn.pad_sequence(clips, batch_first=True, padding_value=ABSENT_DB)
 
 
-def split_windows(input_features: torch.Tensor, channels: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def split_windows(input_features: torch.Tensor, channels: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Split rows (B, windows * channels, frames, mel bins) into windows, clip after clip.
 
     Returns:
-        Windows (W, channels, frames, mel bins), their weights (W,), and the number of windows of each clip (B,).
-        Windows added by [`pad_windows`] are left out; in a compiled graph, whose sizes must not depend on values,
-        they stay, with weight 0.
+        Windows (W, channels, frames, mel bins), and the number of windows of each clip (B,). Windows added by
+        [`pad_windows`] are left out; in a compiled graph, whose sizes must not depend on values, they come last,
+        beyond what the numbers add up to.
     """
     rows = input_features.unflatten(1, (-1, channels))
     is_present = ~(rows.amin((2, 3, 4)) <= LEAST_DB)  # a window with NaN is kept: its embedding shows it
+    counts = is_present.sum(1)
     if torch.compiler.is_compiling():
-        counts = torch.full(rows.shape[:1], rows.shape[1], device=rows.device)
-        return rows.flatten(0, 1), is_present.flatten().to(rows.dtype), counts
-    windows = rows[is_present]
-    return windows, windows.new_ones(len(windows)), is_present.sum(1)
-
-
-def average_windows(embeds: torch.Tensor, window_counts: torch.Tensor) -> torch.Tensor:
-    """Average the embeddings (W, D) of each clip's windows: (B, D), L2-normalised; `window_counts` is (B,).
-
-    Raises:
-        ValueError: the counts do not add up to W.
-    """
-    n_windows, n_clips = embeds.shape[0], window_counts.shape[0]  # `len` would fix both in an exported graph
-    ends = window_counts.cumsum(0)
-    if not torch.compiler.is_compiling() and ends[-1] != n_windows:
-        raise ValueError(f"window_counts adds up to {int(ends[-1])} windows, input_features has {n_windows}")
-    clip = (torch.arange(n_windows, device=embeds.device)[:, None] >= ends).sum(1)
-    summed = embeds.new_zeros(n_clips, embeds.shape[1]).index_add(0, clip, embeds)
-    return F.normalize(summed, dim=-1)
+        return rows.flatten(0, 1)[is_present.flatten().int().argsort(descending=True, stable=True)], counts
+    return rows[is_present], counts

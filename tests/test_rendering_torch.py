@@ -80,8 +80,8 @@ def test_features_made_later_are_those_of_the_workers(composer, stage, monkeypat
     expected, drawn = composer(stage, "cpu")[1], composer(stage, "cuda")[1]
     assert drawn.features is None
     batch = on_device(drawn, composer(stage, "cpu").extractor, torch.device("cpu"))
-    assert batch.features.shape == expected.features.shape
-    assert (batch.features - expected.features).abs().max() <= 1e-3
+    assert batch.features.windows.shape == expected.features.windows.shape
+    assert (batch.features.windows - expected.features.windows).abs().max() <= 1e-3
     assert batch.texts == expected.texts
     assert torch.equal(batch.audio_rows, expected.audio_rows)
 
@@ -106,9 +106,9 @@ def test_features_made_on_the_gpu_are_those_of_the_workers(composer):
     batch = take(BatchLoader(composer("joint", "cuda"), 1, num_workers=1))[0]
     assert batch.unrendered.loops.is_pinned()
     assert batch.unrendered.recorded.is_pinned()
-    features = on_device(batch, composer("joint", "cuda").extractor, torch.device("cuda")).features
+    features = on_device(batch, composer("joint", "cuda").extractor, torch.device("cuda")).features.windows
     assert features.is_cuda
-    assert (features.cpu() - composer("joint", "cpu")[1].features).abs().max() <= 1e-2
+    assert (features.cpu() - composer("joint", "cpu")[1].features.windows).abs().max() <= 1e-2
 
 
 @pytest.mark.gpu

@@ -8,9 +8,11 @@ from transformers import ClapProcessor
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from modeling_teminal import TeminalModel
+from modeling_teminal.clip_time_teminal import measure_durations
 from modeling_teminal.windows_teminal import longest_window
 from teminal.evaluation.checkpoints import fingerprint, load_adapted_clap, load_clap, require_finite_embeds
-from teminal.evaluation.windows import Audio, embed_windows
+from teminal.evaluation.windows import Audio, Window, cut_clips, in_batches
+from teminal.features import ClipFeatures
 from teminal.hub import use_cache_if_hub_is_away
 
 
@@ -55,13 +57,16 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+@torch.inference_mode()
 def embed_waveforms(
     model: TeminalModel, processor: ClapProcessor, clips: Iterable[Audio], sampling_rate: int, batch_size: int = 16
 ) -> np.ndarray:
     """Embed clips of any lengths, `batch_size` windows at a time: (clips, D) fp32, L2-normalised.
 
+    A clip's windows are combined as soon as all are encoded, to what the model gives for the whole clip.
+
     Raises:
-        ValueError: see [`embed_windows`].
+        ValueError: see [`cut_clips`]; or an embedding is not finite.
     """
     extractor, device = processor.feature_extractor, model.device
     if device.type == "mps":
@@ -69,22 +74,45 @@ def embed_waveforms(
     rate, size = extractor.sampling_rate, extractor.nb_max_samples
     longest = longest_window(size, extractor.hop_length, extractor.truncation == "fusion")
 
-    def embed(windows: list[torch.Tensor]) -> torch.Tensor:
-        features = extractor([window.to(device) for window in windows], sampling_rate=rate)["input_features"]
-        return embed_features(model, features)
+    embeds: list[torch.Tensor] = []
+    waiting: list[Window] = []  # to be combined, and what the model gives for them
+    pooled, over_time = torch.empty(0, device=model.device), torch.empty(0, device=model.device)
+    for batch in in_batches(cut_clips(clips, sampling_rate, rate, size, longest), batch_size):
+        samples = [window.samples.to(device) for window in batch]
+        features = extractor(samples, sampling_rate=rate)["input_features"].to(model.device)
+        is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=model.device)
+        new_pooled, new_over_time = model.encode_windows(features, is_longer)
+        waiting += batch
+        pooled, over_time = torch.cat([pooled, new_pooled]), torch.cat([over_time, new_over_time])
 
-    return embed_windows(clips, sampling_rate, embed, batch_size, model_rate=rate, size=size, longest=longest)
+        n_ready = count_windows_of_whole_clips(waiting)
+        if n_ready:
+            ready = {window.clip: window for window in waiting[:n_ready]}.values()
+            counts = torch.tensor([clip.n_windows for clip in ready], device=model.device)
+            frames = [-(-clip.n_samples // extractor.hop_length) for clip in ready]
+            num_frames = torch.tensor(frames, device=model.device)
+            durations = measure_durations(num_frames, counts, n_ready, features.shape[2])
+            combined = model.combine_windows(pooled[:n_ready], over_time[:n_ready], counts, durations)
+            embeds.append(require_finite_embeds(combined.float().cpu()))
+            waiting, pooled, over_time = waiting[n_ready:], pooled[n_ready:], over_time[n_ready:]
+    return torch.cat(embeds).numpy()
+
+
+def count_windows_of_whole_clips(windows: list[Window]) -> int:
+    """Count the windows up to the last clip that has all of its windows; only the last may lack some."""
+    last = windows[-1]
+    n_of_last = sum(window.clip == last.clip for window in windows)
+    return len(windows) - (n_of_last if n_of_last < last.n_windows else 0)
 
 
 @torch.inference_mode()
-def embed_features(model: TeminalModel, features: torch.Tensor) -> torch.Tensor:
-    """Embed features (W, channels, frames, mel bins), one window per row: (W, D) fp32, L2-normalised, on the CPU.
+def embed_features(model: TeminalModel, features: ClipFeatures) -> torch.Tensor:
+    """Embed the features of clips: (clips, D) fp32, L2-normalised, on the CPU.
 
     Raises:
         ValueError: an embedding is not finite.
     """
-    is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=model.device)
-    outputs = model.get_audio_features(features.to(model.device), is_longer)
+    outputs = model.get_audio_features(**features.to(model.device).model_inputs())
     return require_finite_embeds(outputs.pooler_output.float().cpu())
 
 

@@ -1,6 +1,7 @@
 """Turn embeddings into ZSTE figures; the rules and chance levels are in `eval/zste/zste.py`, which this loads."""
 
 import itertools
+import math
 from dataclasses import replace
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -17,12 +18,14 @@ from teminal.clips import ClipBank
 from teminal.evaluation.clap import embed_captions, embed_features
 from teminal.evaluation.embeddings import cosine_scores
 from teminal.evaluation.statistics import Figures
+from teminal.evaluation.windows import in_batches
 from teminal.evaluation.zste_questions import Example
-from teminal.rendering import SAMPLING_RATE, SCENE_S, render
+from teminal.features import ClipFeatures, compute_features
+from teminal.rendering import render
 from teminal.scenes import Composition
 
 CONTROL_TASKS = ("3A", "3B", "3C")
-AUDIOS_AT_ONCE = 64
+WINDOWS_AT_ONCE = 64
 
 # the metric is self-contained in eval/zste; a wheel has a copy of it beside this file
 _copy = Path(__file__).with_name("zste_metric.py")
@@ -46,30 +49,22 @@ def distinct_captions(examples: list[Example]) -> list[str]:
 
 def audio_features(
     bank: ClipBank, examples: list[Example], extractor: TeminalFeatureExtractor, batch_size: int = 32
-) -> torch.Tensor:
-    """Compute the features of [`distinct_audios`], (audios, channels, frames, mel bins).
-
-    Raises:
-        ValueError: the checkpoint's input is shorter than a scene.
-    """
-    if extractor.nb_max_samples < SCENE_S * extractor.sampling_rate:
-        raise ValueError(f"the checkpoint's max_length_s is {extractor.max_length_s}; scenes last {SCENE_S:g} s")
+) -> ClipFeatures:
+    """Compute the features of [`distinct_audios`]."""
     compositions = distinct_audios(examples)
-    waveforms = render(compositions, bank.loops, bank.raw)
-    features = []
-    for _ in tqdm(range(0, len(compositions), batch_size), desc="ZSTE scenes", unit="batch", leave=False):
-        batch = list(itertools.islice(waveforms, batch_size))
-        features.append(extractor(batch, sampling_rate=SAMPLING_RATE)["input_features"])
-    return torch.cat(features)
+    batches = in_batches(render(compositions, bank.loops, bank.raw), batch_size)
+    n_batches = math.ceil(len(compositions) / batch_size)
+    return compute_features(extractor, tqdm(batches, "ZSTE scenes", n_batches, unit="batch", leave=False))
 
 
 def score_examples(
-    model: TeminalModel, processor: ClapProcessor, examples: list[Example], features: torch.Tensor, seed: int = 0
+    model: TeminalModel, processor: ClapProcessor, examples: list[Example], features: ClipFeatures, seed: int = 0
 ) -> Figures:
     """Compute every ZSTE figure of a model, see [`score_cosines`], from [`audio_features`] of the same examples."""
     was_training = model.training
     model.eval()
-    batches = tqdm(features.split(AUDIOS_AT_ONCE), desc="ZSTE", unit="batch", leave=False)
+    n_batches = math.ceil(len(features.windows) / WINDOWS_AT_ONCE)
+    batches = tqdm(features.split(n_batches), "ZSTE", n_batches, unit="batch", leave=False)
     audio = torch.cat([embed_features(model, batch) for batch in batches])
     text = embed_captions(model, processor, distinct_captions(examples))
     model.train(was_training)

@@ -36,6 +36,16 @@ class LongFile:
 Audio = np.ndarray | torch.Tensor | LongFile
 
 
+@dataclass(frozen=True)
+class Window:
+    """A window (samples,) of a clip at the model's rate; its clip, and how many windows and samples that has."""
+
+    samples: torch.Tensor
+    clip: int
+    n_windows: int
+    n_samples: int
+
+
 def load_file(path: Path) -> np.ndarray | LongFile:
     """Decode a file to (samples,) fp32 mono at 48 kHz, or check a file longer than `BLOCK_S` and count its samples.
 
@@ -56,21 +66,38 @@ def decode_file(path: Path) -> Iterator[np.ndarray]:
     return resample_blocks(itertools.chain([first], rest), sampling_rate, SAMPLING_RATE)
 
 
-def cut_windows(
-    clip: Audio, sampling_rate: int, model_rate: int, size: int, longest: int | None = None
-) -> Iterator[torch.Tensor]:
-    """Resample a clip and cut it into evenly spaced windows (samples,) fp32 mono; a short clip is one window.
+def cut_clips(
+    clips: Iterable[Audio], sampling_rate: int, model_rate: int, size: int, longest: int | None = None
+) -> Iterator[Window]:
+    """Resample clips and cut each into evenly spaced windows (samples,) fp32 mono; a short clip is one window.
 
     Args:
-        clip: a [`LongFile`], or (samples,), (channels, samples) or (samples, channels), floats or PCM.
-        sampling_rate: of the clip, Hz; a [`LongFile`] is at 48 kHz.
+        clips: each a [`LongFile`], or (samples,), (channels, samples) or (samples, channels), floats or PCM.
+        sampling_rate: of the clips, Hz; a [`LongFile`] is at 48 kHz.
         model_rate: of the windows, Hz.
         size: samples of a window.
         longest: samples of the longest clip that is one window; default: `size`.
 
     Raises:
-        ValueError: the clip is empty, not finite, or of another shape or type.
+        ValueError: there is no clip, or a clip, which is named, is empty, not finite, or of another shape or type.
     """
+    index = -1
+    for index, clip in enumerate(clips):
+        try:
+            n_samples, resampled = resample_clip(clip, sampling_rate, model_rate)
+            spans = window_spans(n_samples, size, longest or size)
+            for samples in cut(resampled, spans):
+                if not samples.isfinite().all():
+                    raise ValueError("holds values that are not finite")
+                yield Window(samples, index, len(spans), n_samples)
+        except ValueError as error:
+            raise ValueError(f"clip {index} {str(error).removeprefix('clip 0 ')}") from error
+    if index < 0:
+        raise ValueError("there is no clip to embed")
+
+
+def resample_clip(clip: Audio, sampling_rate: int, model_rate: int) -> tuple[int, Iterator[torch.Tensor]]:
+    """Get the samples of a clip at the rate of the model: their number, and blocks of them."""
     if isinstance(clip, LongFile):
         n_samples, blocks, sampling_rate = clip.n_samples, decode_file(clip.path), SAMPLING_RATE
     else:
@@ -79,11 +106,7 @@ def cut_windows(
     n_samples = (n_samples * model_rate + sampling_rate // 2) // sampling_rate  # as soxr rounds
     if n_samples == 0:
         raise ValueError("is empty")
-    resampled = map(torch.from_numpy, resample_blocks(blocks, sampling_rate, model_rate))
-    for window in cut(resampled, window_spans(n_samples, size, longest or size)):
-        if not window.isfinite().all():
-            raise ValueError("holds values that are not finite")
-        yield window
+    return n_samples, map(torch.from_numpy, resample_blocks(blocks, sampling_rate, model_rate))
 
 
 def cut(blocks: Iterator[torch.Tensor], spans: Iterable[slice]) -> Iterator[torch.Tensor]:
@@ -104,31 +127,20 @@ def embed_windows(
     *,
     model_rate: int,
     size: int,
-    longest: int | None = None,
 ) -> np.ndarray:
     """Embed clips of any lengths as averages of their windows' embeddings: (clips, D) fp32, L2-normalised.
 
     Args:
         embed: takes at most `batch_size` windows, returns (windows, D), L2-normalised.
-        sampling_rate, model_rate, size, longest: see [`cut_windows`].
+        sampling_rate, model_rate, size: see [`cut_clips`].
 
     Raises:
-        ValueError: there is no clip, a clip, which is named, is faulty, or an embedding is not finite.
+        ValueError: see [`cut_clips`]; or an embedding is not finite.
     """
-    clip_of = []
-
-    def windows() -> Iterator[torch.Tensor]:
-        for index, clip in enumerate(clips):
-            try:
-                for window in cut_windows(clip, sampling_rate, model_rate, size, longest):
-                    clip_of.append(index)
-                    yield window
-            except ValueError as error:
-                raise ValueError(f"clip {index} {str(error).removeprefix('clip 0 ')}") from error
-
-    embeds = [require_finite_embeds(embed(batch)) for batch in in_batches(windows(), batch_size)]
-    if not embeds:
-        raise ValueError("there is no clip to embed")
+    clip_of, embeds = [], []
+    for batch in in_batches(cut_clips(clips, sampling_rate, model_rate, size), batch_size):
+        clip_of += [window.clip for window in batch]
+        embeds.append(require_finite_embeds(embed([window.samples for window in batch])))
     summed = torch.zeros(clip_of[-1] + 1, embeds[0].shape[1])
     return F.normalize(summed.index_add_(0, torch.tensor(clip_of), torch.cat(embeds)), dim=-1).numpy()
 

@@ -1,6 +1,10 @@
 """Augment log-mel features with a random gain and SpecAugment masks (arXiv 1904.08779)."""
 
+from dataclasses import replace
+
 import torch
+
+from teminal.features import ClipFeatures
 
 GAIN_DB = 6.0
 MAX_MASKED_FRAMES = 0.1
@@ -9,13 +13,19 @@ N_MASKS = 2
 N_RANDOM = 1 + 4 * N_MASKS
 
 
-def augment(features: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
-    """Apply a random gain of up to 6 dB to each clip, and masks filled with its mean.
+def augment(features: ClipFeatures, uniform: torch.Tensor) -> ClipFeatures:
+    """Apply a random gain of up to 6 dB to each clip, and masks filled with the mean, the same in all its windows.
 
     Args:
-        features: (B, channels, frames, mel bins) in dB.
+        features: of B clips.
         uniform: (B, N_RANDOM) random numbers in [0, 1) that determine gain and masks.
     """
+    clip = torch.arange(len(features)).repeat_interleave(features.window_counts)
+    return replace(features, windows=augment_windows(features.windows, uniform[clip.to(uniform.device)]))
+
+
+def augment_windows(features: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """Apply gain and masks to windows (W, channels, frames, mel bins) in dB; `uniform` is (W, N_RANDOM)."""
     _, _, n_frames, n_mels = features.shape
     features = features + GAIN_DB * (2 * uniform[:, :1, None, None] - 1)
     fill = features.mean((2, 3), keepdim=True)

@@ -1,15 +1,14 @@
 """Compose training batches on the fly, each from the seed, the stage and the step alone."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from modeling_teminal import TeminalFeatureExtractor
-from teminal.rendering import SAMPLING_RATE, render
+from teminal.features import ClipFeatures, compute_features
+from teminal.rendering import render
 from teminal.rendering_torch import Unrendered
 from teminal.sampling.layouts import SceneMix
 from teminal.sampling.training import Pair, Replay, TrainingSampler
@@ -58,8 +57,8 @@ class Batch:
     """The share of one process in a batch: P pairs, A compositions, R replayed clips, C candidate captions.
 
     Attributes:
-        features: (A + R, channels, frames, mel bins), augmented, of compositions and replayed clips; on CUDA `None`
-            until [`on_device`] renders `unrendered`.
+        features: augmented, of A compositions and R replayed clips; on CUDA `None` until [`on_device`] renders
+            `unrendered`.
         unrendered: inputs of the rendering, on CUDA only.
         masks: (A + R, N_RANDOM) random numbers of the augmentation.
         audio_rows: (P,) long, row of each pair's composition in `features`.
@@ -74,7 +73,7 @@ class Batch:
         pair_weight, audio_weight: pairs and compositions of this process over their mean in all processes.
     """
 
-    features: torch.Tensor | None
+    features: ClipFeatures | None
     unrendered: Unrendered | None
     masks: torch.Tensor
     audio_rows: torch.Tensor
@@ -199,8 +198,3 @@ def on_device(batch: Batch, extractor: TeminalFeatureExtractor, device: torch.de
         return batch
     features = compute_features(extractor, batch.unrendered.render(device))
     return replace(batch, features=augment(features, batch.masks.to(device)), unrendered=None)
-
-
-def compute_features(extractor: TeminalFeatureExtractor, waveforms: Iterable[Any]) -> torch.Tensor:
-    """Extract the features of groups of waveforms: (all waveforms, channels, frames, mel bins)."""
-    return torch.cat([extractor(group, sampling_rate=SAMPLING_RATE)["input_features"] for group in waveforms])

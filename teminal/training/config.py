@@ -98,7 +98,7 @@ class RunConfig(CreditedSourceOptions):
     alpha_same: float = option(1.0, "TNCE weight of other variants of the same group", least=0)
     alpha_cross: float = option(1.0, "TNCE weight of other variants of other groups", least=0)
     beta: float = option(1.0, "TNCE weight of reversed and overlay rows", least=0)
-    mini_batch_size: int = option(0, "audios that the towers take at a time (gradient caching); 0: all", least=0)
+    mini_batch_size: int = option(0, "windows that the towers take at a time (gradient caching); 0: all", least=0)
     loss_chunk_size: int = option(4096, "rows of the TNCE loss that are computed at a time", least=1)
     mixed_precision: Precision = option("auto", "bf16 where the hardware has it, else fp32; `no`: fp32 everywhere")
     dataloader_num_workers: int | None = option(

@@ -3,7 +3,6 @@
 from functools import cached_property
 
 import numpy as np
-import torch
 from transformers import ClapProcessor
 
 from modeling_teminal import TeminalModel
@@ -14,6 +13,7 @@ from teminal.evaluation.classification import accuracy_figures
 from teminal.evaluation.embeddings import cosine_scores
 from teminal.evaluation.score import audio_features, score_examples
 from teminal.evaluation.zste_questions import build_examples
+from teminal.features import ClipFeatures
 from teminal.rendering import SAMPLING_RATE
 from teminal.scenes import Caption
 from teminal.training.data import draw_kept_clips
@@ -30,7 +30,7 @@ class ZsteScorer:
         return dict(score_examples(model, self.processor, self.examples, self._features, self.seed))
 
     @cached_property
-    def _features(self) -> torch.Tensor:
+    def _features(self) -> ClipFeatures:
         return audio_features(self.bank, self.examples, self.processor.feature_extractor)
 
 

@@ -23,8 +23,8 @@ from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalMode
 from teminal.captions import DEFAULT, NATURAL_TRAINING, TRAINING
 from teminal.clips import ClipBank
 from teminal.evaluation.checkpoints import require_finite
+from teminal.features import compute_features
 from teminal.hub import use_cache_if_hub_is_away, why_not_loaded
-from teminal.rendering import SAMPLING_RATE
 
 SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 MAX_TOKENS = 256  # enough for two human captions joined into one, in words unknown to the tokenizer
@@ -72,7 +72,9 @@ def build_scratch_clap(
         projection_dim=projection_dim,
         temporal_head=temporal_head,
     )
-    extractor = TeminalFeatureExtractor(truncation="rand_trunc", frequency_min=50, **feature_extractor)
+    extractor = TeminalFeatureExtractor(
+        truncation="rand_trunc", frequency_min=50, return_num_frames=temporal_head, **feature_extractor
+    )
     model = TeminalModel(config)
     if text_encoder:
         model.text_model.load_state_dict(text_model.state_dict())
@@ -102,7 +104,7 @@ def _calibrate_batch_norm(model: TeminalModel, extractor: TeminalFeatureExtracto
     """Set the running statistics of the input batch norm from training clips; training does not update them."""
     chosen = np.linspace(0, len(bank.clips) - 1, min(CALIBRATION_CLIPS, len(bank.clips))).astype(int)
     waveforms = torch.from_numpy(np.stack([bank.raw[index] for index in chosen]).astype(np.float32))
-    mel = extractor(waveforms, sampling_rate=SAMPLING_RATE)["input_features"]
+    mel = compute_features(extractor, [waveforms]).windows
     batch_norm = model.audio_model.audio_encoder.batch_norm
     batch_norm.running_mean.copy_(mel.mean((0, 1, 2)))
     batch_norm.running_var.copy_(mel.var((0, 1, 2)))

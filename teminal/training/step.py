@@ -8,6 +8,7 @@ from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
 
 from modeling_teminal import TeminalModel
+from teminal.features import ClipFeatures
 from teminal.training.batches import Batch
 from teminal.training.config import StageConfig, TrainingConfig
 from teminal.training.gradient_cache import Tensors, backward_in_parts
@@ -31,11 +32,11 @@ class TrainingStep:
         """
         texts = list(dict.fromkeys(batch.texts + batch.candidates))  # embed each once
         assert batch.features is not None, "[`on_device`] renders them"
-        n_audios = len(batch.features)
-        n_parts = math.ceil(n_audios / (self.config.mini_batch_size or n_audios))
+        n_windows = len(batch.features.windows)
+        audio_parts = list(batch.features.split(math.ceil(n_windows / (self.config.mini_batch_size or n_windows))))
+        row_parts = torch.arange(len(texts)).tensor_split(len(audio_parts))
         parts = []
-        row_parts = torch.arange(len(texts)).tensor_split(n_parts)
-        for features, rows in zip(batch.features.tensor_split(n_parts), row_parts, strict=True):
+        for features, rows in zip(audio_parts, row_parts, strict=True):
             # Every part needs a text: DDP expects gradients of both towers.
             parts.append((features, [texts[row] for row in rows] or texts[:1], len(rows)))
         row_of = {text: row for row, text in enumerate(texts)}
@@ -51,18 +52,17 @@ class TrainingStep:
         no_sync = functools.partial(self.accelerator.no_sync, self.prepared_model)
         return backward_in_parts(parts, self._embed, compute_finite_losses, self.accelerator.device, no_sync)
 
-    def _embed(self, part: tuple[torch.Tensor, list[str], int]) -> Tensors:
+    def _embed(self, part: tuple[ClipFeatures, list[str], int]) -> Tensors:
         """Embed features and the first `n_texts` texts of a part.
 
         Returns:
             (A, D) audios, (n_texts, D) texts, and (1, 2) logit scales of audio and text, in fp32.
         """
         features, texts, n_texts = part
-        features = features.to(self.accelerator.device)
-        is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=features.device)
+        audio = features.to(self.accelerator.device).model_inputs()
         tokens = self._tokenize(texts)
         with self.accelerator.autocast():
-            output = self.prepared_model(**tokens, input_features=features, is_longer=is_longer)
+            output = self.prepared_model(**tokens, **audio)
         scales = torch.stack([self.model.logit_scale_a.exp(), self.model.logit_scale_t.exp()])
         return output.audio_embeds.float(), output.text_embeds[:n_texts].float(), scales[None]
 

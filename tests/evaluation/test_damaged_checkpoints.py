@@ -13,6 +13,7 @@ from modeling_teminal import TeminalConfig, TeminalModel
 from teminal.evaluation.checkpoints import load_clap
 from teminal.evaluation.clap import Clap, embed_features
 from teminal.evaluation.libraries import normalise
+from teminal.features import ClipFeatures
 from teminal.training.models import add_adapters, export_model
 from teminal.training.scratch import load_text_encoder
 
@@ -202,7 +203,7 @@ def test_embeddings_that_are_not_finite_are_never_written(tiny_clap, esc50_dir, 
     model.audio_projection.linear2.bias.data.fill_(3e38)  # finite, and too large for a norm
     model.audio_projection.linear1.bias.data.fill_(3e38)
     with pytest.raises(ValueError, match="embeddings that are not finite"):
-        embed_features(model, torch.zeros(1, 1, 120, 32))
+        embed_features(model, ClipFeatures(torch.zeros(1, 1, 120, 32), torch.ones(1).long(), torch.tensor([[119]])))
     with pytest.raises(ValueError, match="embeddings that are not finite"):
         normalise([[0.0, float("nan")]])
     model.save_pretrained(tmp_path / "clap")

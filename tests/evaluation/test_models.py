@@ -122,7 +122,13 @@ def test_a_missing_library_is_named_with_the_cure(library, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["modeling_teminal/windows_teminal.py", "teminal/evaluation/windows.py", "teminal/evaluation/clap.py"]
+    "name",
+    [
+        "modeling_teminal/clip_time_teminal.py",
+        "teminal/audio.py",
+        "teminal/evaluation/windows.py",
+        "teminal/evaluation/clap.py",
+    ],
 )
 def test_other_code_makes_other_embeddings(name, tmp_path, monkeypatch):
     for folder in ("modeling_teminal", "teminal"):

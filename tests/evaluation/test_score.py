@@ -89,20 +89,21 @@ def test_features_and_embeddings_are_in_the_order_of_the_scores(tiny_clap, bank,
     model, processor = tiny_clap
     examples = build_examples(bank, 2, seed=0)
     features = audio_features(bank, examples, processor.feature_extractor, batch_size=3)
-    for spec, row in zip(distinct_audios(examples), features, strict=True):
+    assert len(features) == len(features.windows)
+    for spec, row in zip(distinct_audios(examples), features.windows, strict=True):
         alone = processor.feature_extractor(list(render([spec], bank.loops, bank.raw)), sampling_rate=SAMPLING_RATE)
         assert torch.equal(alone["input_features"][0], row)
     embedded = {}
     monkeypatch.setattr(
         "teminal.evaluation.score.embed_features",
-        lambda _, features: embedded.setdefault("audio", features.flatten(1)),
+        lambda _, features: embedded.setdefault("audio", features.windows.flatten(1)),
     )
     monkeypatch.setattr(
         "teminal.evaluation.score.embed_captions",
-        lambda *_: embedded.setdefault("text", torch.rand(len(_[2]), features[0].numel())),
+        lambda *_: embedded.setdefault("text", torch.rand(len(_[2]), features.windows[0].numel())),
     )
     result = score_examples(model, processor, examples, features)
-    assert torch.equal(embedded["audio"], features.flatten(1))
+    assert torch.equal(embedded["audio"], features.windows.flatten(1))
     assert len(embedded["text"]) == len(distinct_captions(examples))
     assert result == score_cosines(examples, (embedded["audio"] @ embedded["text"].T).numpy())
 

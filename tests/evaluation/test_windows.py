@@ -16,9 +16,8 @@ import torch
 from modeling_teminal import TeminalFeatureExtractor, TeminalProcessor
 from modeling_teminal.windows_teminal import window_spans
 from teminal.audio import read_audio
-from teminal.evaluation import clap
 from teminal.evaluation.clap import embed_waveforms
-from teminal.evaluation.windows import LongFile, cut, cut_windows, decode_file, embed_windows, load_file, read_ahead
+from teminal.evaluation.windows import LongFile, cut, cut_clips, decode_file, embed_windows, load_file, read_ahead
 
 from ..conftest import ROOT
 from ..tones import save_clap
@@ -35,6 +34,11 @@ def write_noise(path, seconds, rate=44_100, channels=2, seed=0):
     return path
 
 
+def cut_one(clip, sampling_rate=48_000, model_rate=48_000):
+    """The windows of one clip."""
+    return [window.samples for window in cut_clips([clip], sampling_rate, model_rate, 480_000)]
+
+
 @pytest.fixture(scope="module")
 def long_file(tmp_path_factory):
     return write_noise(tmp_path_factory.mktemp("long") / "long.wav", 95)
@@ -48,7 +52,7 @@ def test_a_long_file_has_the_samples_and_the_embedding_of_the_whole(long_file, t
     assert np.array_equal(np.concatenate(list(decode_file(long_file))), whole)
     features = processor.feature_extractor(whole, sampling_rate=48_000)
     extractor_sees = [torch.as_tensor(whole)[start : start + 480_000] for start in (0, len(whole) - 480_000)]
-    seen = list(cut_windows(sound, 48_000, 48_000, 480_000))
+    seen = cut_one(sound)
     assert torch.equal(seen[0], extractor_sees[0])
     assert torch.equal(seen[-1], extractor_sees[1])
     with torch.no_grad():
@@ -75,7 +79,7 @@ def test_a_header_that_is_wrong_costs_no_window(tmp_path):
     path.write_bytes(content[: len(content) * 4 // 5])  # the header still says 50 s
     sound = load_file(path)
     assert sound.n_samples == len(read_audio(path))
-    assert len(list(cut_windows(sound, 48_000, 48_000, 480_000))) == 4
+    assert len(cut_one(sound)) == 4
 
 
 def test_a_long_file_is_decoded_at_the_rate_of_the_model(long_file, tiny_clap):
@@ -92,13 +96,16 @@ def test_clips_are_cut_as_by_the_extractor(truncation, n_windows, tiny_clap, mon
     """What is longer by less than a frame, fused checkpoints take whole."""
     extractor = TeminalFeatureExtractor(truncation=truncation)
     clip = np.random.default_rng(0).standard_normal(480_479).astype(np.float32)
-    seen = []
-    monkeypatch.setattr(
-        clap, "embed_features", lambda _, features: seen.append(features) or torch.ones(len(features), 2)
-    )
+    model, seen = tiny_clap[0], []
+
+    def encode(windows, is_longer):
+        seen.append(windows)
+        return torch.ones(len(windows), model.config.audio_config.hidden_size), torch.ones(len(windows), 1, 1)
+
+    monkeypatch.setattr(model, "encode_windows", encode)
     for samples in (clip, np.append(clip, 0)):
-        embed_waveforms(tiny_clap[0], TeminalProcessor(extractor, tiny_clap[1].tokenizer), [samples], 48_000)
-    (expected,) = extractor.windows(clip, sampling_rate=48_000)
+        embed_waveforms(model, TeminalProcessor(extractor, tiny_clap[1].tokenizer), [samples], 48_000)
+    (expected,), _ = extractor.windows(clip, sampling_rate=48_000)
     assert torch.equal(seen[0], expected)
     assert [len(features) for features in seen] == [n_windows, 2]
 
@@ -118,7 +125,7 @@ def test_arrays_are_resampled_in_blocks_to_what_they_are_as_a_whole(from_hz, to_
     noise = np.random.default_rng(0).standard_normal(n_samples).astype(np.float32)
     whole = torch.from_numpy(soxr.resample(noise, from_hz, to_hz))
     spans = window_spans(len(whole), 480_000, 480_000)
-    windows = list(cut_windows(noise, from_hz, to_hz, 480_000))
+    windows = cut_one(noise, from_hz, to_hz)
     assert all(torch.equal(window, whole[span]) for window, span in zip(windows, spans, strict=True))
 
 

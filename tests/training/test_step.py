@@ -56,7 +56,7 @@ def test_mini_batches_give_loss_and_gradients_of_the_whole(tiny_clap, batch, min
 
 
 def test_an_embedding_that_is_not_finite_is_told(tiny_clap, batch):
-    batch.features[0] = float("nan")
+    batch.features.windows[0] = float("nan")
     with pytest.raises(FloatingPointError, match="an embedding is not finite"):
         gradients(*tiny_clap, batch, 0.0)
 
