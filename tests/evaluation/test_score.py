@@ -1,5 +1,6 @@
 """Score with scorers that know everything, nothing, all but the order, or only duration and level."""
 
+import copy
 import re
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from eval.zste.zste import MEANS, SUBTASKS
+from teminal.evaluation.clap import embed_features, embed_waveforms
 from teminal.evaluation.plots import plot_bars
 from teminal.evaluation.score import (
     audio_features,
@@ -106,6 +108,17 @@ def test_features_and_embeddings_are_in_the_order_of_the_scores(tiny_clap, bank,
     assert torch.equal(embedded["audio"], features.windows.flatten(1))
     assert len(embedded["text"]) == len(distinct_captions(examples))
     assert result == score_cosines(examples, (embedded["audio"] @ embedded["text"].T).numpy())
+
+
+def test_scenes_longer_than_a_window_are_embedded_as_whole_clips(tiny_clap, bank):
+    model, processor = copy.deepcopy(tiny_clap)
+    processor.feature_extractor.nb_max_samples = 4 * SAMPLING_RATE
+    examples = build_examples(bank, 2, seed=0)
+    features = audio_features(bank, examples, processor.feature_extractor, batch_size=3)
+    assert set(features.window_counts.tolist()) == {2, 3, 4}  # of clips of 5 s and scenes of 10 and 15 s
+    audios = list(render(distinct_audios(examples), bank.loops, bank.raw))
+    expected = embed_waveforms(model, processor, audios, SAMPLING_RATE)
+    assert np.abs(embed_features(model, features).numpy() - expected).max() <= 1e-5
 
 
 def test_audios_of_one_group_are_side_by_side(examples):

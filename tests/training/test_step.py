@@ -1,12 +1,16 @@
 """Test the gradients of a batch, whole and in parts."""
 
 import copy
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
+from modeling_teminal import TeminalModel
+from teminal.features import compute_features
 from teminal.sampling.training import TrainingSampler
 from teminal.training.batches import BatchComposer
 from teminal.training.config import StageConfig, TrainingConfig
@@ -53,6 +57,25 @@ def test_mini_batches_give_loss_and_gradients_of_the_whole(tiny_clap, batch, min
     for name, gradient in whole.items():
         assert torch.allclose(gradient, parts[name], rtol=1e-4, atol=1e-5), name
     assert whole["logit_scale_a"].abs() > 0
+
+
+@pytest.mark.parametrize("mini_batch_size", [1, 5])
+def test_mini_batches_of_clips_of_any_length_give_the_gradients_of_the_whole(tiny_clap, batch, mini_batch_size):
+    base, processor = tiny_clap
+    model = TeminalModel(TeminalModel.config_class.from_dict(base.config.to_dict() | {"temporal_head": True}))
+    model.load_state_dict(base.state_dict(), strict=False)
+    torch.nn.init.normal_(model.temporal_head.output.weight)
+    rng = np.random.default_rng(0)
+    seconds = np.resize([3, 10, 25, 60, 7], len(batch.features))
+    clips = [rng.standard_normal(48_000 * n).astype(np.float32) for n in seconds]
+    batch = replace(batch, features=compute_features(processor.feature_extractor, [clips]))
+    losses, whole = gradients(model, processor, batch, 0.0)
+    in_parts, parts = gradients(model, processor, batch, 0.0, mini_batch_size=mini_batch_size)
+    for name, loss in losses.items():
+        assert torch.allclose(loss, in_parts[name], rtol=1e-5), name
+    for name, gradient in whole.items():
+        assert (parts[name] - gradient).norm() <= 1e-4 * gradient.norm().clamp(min=1e-3), name
+    assert whole["temporal_head.position_embeddings"].abs().max() > 0
 
 
 def test_an_embedding_that_is_not_finite_is_told(tiny_clap, batch):
