@@ -163,7 +163,7 @@ class Trainer:
                 f"--learning_rate, or look at the clips of this batch: {', '.join(batch.clips)}"
             ) from error
         except torch.OutOfMemoryError as error:
-            cure = "let the towers see fewer audios at a time with --mini_batch_size"
+            cure = "let the towers see fewer windows at a time with --mini_batch_size"
             raise MemoryError(f"{where}: {str(error).split('. ')[0]}; {cure}") from error
         self.state.update()
         return {name: loss.item() for name, loss in losses.items()}

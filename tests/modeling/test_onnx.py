@@ -14,14 +14,15 @@ pytest.importorskip("onnxscript")
 
 
 class AudioOnnx(torch.nn.Module):
-    """Features and windows of each clip -> embeddings."""
+    """Windows, their number in each clip and its duration -> embeddings."""
 
     def __init__(self, model):
         super().__init__()
         self.model = model
 
-    def forward(self, input_features, window_counts):
-        return self.model.get_audio_features(input_features, window_counts=window_counts).pooler_output
+    def forward(self, input_features, window_counts, num_frames):
+        windows = {"window_counts": window_counts, "num_frames": num_frames}
+        return self.model.get_audio_features(input_features, **windows).pooler_output
 
 
 class TextOnnx(torch.nn.Module):
@@ -54,12 +55,13 @@ def run(module, example, sizes, file, *inputs):
 
 
 def test_audio_with_windows_and_any_batch(model, tmp_path):
-    example = torch.randn(5, 1, 120, 32), torch.tensor([2, 3])
-    sizes = {0: Dim("windows", min=2, max=4096)}, {0: Dim("clips", min=2, max=1024)}
-    features, counts = torch.randn(7, 1, 120, 32), torch.tensor([1, 4, 2])
-    output = run(AudioOnnx(model), example, sizes, tmp_path / "audio.onnx", features, counts)
+    example = torch.randn(5, 1, 120, 32), torch.tensor([2, 3]), torch.tensor([[200], [300]])
+    n_clips = Dim("clips", min=2, max=1024)
+    sizes = {0: Dim("windows", min=2, max=4096)}, {0: n_clips}, {0: n_clips}
+    inputs = torch.randn(7, 1, 120, 32), torch.tensor([1, 4, 2]), torch.tensor([[50], [450], [130]])
+    output = run(AudioOnnx(model), example, sizes, tmp_path / "audio.onnx", *inputs)
     with torch.no_grad():
-        expected = model.get_audio_features(features, window_counts=counts).pooler_output
+        expected = AudioOnnx(model)(*inputs)
     assert output.shape == (3, 16)
     assert (output - expected).abs().max() <= 1e-4
 
