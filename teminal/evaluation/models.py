@@ -66,7 +66,8 @@ def embed_audio(
 ) -> np.ndarray:
     """Embed audio files or waveforms of any lengths and rates.
 
-    Audio longer than the model's input is cut into evenly spaced windows, whose embeddings are averaged.
+    Audio longer than the model's input is cut into evenly spaced windows. CLAPs of transformers hear them as one clip;
+    the embeddings that other libraries give for them are averaged.
 
     Args:
         audio: paths of files, which are decoded a few at a time, or waveforms (samples,), (channels, samples) or
