@@ -38,6 +38,13 @@ HELD_OUT = {
     ],
 }
 
+# what composed search asks beyond the relations of a `Caption`; never in training
+SEARCH = {
+    "negation": "This is a sound of {0} without {1}.",
+    "short_before_long": "This is a sound of a short {0} before a long {1}.",
+    "long_before_short": "This is a sound of a long {0} before a short {1}.",
+}
+
 NATURAL_TRAINING = {
     "single": ["{0}."],
     "and": ["{0} and {1}.", "{0}, and {1} as well."],
@@ -56,6 +63,11 @@ def say(caption: Caption, template: str | None = None) -> str:
     if caption.relation == "then":
         return f"This is a sound of {' then '.join(labels)}."
     return DEFAULT[caption.relation].format(*labels)
+
+
+def say_for_search(wording: str, labels: tuple[str, ...]) -> str:
+    """Write a query with a template of `SEARCH`."""
+    return SEARCH[wording].format(*(label.replace("_", " ") for label in labels))
 
 
 def say_for_training(caption: Caption, rng: np.random.Generator) -> str:

@@ -21,6 +21,7 @@ COMMANDS = {
     "dataset_scripts/check_dataset.py": "",
     "dataset_scripts/swap_captions.py": "",
     "eval/embed.py": GOES_ON,
+    "eval/run_search.py": GOES_ON,
     "eval/run_zste.py": GOES_ON,
     "eval/run_retrieval.py": GOES_ON,
     "eval/run_classification.py": GOES_ON,

@@ -51,6 +51,7 @@ CASES = {
     "dataset_scripts/check_dataset": ["--help", "nowhere"],
     "dataset_scripts/swap_captions": ["--help", "--captions_file nowhere --output_file x.parquet"],
     "eval/embed": ["--help", "--wrong 1", f"{MODEL} --audio_dir tests --output_file out.npz"],
+    "eval/run_search": ["--help", "--wrong 1", MODEL, "--model_name_or_path me/x --esc50_dir nowhere"],
     "eval/run_zste": ["--help", "--wrong 1", MODEL, "--model_name_or_path me/x --esc50_dir nowhere"],
     "eval/run_retrieval": [
         "--help",

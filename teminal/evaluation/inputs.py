@@ -10,7 +10,13 @@ from pathlib import Path
 
 from teminal.audio import ALL_SUFFIXES
 from teminal.clips import Clip
-from teminal.evaluation.options import ClassificationOptions, CompaOptions, RetrievalOptions, ZsteOptions
+from teminal.evaluation.options import (
+    ClassificationOptions,
+    CompaOptions,
+    RetrievalOptions,
+    SearchOptions,
+    ZsteOptions,
+)
 from teminal.hub_rows import keep_audio_undecoded, load_hub_dataset, read_audio_cell
 from teminal.sources import require_folder, require_labels, select_clips
 from teminal.tables import check_columns, check_rows, clean_labels, find_file, read_captions, read_table
@@ -22,8 +28,11 @@ COMPA_COLUMNS = tuple(f"{member}_{part}" for part in ("caption", "file") for mem
 
 def load_test_clips(options: ZsteOptions) -> list[Clip] | None:
     """Load the clips for ZSTE scenes, `None` with `--zste_dataset`; set the default folds or split."""
-    if options.zste_dataset:
-        return None
+    return None if options.zste_dataset else load_clips_to_compose(options)
+
+
+def load_clips_to_compose(options: ZsteOptions | SearchOptions) -> list[Clip]:
+    """Load the labelled clips of the test folds or split; set their default."""
     clips = options.load()
     require_labels(clips, f"--source {options.source}")
     if clips[0].fold is None:

@@ -84,6 +84,16 @@ class ZsteOptions(EvaluationOptions, SourceOptions):
 
 
 @dataclass(kw_only=True)
+class SearchOptions(EvaluationOptions, SourceOptions):
+    """Options of `run_search.py`."""
+
+    source: str | None = option("esc50", f"source of the clips: {', '.join(source_names())}")
+    folds: list[int] | None = option(None, "test folds; default: 5")
+    split: str | None = option(None, "instead of folds, for a folder with splits; default: test")
+    n_compositions: int = option(2200, "at least so many are searched, in sets of 22 with 10 queries each", least=1)
+
+
+@dataclass(kw_only=True)
 class ClassificationOptions(EvaluationOptions, SourceOptions):
     """Options of `run_classification.py`."""
 

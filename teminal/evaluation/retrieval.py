@@ -24,6 +24,7 @@ from teminal.evaluation.statistics import Figures, check_scores, resample
 
 LEGEND = "In %, ranks as they are: R@k is the share of queries with a right item among the first k; ties lose."
 CUTOFFS = (1, 5, 10)
+BEST_DCG = np.concatenate([[0], np.cumsum(1 / np.log2(1 + np.arange(1, 11)))])  # with 0 to 10 right items in front
 
 
 def run_retrieval(options: RetrievalOptions, clips: list[Clip]) -> None:
@@ -63,13 +64,24 @@ def average_precision_at_10(ranks: np.ndarray) -> np.ndarray:
     return np.where(ranks <= 10, precision, 0).sum(1) / np.isfinite(ranks).sum(1).clip(max=10)
 
 
+def ndcg_at_10(ranks: np.ndarray) -> np.ndarray:
+    """Compute nDCG@10 of each query, (queries,) in [0, 1], from [`right_ranks`]; all right items are equally right.
+
+    Järvelin and Kekäläinen (TOIS 2002), with 1 / log2(1 + rank) as the discount.
+    """
+    gains = np.where(ranks <= 10, 1 / np.log2(1 + ranks), 0).sum(1)
+    return gains / BEST_DCG[np.isfinite(ranks).sum(1).clip(max=10)]
+
+
 def chance_levels(n_right: np.ndarray, n_items: int) -> dict[str, float]:
     """Compute the figures of random scores without ties, for queries with `n_right` (queries,) of `n_items` right."""
     levels = {f"R@{k}": hypergeom.sf(0, n_items, n_right, min(k, n_items)).mean() for k in CUTOFFS}
     rank = np.arange(1, min(10, n_items) + 1)[:, None]
     both_right = n_right / n_items * (n_right - 1) / (n_items - 1)
     precision = (n_right / n_items + (rank - 1) * both_right) / rank  # expected at a rank; 0 if the item is wrong
-    return levels | {"mAP@10": (precision.sum(0) / n_right.clip(max=10)).mean()}
+    levels["mAP@10"] = (precision.sum(0) / n_right.clip(max=10)).mean()
+    levels["nDCG@10"] = (n_right / n_items * BEST_DCG[min(10, n_items)] / BEST_DCG[n_right.clip(max=10)]).mean()
+    return levels
 
 
 def retrieval_figures(scores: np.ndarray, clip_of: np.ndarray, seed: int = 0) -> Figures:

@@ -21,12 +21,14 @@ class Figures(dict[str, Any]):
     Attributes:
         samples: figure -> its value in each bootstrap sample, (N_BOOTSTRAP,).
         right: of ZSTE, sub-task -> whether each question is answered right.
+        confusion: of composed search, how often each kind of composition is found first.
     """
 
     def __init__(self, figures: Mapping[str, Any] | None = None, samples: dict[str, np.ndarray] | None = None):
         super().__init__(figures or {})
         self.samples = samples or {}
         self.right: dict[str, list[bool]] = {}
+        self.confusion: Figures | None = None
 
     def add(self, name: str, value: float, samples: np.ndarray, n: int, chance: float | None = None) -> None:
         """Add a figure.

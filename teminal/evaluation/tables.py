@@ -124,19 +124,28 @@ def to_latex(table: pd.DataFrame) -> str:
 
 
 def write_tables(
-    folder: Path, stem: str, results: Mapping[str, Mapping], differences: dict[str, dict], legend: str
+    folder: Path,
+    stem: str,
+    results: Mapping[str, Mapping],
+    differences: dict[str, dict],
+    legend: str,
+    mark_best: bool = True,
 ) -> None:
     """Write every model's figures as `stem`.md, `stem`.tex and `stem`.csv (fractions, with bounds, chance and n).
 
-    The first two also have the legend and a table of differences between models.
+    The first two also have the legend and a table of differences between models, and, with `mark_best`, the best of
+    several models in bold.
     """
     names = [name for name in list_figures(next(iter(results.values()))) if name not in CONTROL_LABELS]
     ranks = ", of ranks as they are" if any(scale_figure(name) == 1 for name in names) else ""
     below = f"Differences in points{ranks}. {STAR}"
-    best = " Best in bold." if len(results) > 1 else ""
+    best = " Best in bold." if mark_best and len(results) > 1 else ""
     formats = {"md": (to_markdown, MARKDOWN, "**{}**"), "tex": (to_latex, LATEX, r"\textbf{{{}}}")}
     for suffix, (to_text, escapes, bold) in formats.items():
-        parts = [to_text(result_table(results, names, bold)), f"{legend}{best}".translate(escapes)]
+        parts = [
+            to_text(result_table(results, names, bold if mark_best else "{}")),
+            f"{legend}{best}".translate(escapes),
+        ]
         if differences:
             parts += [to_text(difference_table(differences)), below.translate(escapes)]
         write_text(folder / f"{stem}.{suffix}", "\n\n".join(parts) + "\n")

@@ -8,7 +8,7 @@ import pytest
 
 from eval import run_retrieval
 from teminal.evaluation.inputs import group_rows
-from teminal.evaluation.retrieval import average_precision_at_10, retrieval_figures, right_ranks
+from teminal.evaluation.retrieval import average_precision_at_10, ndcg_at_10, retrieval_figures, right_ranks
 
 from ..conftest import run_cli, run_here
 from ..stock import save_stock_clap
@@ -38,6 +38,15 @@ def test_queries_may_have_different_numbers_of_right_items():
     ranks = right_ranks(np.array([[3.0, 2, 1], [3, 2, 1]]), np.array([[True, True, False], [False, False, True]]))
     assert ranks.tolist() == [[1, 2], [3, np.inf]]
     assert average_precision_at_10(ranks).tolist() == [1, pytest.approx(1 / 3)]
+
+
+def test_discounted_gains_by_hand():
+    inf = np.inf
+    second_and_third = (1 / np.log2(3) + 1 / 2) / (1 + 1 / np.log2(3))
+    ranks = np.array([[1, inf], [3, inf], [2, 3], [10, 11], [11, inf], [1, 2]])
+    expected = [1, 1 / 2, second_and_third, 1 / np.log2(11) / (1 + 1 / np.log2(3)), 0, 1]
+    assert ndcg_at_10(ranks).tolist() == pytest.approx(expected)
+    assert ndcg_at_10(np.arange(1.0, 16)[None])[0] == pytest.approx(1)
 
 
 def test_figures_are_those_of_the_convention_written_out():
