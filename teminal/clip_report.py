@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import soundfile
 from tqdm import tqdm
 
-from teminal.captions import can_be_joined
 from teminal.clips import Clip, read_clip
 from teminal.files import file_sha256
+from teminal.natural_captions import can_be_joined
 from teminal.rendering import SAMPLING_RATE
 
 if TYPE_CHECKING:

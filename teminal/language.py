@@ -7,8 +7,8 @@ from pathlib import Path
 from lemminflect import getInflection
 from scipy.cluster.hierarchy import DisjointSet
 
-from teminal.captions import as_clause, has_order
 from teminal.clips import Clip
+from teminal.natural_captions import as_clause, has_order
 
 _TABLE = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
 SYNONYMS = {word: synonym for synonym, words in _TABLE.pop("synonyms").items() for word in words.split()}

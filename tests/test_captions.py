@@ -1,87 +1,82 @@
+"""Every wording says what it should, and none of the held-out ones is in training."""
+
+import itertools
+import re
+
 import numpy as np
 import pytest
+from lemminflect import getAllLemmas
 
-from teminal.captions import NATURAL_TRAINING, as_clause, has_order, say_naturally
+from teminal.captions import DEFAULT, DEFAULT_SHARE, HELD_OUT, TRAINING, TRAINING_THEN, say, say_for_training
+from teminal.natural_captions import NATURAL_THEN, NATURAL_TRAINING
+from teminal.scenes import Caption
 
-
-@pytest.mark.parametrize(
-    ("caption", "clause"),
-    [
-        ("A dog  barks.", "a dog barks"),
-        ('"Rain falls" ,', "rain falls"),
-        ("TV plays in a room.", "TV plays in a room"),
-        ("I hear a bell", "I hear a bell"),
-        ("English speech on a radio", "English speech on a radio"),
-        ("Donald Duck quacks", "Donald Duck quacks"),
-        ("A TV plays", "a TV plays"),
-        ("A man speaks. A dog barks.", "a man speaks, a dog barks"),
-        ("WIND BLOWS", "wind blows"),
-        ("Birds chirp,, loudly ,and wind blows..", "birds chirp, loudly,and wind blows"),
-    ],
-)
-def test_clauses(caption, clause):
-    assert as_clause(caption) == clause
-    assert as_clause(clause) == clause
+ORDERED = ("before", "after", "while")
+HELD_OUT_WORDS = {"follow", "precede", "succeed", "start", "end", "amid", "same", "time", "simultaneously"}
+TRAINED = [
+    *itertools.chain(DEFAULT.values(), *TRAINING.values(), *TRAINING_THEN.values()),
+    *itertools.chain(*NATURAL_TRAINING.values(), *NATURAL_THEN.values()),
+]
 
 
-def test_sentences_of_every_relation():
-    dog, rain, bell = "A dog barks.", "Rain falls", "Bells ring. "
-    assert say_naturally("single", (dog,)) == "A dog barks."
-    assert say_naturally("before", (dog, rain)) == "A dog barks before rain falls."
-    assert say_naturally("after", (dog, rain)) == "A dog barks after rain falls."
-    assert say_naturally("after", (dog, rain), "After {1}, {0}.") == "After rain falls, a dog barks."
-    assert say_naturally("while", (dog, rain)) == "A dog barks while rain falls."
-    assert say_naturally("then", (dog, rain, bell)) == "A dog barks, then rain falls, then bells ring."
+def lemmas(template):
+    """The words of a template, each in all its base forms."""
+    words = set(re.findall(r"[a-z]+", template.lower()))
+    return words.union(*(bases for word in words for bases in getAllLemmas(word).values()))
 
 
-def test_commas_part_a_clause_that_has_an_and():
-    sentence = say_naturally("before", ("A dog barks and howls.", "Rain falls"))
-    assert sentence == "A dog barks and howls, before rain falls."
-    sentence = say_naturally("after", ("A dog barks,", "Rain, wind"), "After {1}, {0}.")
-    assert sentence == "After rain, wind, a dog barks."
+def test_default_wording():
+    assert say(Caption("single", ("door_wood_knock",))) == "This is a sound of door wood knock."
+    assert say(Caption("before", ("dog", "rain"))) == "This is a sound of dog before rain."
+    assert say(Caption("after", ("rain", "dog"))) == "This is a sound of rain after dog."
+    assert say(Caption("while", ("dog", "rain"))) == "This is a sound of dog while rain."
+    assert say(Caption("and", ("dog", "rain"))) == "This is a sound of dog and rain."
+    assert say(Caption("then", ("dog", "rain", "cat"))) == "This is a sound of dog then rain then cat."
 
 
-def test_every_template_gives_one_clean_sentence():
-    captions = ("A dog barks and howls.", "Rain falls, loudly,", " A bell rings .")
-    for relation, templates in NATURAL_TRAINING.items():
-        n_captions = {"single": 1, "then": 3}.get(relation, 2)
-        for template in templates:
-            sentence = say_naturally(relation, captions[:n_captions], template)
-            assert sentence[0].isupper()
-            assert sentence.count(".") == 1
-            assert sentence.endswith(".")
-            assert ",," not in sentence
-            assert ", ," not in sentence
+def test_held_out_verbs_and_connectives_are_in_no_training_wording_in_any_form():
+    assert lemmas("{0} was followed by {1}; succeeding, ends") >= {"follow", "succeed", "end"}
+    for template in itertools.chain.from_iterable(HELD_OUT.values()):
+        assert lemmas(template) & HELD_OUT_WORDS, template
+    for template in TRAINED:
+        assert not lemmas(template) & HELD_OUT_WORDS, template
 
 
-def test_drawn_templates_follow_the_seed():
-    def draw(seed):
-        rng = np.random.default_rng(seed)
-        return [say_naturally("before", ("Rain", "Wind"), rng=rng) for _ in range(20)]
-
-    assert draw(0) == draw(0)
-    assert len(set(draw(0))) == len(NATURAL_TRAINING["before"])
+def test_no_text_is_both_trained_and_held_out():
+    labels = ("dog", "rain", "bell", "wind")
+    trained = {template.format(*said) for template in TRAINED for said in itertools.permutations(labels)}
+    held_out = itertools.chain.from_iterable(HELD_OUT.values())
+    assert not trained & {template.format(*said) for template in held_out for said in itertools.permutations(labels)}
 
 
-def test_bad_captions_are_named():
-    with pytest.raises(ValueError, match="does not take 2 captions"):
-        say_naturally("then", ("Rain", "Wind"))
-    with pytest.raises(ValueError, match="a caption is empty"):
-        say_naturally("before", ("Rain", " ."))
+@pytest.mark.parametrize("relation", ORDERED)
+def test_training_templates_name_label_0_first(relation):
+    assert len(set(TRAINING[relation])) == len(TRAINING[relation]) >= 100
+    for template in TRAINING[relation]:
+        assert re.findall(r"\{\d\}", template) == ["{0}", "{1}"], template
 
 
-@pytest.mark.parametrize(
-    ("caption", "ordered"),
-    [
-        ("A dog barks followed by rain", True),
-        ("A dog barks, then it rains", True),
-        ("A dog barks as rain falls", True),
-        ("While rain falls, a dog barks", True),
-        ("Meanwhile a bell rings", True),
-        ("A dog barks until a door closes", True),
-        ("A dog barks and rain falls", False),
-        ("Asphalt is drilled in strengthening rain", False),
-    ],
-)
-def test_captions_with_an_order_are_known(caption, ordered):
-    assert has_order(caption) == ordered
+@pytest.mark.parametrize("n_labels", [3, 4])
+def test_half_of_the_then_templates_name_the_last_sound_first(n_labels):
+    in_order = [f"{{{number}}}" for number in range(n_labels)]
+    found = [re.findall(r"\{\d\}", template) for template in TRAINING_THEN[n_labels]]
+    assert len(set(TRAINING_THEN[n_labels])) == len(found) == 2 * found.count(in_order)
+    assert found.count(in_order) == found.count(in_order[::-1])
+    assert "{0} before {1} before {2}" in TRAINING_THEN[3]
+    assert "The sound of {3} trailing {2} trailing {1} trailing {0}." in TRAINING_THEN[4]
+
+
+def test_training_captions_are_drawn_from_both_the_default_and_all_templates():
+    rng = np.random.default_rng(0)
+    texts = [say_for_training(Caption("before", ("dog", "rain")), rng) for _ in range(6000)]
+    default = texts.count("This is a sound of dog before rain.")
+    assert abs(default / len(texts) - DEFAULT_SHARE) < 0.03
+    assert set(texts) == {say(Caption("before", ("dog", "rain")), template) for template in (DEFAULT["before"], *TRAINING["before"])}
+    again = np.random.default_rng(0)
+    assert texts[:50] == [say_for_training(Caption("before", ("dog", "rain")), again) for _ in range(50)]
+
+
+def test_then_of_five_labels_has_no_training_template():
+    caption = Caption("then", tuple("abcde"))
+    with pytest.raises(ValueError, match="3 or 4 labels"):
+        [say_for_training(caption, np.random.default_rng(seed)) for seed in range(9)]

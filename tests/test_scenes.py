@@ -2,7 +2,6 @@ import itertools
 
 import pytest
 
-from teminal.captions import DEFAULT, HELD_OUT, TRAINING, say
 from teminal.scenes import VARIANTS, Caption, Scene, holds, true_captions, variant_scene
 
 SEQUENCE, OVERLAY, SINGLE = Scene("sequence", ("x", "y")), Scene("overlay", ("x", "y")), Scene("single", ("x",))
@@ -51,21 +50,3 @@ def test_true_captions_are_those_that_hold():
 def test_impossible_scenes_and_captions_are_refused(kind, relation, labels):
     with pytest.raises(ValueError, match=r"label|relation"):
         kind(relation, labels)
-
-
-def test_default_wording():
-    assert say(Caption("single", ("door_wood_knock",))) == "This is a sound of door wood knock."
-    assert say(Caption("before", ("dog", "rain"))) == "This is a sound of dog before rain."
-    assert say(Caption("after", ("rain", "dog"))) == "This is a sound of rain after dog."
-    assert say(Caption("while", ("dog", "rain"))) == "This is a sound of dog while rain."
-    assert say(Caption("and", ("dog", "rain"))) == "This is a sound of dog and rain."
-    assert say(Caption("then", ("dog", "rain", "cat"))) == "This is a sound of dog then rain then cat."
-
-
-def test_held_out_wordings_share_no_template_and_no_connective_with_training():
-    trained = [*DEFAULT.values(), *itertools.chain.from_iterable(TRAINING.values())]
-    held_out = list(itertools.chain.from_iterable(HELD_OUT.values()))
-    assert not set(trained) & set(held_out)
-    connectives = ("followed", "precede", "succeed", "amid", "same time", "simultaneous", "starts with")
-    assert all(any(connective in template for connective in connectives) for template in held_out)
-    assert not any(connective in template for template in trained for connective in connectives)

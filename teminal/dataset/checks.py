@@ -6,18 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from teminal.captions import HELD_OUT, NATURAL_TRAINING, TRAINING, TRAINING_THEN, say, say_naturally
+from teminal.captions import HELD_OUT, TRAINING, TRAINING_THEN, say
 from teminal.clip_report import describe_clips, find_problems, inspect_clips
 from teminal.clips import Clip
 from teminal.dataset.report import read_report, shard_hashes
 from teminal.dataset.rows import read_rows
 from teminal.files import file_sha256
+from teminal.natural_captions import NATURAL_THEN, NATURAL_TRAINING, say_naturally
 from teminal.scenes import VARIANTS, Caption, Scene, holds
 from teminal.tables import Row
 
 SHALLOW = ("duration_s", "level_db", "peak_db", "silent_share")  # features that must not predict the relation
 SIGMAS = 4.0  # standard deviations by which a classifier on them may beat chance
 MIN_GROUPS = 10
+# wordings that earlier versions joined people's captions with
+FORMER = {"before": ["Before {1}, {0}."], "after": ["After {1}, {0}."], "while": ["{0}, and at the same time {1}."]}
 SHOWN = 5  # problems printed for each check
 
 
@@ -114,16 +117,18 @@ def true_wordings(row: Row) -> set[str]:
     except ValueError:
         return set()
     relation, wordings = row["relation"], set()
-    templates = [*TRAINING.get(relation, []), *HELD_OUT.get(relation, [])]
     if relation == "then":
-        templates += TRAINING_THEN
+        templates, natural = TRAINING_THEN.get(len(labels), []), NATURAL_THEN.get(len(labels), [])
+    else:
+        templates = [*TRAINING.get(relation, []), *HELD_OUT.get(relation, [])]
+        natural = [*NATURAL_TRAINING.get(relation, []), *FORMER.get(relation, [])]
     n_labels = {"single": 1, "then": len(labels)}.get(relation, 2)
     for said in itertools.permutations(labels, n_labels):
         caption = Caption(relation, said)
         if holds(caption, scene):
             wordings.add(say(caption))
             wordings.update(say(caption, template) for template in templates)
-            wordings.update(say_naturally(relation, said, template) for template in NATURAL_TRAINING.get(relation, []))
+            wordings.update(say_naturally(relation, said, template) for template in natural)
     return wordings
 
 

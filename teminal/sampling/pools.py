@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teminal.captions import as_clause, can_be_joined, say, say_for_training, say_naturally
+from teminal.captions import say, say_for_training
 from teminal.clips import Clip
 from teminal.language import content, keys_of_meanings, meaning
+from teminal.natural_captions import as_clause, can_be_joined, say_naturally
 from teminal.scenes import Caption
 from teminal.splits import split_pairs
 

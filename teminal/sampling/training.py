@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from teminal.captions import as_clause, as_sentence, say
+from teminal.captions import say
 from teminal.clips import Clip, ClipBank
 from teminal.language import meaning, swap_order
+from teminal.natural_captions import as_clause, as_sentence
 from teminal.rendering import EVENT_SAMPLES, OVERLAY_SNR_DB
 from teminal.sampling.layouts import SceneMix
 from teminal.sampling.pools import Events, LabelledPool, make_pool

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 from huggingface_hub import ModelCard, ModelCardData
 
-from teminal.captions import say, say_naturally
+from teminal.captions import say
 from teminal.evaluation.tables import LEGEND, eval_results, result_table, to_markdown
 from teminal.files import hide_paths, is_local_path
 from teminal.licenses import strictest
+from teminal.natural_captions import say_naturally
 from teminal.sampling.training import TrainingSampler
 from teminal.scenes import Caption
 from teminal.sources import source_credits

@@ -21,9 +21,10 @@ class StageConfig:
     learning_rate: float = option(1e-4, "peak learning rate of AdamW", least=0)
     text_learning_rate: float | None = option(None, "that of the text encoder; default: learning_rate", least=0)
     text_warmup_steps: int = option(0, "steps of the text tower alone, first", least=0)
-    text_warmup_learning_rate: float = option(1e-3, "its learning rate", least=0, needs=["text_warmup_steps"])
+    text_warmup_batch_size: int = option(64, "groups in each of them", least=1, needs=["text_warmup_steps"])
+    text_warmup_learning_rate: float = option(1e-3, "their learning rate", least=0, needs=["text_warmup_steps"])
     text_warmup_hold_weight: float = option(
-        20.0, "weight in it of keeping the embeddings of class captions", least=0, needs=["text_warmup_steps"]
+        20.0, "weight in them of keeping the embeddings of class captions", least=0, needs=["text_warmup_steps"]
     )
     max_events: int = option(
         2, "events of a scene; half of the scenes have two, the others three or up to four", least=2, most=4

@@ -141,7 +141,7 @@ class Trainer:
 
     def _warm_up_text(self, composer: BatchComposer) -> None:
         started, is_main = time.perf_counter(), self.accelerator.is_main_process
-        in_group = warm_up_text(self.model, self.step.encode_text, composer, self.interrupts, is_main)
+        in_group, _ = warm_up_text(self.model, self.step.encode_text, composer, self.interrupts, is_main)
         self.model.zero_grad()
         broadcast([parameter.data for parameter in self.model.parameters()])
         figures = {"text_warmup_time_s": time.perf_counter() - started}

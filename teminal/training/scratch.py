@@ -20,11 +20,12 @@ from transformers import (
 from transformers.utils import cached_file
 
 from modeling_teminal import TeminalConfig, TeminalFeatureExtractor, TeminalModel, TeminalProcessor
-from teminal.captions import DEFAULT, NATURAL_TRAINING, TRAINING
+from teminal.captions import DEFAULT, TRAINING
 from teminal.clips import ClipBank
 from teminal.evaluation.checkpoints import require_finite
 from teminal.features import compute_features
 from teminal.hub import use_cache_if_hub_is_away, why_not_loaded
+from teminal.natural_captions import NATURAL_TRAINING
 
 SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 MAX_TOKENS = 256  # enough for two human captions joined into one, in words unknown to the tokenizer

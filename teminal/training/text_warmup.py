@@ -20,12 +20,14 @@ from teminal.training.batches import BatchComposer, Truth
 from teminal.training.interrupts import Interrupts
 from teminal.training.state import BETAS, EPS
 
-GROUPS_PER_STEP = 64
 IN_GROUP_WEIGHT = 2.0
+ANCHOR_LEARNING_RATE = 1e-3
+MOST_SOUNDS = 4
+OVERLAID = 0  # the slot of overlaid sounds; position n of a sequence has slot n, counted from 1
 
 
 class SceneAnchors(nn.Module):
-    """Learned embeddings of scenes: of each class as first sound, as second sound, and overlaid.
+    """Learned embeddings of scenes: of each class overlaid, and as first, second, third and fourth sound of a sequence.
 
     All start from the class captions' embeddings with noise.
     """
@@ -33,17 +35,22 @@ class SceneAnchors(nn.Module):
     def __init__(self, class_embeds: torch.Tensor, classes: list[str], generator: torch.Generator):
         super().__init__()
         self.row = {label: i for i, label in enumerate(classes)}
-        noise = torch.randn(3, *class_embeds.shape, generator=generator) / class_embeds.shape[1] ** 0.5
-        self.slots = nn.Parameter(class_embeds.detach() + noise.to(class_embeds.device))
+        noise = torch.randn(1 + MOST_SOUNDS, *class_embeds.shape, generator=generator) / class_embeds.shape[1] ** 0.5
+        self.slots = nn.Parameter(class_embeds.detach() + noise.to(class_embeds.device))  # (1 + MOST_SOUNDS, C, D)
 
     def forward(self, scenes: list[Scene]) -> torch.Tensor:
-        """Embed scenes as (N, D), normalised."""
-        first = [self.row[scene.labels[0]] for scene in scenes]
-        second = [self.row[scene.labels[-1]] for scene in scenes]
-        overlaid = torch.tensor([scene.relation == "overlay" for scene in scenes])[:, None].to(self.slots.device)
-        ordered = self.slots[0, first] + self.slots[1, second]
-        together = self.slots[2, first] + self.slots[2, second]
-        return F.normalize(torch.where(overlaid, together, ordered), dim=-1)
+        """Embed scenes as (N, D), normalised: the sum of one embedding per sound; a single sound fills both halves."""
+        rows: list[int] = []
+        starts = []
+        for scene in scenes:
+            starts.append(len(rows))
+            labels = scene.labels * 2 if scene.relation == "single" else scene.labels
+            for position, label in enumerate(labels, 1):
+                slot = OVERLAID if scene.relation == "overlay" else position
+                rows.append(slot * len(self.row) + self.row[label])
+        device = self.slots.device
+        table, offsets = torch.tensor(rows, device=device), torch.tensor(starts, device=device)
+        return F.normalize(F.embedding_bag(table, self.slots.flatten(0, 1), offsets, mode="sum"), dim=-1)
 
 
 def warm_up_text(
@@ -52,7 +59,7 @@ def warm_up_text(
     composer: BatchComposer,
     interrupts: Interrupts,
     show_progress: bool,
-) -> float:
+) -> tuple[float, SceneAnchors]:
     """Train the text tower and its projection for `text_warmup_steps`; the audio tower does not change.
 
     Args:
@@ -60,7 +67,7 @@ def warm_up_text(
         composer: of the next stage; it draws the groups.
 
     Returns:
-        The mean in-group loss of the last 20 steps; well under 0.35 if word order was learned.
+        The mean in-group loss of the last 20 steps, well under 0.35 if word order was learned; and the anchors.
 
     Raises:
         FloatingPointError: an embedding is not finite.
@@ -72,9 +79,13 @@ def warm_up_text(
         known = encode_text(class_captions).detach()
     device, generator = known.device, torch.Generator().manual_seed(seed)
     anchors = SceneAnchors(known, composer.sampler.bank.classes, generator).to(device)
-    towers = [*model.text_model.parameters(), *model.text_projection.parameters(), *anchors.parameters()]
+    towers = [*model.text_model.parameters(), *model.text_projection.parameters()]
     towers = [parameter for parameter in towers if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(towers, lr=stage.text_warmup_learning_rate, betas=BETAS, eps=EPS)
+    rates = [
+        {"params": towers, "lr": stage.text_warmup_learning_rate},
+        {"params": anchors.parameters(), "lr": ANCHOR_LEARNING_RATE},
+    ]
+    optimizer = torch.optim.AdamW(rates, betas=BETAS, eps=EPS)
     scale_audio, scale_text = model.logit_scale_a.detach().exp(), model.logit_scale_t.detach().exp()
 
     in_group_history = []
@@ -82,7 +93,7 @@ def warm_up_text(
     for step in progress:
         if interrupts.received:
             raise SystemExit(128 + interrupts.received)
-        groups = composer.draw_groups(np.random.default_rng([seed, 13, step]), GROUPS_PER_STEP)
+        groups = composer.draw_groups(np.random.default_rng([seed, 13, step]), stage.text_warmup_batch_size)
         pairs = list(itertools.chain.from_iterable(groups))
         texts = [pair.text for pair in pairs]
         distinct = list(dict.fromkeys(texts + class_captions))
@@ -102,8 +113,8 @@ def warm_up_text(
         loss = loss + IN_GROUP_WEIGHT * in_group + stage.text_warmup_hold_weight * moved
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(towers, 1.0)
+        torch.nn.utils.clip_grad_norm_([*towers, *anchors.parameters()], 1.0)
         optimizer.step()
         in_group_history.append(in_group.item())
         progress.set_postfix(in_group=f"{in_group.item():.3f}", refresh=False)
-    return float(np.mean(in_group_history[-20:]))
+    return float(np.mean(in_group_history[-20:])), anchors

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from teminal.captions import as_sentence
+from teminal.natural_captions import as_sentence
 from teminal.sampling.training import TrainingSampler
 from teminal.training.card import SHOWN, describe_run, has_learned_order, make_example_captions, make_model_card
 from teminal.training.config_file import parse_config
