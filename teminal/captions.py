@@ -45,7 +45,7 @@ TRAINING = {
     "after": make_templates("after"),
     "while": make_templates("while"),
 }
-TRAINING_THEN = {n_labels: make_then_templates(n_labels) for n_labels in THEN_SENTENCES}  # number of labels -> templates
+TRAINING_THEN = {n_labels: make_then_templates(n_labels) for n_labels in THEN_SENTENCES}
 
 
 def training_templates(caption: Caption) -> list[str]:

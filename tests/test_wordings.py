@@ -13,7 +13,7 @@ def parse(verb):
     return [form[0] for form in forms]
 
 
-@pytest.mark.parametrize("verb", [verb for table in VERBS.values() for verb in table.strip().splitlines()])
+@pytest.mark.parametrize("verb", [verb for verbs in VERBS.values() for verb in verbs])
 def test_verbs_are_inflected_as_a_dictionary_says(verb):
     present, participle, past = parse(verb)
     (base,) = getLemma(present, "VERB")
@@ -23,7 +23,7 @@ def test_verbs_are_inflected_as_a_dictionary_says(verb):
 
 
 def test_there_are_many_verbs_as_many_of_each_side_and_none_twice():
-    earlier, later, both = (VERBS[side].strip().splitlines() for side in ("earlier", "later", "both"))
+    earlier, later, both = VERBS.values()
     assert len(earlier) == len(later)
     assert len(earlier) + len(later) >= 25
     assert len({*earlier, *later, *both}) == len(earlier) + len(later) + len(both)
@@ -31,7 +31,7 @@ def test_there_are_many_verbs_as_many_of_each_side_and_none_twice():
 
 def test_each_verb_names_either_sound_first_in_a_voice_of_its_own():
     before, after = make_templates("before"), make_templates("after")
-    for line in VERBS["earlier"].strip().splitlines():
+    for line in VERBS["earlier"]:
         present, participle, past = line.split(" | ")
         for template in (f"{{0}} {present} {{1}}", f"The sound of {{0}} {participle} {{1}}."):
             assert template in before
@@ -39,7 +39,7 @@ def test_each_verb_names_either_sound_first_in_a_voice_of_its_own():
         for template in (f"In this clip one hears {{0}}, which is {past} by {{1}}.", f"{{0}} {past} by {{1}}"):
             assert template in after
             assert template not in before
-    for line in VERBS["later"].strip().splitlines():
+    for line in VERBS["later"]:
         present, participle, past = line.split(" | ")
         assert f"In this clip {{0}} {present} {{1}}." in after
         assert f"{{0}}, which {present} {{1}}" in after

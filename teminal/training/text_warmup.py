@@ -27,7 +27,7 @@ OVERLAID = 0  # the slot of overlaid sounds; position n of a sequence has slot n
 
 
 class SceneAnchors(nn.Module):
-    """Learned embeddings of scenes: of each class overlaid, and as first, second, third and fourth sound of a sequence.
+    """Learned embeddings of scenes: of each class when overlaid, and as first to fourth sound of a sequence.
 
     All start from the class captions' embeddings with noise.
     """
@@ -45,6 +45,8 @@ class SceneAnchors(nn.Module):
         for scene in scenes:
             starts.append(len(rows))
             labels = scene.labels * 2 if scene.relation == "single" else scene.labels
+            if scene.relation == "sequence" and len(labels) > MOST_SOUNDS:
+                raise ValueError(f"{scene}: the text warm-up knows sequences of at most {MOST_SOUNDS} sounds")
             for position, label in enumerate(labels, 1):
                 slot = OVERLAID if scene.relation == "overlay" else position
                 rows.append(slot * len(self.row) + self.row[label])
