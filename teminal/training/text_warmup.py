@@ -77,6 +77,7 @@ def warm_up_text(
     """
     stage, seed = composer.settings, composer.seed
     class_captions = composer.sampler.class_captions
+    held = class_captions if stage.text_warmup_hold_weight else []
     with torch.no_grad():
         known = encode_text(class_captions).detach()
     device, generator = known.device, torch.Generator().manual_seed(seed)
@@ -98,7 +99,7 @@ def warm_up_text(
         groups = composer.draw_groups(np.random.default_rng([seed, 13, step]), stage.text_warmup_batch_size)
         pairs = list(itertools.chain.from_iterable(groups))
         texts = [pair.text for pair in pairs]
-        distinct = list(dict.fromkeys(texts + class_captions))
+        distinct = list(dict.fromkeys(texts + held))
         embeds = encode_text(distinct)
         if not torch.isfinite(embeds).all():
             raise FloatingPointError(
@@ -110,9 +111,10 @@ def warm_up_text(
         group, variant, holds = (value.to(device) for value in (truth.group, truth.variant, truth.holds()))
         inputs = anchors([pair.scene for pair in pairs]), text_embeds, scale_audio, scale_text
         in_group = in_group_loss(*inputs, group=group, variant=variant, holds=holds)
-        moved = 1 - (embeds[[row[text] for text in class_captions]] * known).sum(-1).mean()
-        loss = tnce_loss(*inputs, group=group, variant=variant, holds=holds)
-        loss = loss + IN_GROUP_WEIGHT * in_group + stage.text_warmup_hold_weight * moved
+        loss = tnce_loss(*inputs, group=group, variant=variant, holds=holds) + IN_GROUP_WEIGHT * in_group
+        if held:
+            moved = 1 - (embeds[[row[text] for text in held]] * known).sum(-1).mean()
+            loss = loss + stage.text_warmup_hold_weight * moved
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_([*towers, *anchors.parameters()], 1.0)
