@@ -1,11 +1,17 @@
-"""Learned embeddings of scenes follow a formula."""
+"""Learned embeddings of scenes follow a formula, and the warm-up moves the text tower alone."""
+
+from copy import deepcopy
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch.nn import functional as F
 
+from teminal.sampling.training import TrainingSampler
 from teminal.scenes import Scene
-from teminal.training.text_warmup import SceneAnchors
+from teminal.training.batches import BatchComposer
+from teminal.training.config import StageConfig
+from teminal.training.text_warmup import SceneAnchors, warm_up_text
 
 CLASSES = ["bell", "cat", "dog", "rain", "wind"]
 SCENES = [
@@ -27,7 +33,7 @@ def anchors():
 
 
 def reference(anchors, scene):
-    """Sum of one embedding per sound: slot 0 if overlaid, slot n for sound n; a single sound is the first and second."""
+    """Sum one embedding per sound: slot 0 if overlaid, else slot n for sound n; a single sound is first and second."""
     total = torch.zeros(16)
     if scene.relation == "single":
         label = CLASSES.index(scene.labels[0])
@@ -54,3 +60,37 @@ def test_gradients_reach_the_slots_of_the_sounds_alone(anchors):
 def test_a_fifth_sound_of_a_sequence_is_refused(anchors):
     with pytest.raises(ValueError, match="at most 4 sounds"):
         anchors([Scene("sequence", tuple(CLASSES))])
+
+
+def warm_up(tiny_clap, bank, hold_weight):
+    """Warm up a copy of the tiny model; returns it, how far its class captions moved, and the texts of each step."""
+    model, tokenizer, encoded = deepcopy(tiny_clap[0]), tiny_clap[1].tokenizer, []
+
+    def encode(texts):
+        encoded.append(texts)
+        return model.get_text_features(**tokenizer(texts, padding=True, return_tensors="pt")).pooler_output
+
+    stage = StageConfig(
+        text_warmup_steps=4, text_warmup_batch_size=5, text_warmup_hold_weight=hold_weight, max_events=4
+    )
+    composer = BatchComposer(TrainingSampler(bank), tiny_clap[1].feature_extractor, "B", stage, seed=0)
+    captions = composer.sampler.class_captions
+    before = encode(captions).detach()
+    loss, anchors = warm_up_text(model, encode, composer, SimpleNamespace(received=0), show_progress=False)
+    moved = 1 - (encode(captions) * before).sum(-1).mean().item()
+    assert loss > 0
+    assert anchors.slots.shape == (5, len(bank.classes), before.shape[1])
+    return model, moved, [set(texts) for texts in encoded[2:-1]]
+
+
+def test_the_warm_up_moves_the_text_tower_and_holds_class_captions_if_asked(tiny_clap, bank):
+    free, moved_freely, texts = warm_up(tiny_clap, bank, hold_weight=0.0)
+    held, moved_held, held_texts = warm_up(tiny_clap, bank, hold_weight=1000.0)
+    assert 0 < moved_held < moved_freely / 2
+    assert len(texts) == len(held_texts) == 4
+    assert all(len(more) > len(fewer) for more, fewer in zip(held_texts, texts, strict=True))
+    for model in (free, held):
+        for name, weight in tiny_clap[0].named_parameters():
+            if name.startswith(("audio_", "logit_scale")):
+                assert weight.equal(model.get_parameter(name)), name
+        assert not tiny_clap[0].text_projection.linear1.weight.equal(model.text_projection.linear1.weight)
