@@ -141,10 +141,10 @@ def main() -> None:
     parser = bench.make_parser(__doc__)
     parser.add_argument("--text_model_name_or_path", required=True, help="BERT or RoBERTa encoder, folder or Hub id")
     parser.add_argument("--esc50_dir", required=True, help="for the names of its classes")
-    parser.add_argument("--steps", type=int, default=400, help="of the text warm-up")
+    parser.add_argument("--steps", type=int, default=240, help="of the text warm-up")
     parser.add_argument("--batch_size", type=int, default=12, help="groups of four captions in each step")
     parser.add_argument("--learning_rate", type=float, default=2e-4)
-    parser.add_argument("--n_folds", type=int, default=4, help="of the cross-validation; 0: none")
+    parser.add_argument("--n_folds", type=int, default=3, help="of the cross-validation; 0: none")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     bank = ClipBank(load_clips("esc50", esc50_dir=args.esc50_dir), {}, {}, {}, "")  # names alone

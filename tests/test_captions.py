@@ -69,7 +69,7 @@ def test_half_of_the_then_templates_name_the_last_sound_first(n_labels):
 def test_training_captions_are_drawn_from_both_the_default_and_all_templates():
     caption = Caption("before", ("dog", "rain"))
     rng = np.random.default_rng(0)
-    texts = [say_for_training(caption, rng) for _ in range(6000)]
+    texts = [say_for_training(caption, rng) for _ in range(15_000)]
     assert abs(texts.count(say(caption)) / len(texts) - DEFAULT_SHARE) < 0.03
     assert set(texts) == {say(caption), *(say(caption, template) for template in TRAINING["before"])}
     again = np.random.default_rng(0)
