@@ -12,6 +12,16 @@ LONG_SHARE = 0.15  # of scenes, if they may be longer than 10 s
 MIN_GAP_S = 0.1
 ROUNDING_S = 0.002  # slots are in whole milliseconds
 KINDS = ("touching", "gaps", "overlap")
+# of ZSTE task 6, but those that are drawn
+TASK6_LAYOUTS = {
+    "6C": Layout(slots=((0.0, 6.0), (4.0, 6.0))),
+    "6D": TEN_SECONDS,
+    "6E": Layout(4.0),
+    "6F": Layout(20.0),
+    "6G": Layout(60.0),
+}
+TASK6 = ("6A", "6B", *TASK6_LAYOUTS)
+TASK6_BACKGROUND_DB = 10.0  # of 6D
 
 
 @dataclass(frozen=True)
@@ -89,3 +99,20 @@ def equal_parts(n_events: int, gap_s: float) -> Layout:
         return TEN_SECONDS
     length_s = (TEN_SECONDS.duration_s - (n_events - 1) * gap_s) / n_events
     return Layout(slots=tuple((number * (length_s + gap_s), length_s) for number in range(n_events)))
+
+
+def draw_task6_layout(task: str, rng: np.random.Generator) -> Layout:
+    """Draw the layout of a scene of two events in a sub-task of ZSTE task 6, in whole milliseconds.
+
+    The scenes of 6D have a background besides, `TASK6_BACKGROUND_DB` down.
+    """
+    if task == "6A":
+        first_s = float(rng.choice([2.0, 8.0]))
+        return Layout(slots=((0.0, first_s), (first_s, 10.0 - first_s)))
+    if task == "6B":
+        first_ms, second_ms = rng.integers(1000, 2001, 2).tolist()
+        gap_ms = int(rng.integers(1000, 3001))
+        onset_ms = int(rng.integers(10_000 - first_ms - gap_ms - second_ms + 1))
+        next_ms = onset_ms + first_ms + gap_ms
+        return Layout(slots=((onset_ms / 1000, first_ms / 1000), (next_ms / 1000, second_ms / 1000)))
+    return TASK6_LAYOUTS[task]
