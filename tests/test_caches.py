@@ -69,7 +69,8 @@ def test_scenes_of_a_dataset_are_read(unwritable, built_scenes):
 @pytest.fixture(scope="module")
 def built_scenes(esc50_dir, tmp_path_factory):
     output_dir = tmp_path_factory.mktemp("scenes")
-    flags = ("--config_name", "zste", "--n_groups", 4, "--three_event_share", 0.5, "--num_proc", 1)
+    flags = ("--config_name", "zste", "--n_groups", 4, "--n_task6_groups", 0, "--three_event_share", 0.5)
+    flags += ("--num_proc", 1)
     source = ("--source", "esc50", "--esc50_dir", esc50_dir, "--test_folds", 2, "--validation_folds")
     result = run_here("dataset_scripts/build_dataset.py", *source, "--output_dir", output_dir, *flags)
     assert result.returncode == 0, result.stderr

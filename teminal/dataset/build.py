@@ -1,6 +1,7 @@
 """Build a dataset from the clips of a source, and publish it if asked for."""
 
 import logging
+from dataclasses import asdict
 from functools import partial
 
 from teminal.clips import Clip, hash_clips
@@ -13,7 +14,8 @@ from teminal.dataset.rows import group_rows
 from teminal.dataset.shards import GroupRows, Plan
 from teminal.hub import check_hub_access
 from teminal.licenses import check_publishable
-from teminal.sampling.groups import Mix, draw_group
+from teminal.sampling.groups import Mix, draw_group, draw_task6_group
+from teminal.sampling.layouts import TASK6
 from teminal.sampling.pools import Pool, make_pool
 from teminal.sources import source_credits
 from teminal.splits import split_clips, split_pairs
@@ -40,9 +42,19 @@ def build_dataset(options: BuildOptions, clips: list[Clip]) -> None:
     check_card(options.output_dir)
     if options.push_to_hub:
         check_hub_access("--hub_dataset_id", options.hub_dataset_id, "dataset", options.private)
-    drawn = ("source", "seed", "n_groups", "three_event_share", "snr_db", "gap_s")
+    is_zste = options.config == ZSTE
+    mix = Mix(
+        three_event_share=options.three_event_share,
+        snr_db=options.snr_db,
+        gap_s=options.gap_s,
+        four_event_share=0.0 if is_zste else options.four_event_share,
+        free_layout_share=0.0 if is_zste else options.free_layout_share,
+        max_duration_s=options.max_duration_s,
+    )
     recipe = {
-        **{name: getattr(options, name) for name in drawn},
+        **{name: getattr(options, name) for name in ("source", "seed", "n_groups")},
+        "n_task6_groups": options.n_of_each_task6,
+        **asdict(mix),
         "include_audio": options.includes_audio,
         "folds": {split: _folds(clips, indices) for split, indices in splits.items()},
         "clips": hash_clips(clips),
@@ -65,7 +77,8 @@ def build_dataset(options: BuildOptions, clips: list[Clip]) -> None:
         n_groups=options.n_groups,
         config=options.config,
         seed=options.seed,
-        mix=Mix(three_event_share=options.three_event_share, snr_db=options.snr_db, gap_s=options.gap_s),
+        mix=mix,
+        n_task6_groups=options.n_of_each_task6,
     )
     report = write_config(
         options.output_dir / options.config,
@@ -93,13 +106,16 @@ def plan_drawn(
     config: str,
     seed: int,
     mix: Mix,
+    n_task6_groups: int = 0,
 ) -> Plan:
     """Plan to draw groups for each split, in proportion to its number of clips that are not `skipped`.
 
     Args:
+        n_groups: in all splits.
         classes: of all clips; they decide which pairs are held out.
         splits: split -> indices of its clips.
         skipped: index of each faulty clip -> reason.
+        n_task6_groups: of each sub-task of ZSTE task 6, after the other groups of each split.
     """
     splits = {split: [index for index in indices if index not in skipped] for split, indices in splits.items()}
     n_clips = max(1, sum(map(len, splits.values())))
@@ -115,7 +131,8 @@ def plan_drawn(
             logger.warning("no %s split: %s", split, error)
             continue
         if n_of_split:
-            plan[split] = n_of_split, partial(_draw, clips, pool, config, seed, mix)
+            n_all = n_of_split + n_task6_groups * len(TASK6)
+            plan[split] = n_all, partial(_draw, clips, pool, config, seed, mix, n_of_split)
         else:
             logger.warning("no %s split: too few groups for its share of the clips", split)
     if not plan:
@@ -123,6 +140,10 @@ def plan_drawn(
     return plan
 
 
-def _draw(clips: list[Clip], pool: Pool, config: str, seed: int, mix: Mix, number: int) -> GroupRows:
-    group = draw_group(pool, config, seed, mix, number)
+def _draw(clips: list[Clip], pool: Pool, config: str, seed: int, mix: Mix, n_usual: int, number: int) -> GroupRows:
+    """Draw group `number`: from `n_usual` on they are of ZSTE task 6."""
+    if number < n_usual:
+        group = draw_group(pool, config, seed, mix, number)
+    else:
+        group = draw_task6_group(pool, config, seed, mix, number - n_usual)
     return group, group_rows(group, clips)

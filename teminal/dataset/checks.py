@@ -1,27 +1,28 @@
 """Check a built dataset, or the clips of a source; each check yields a line for every problem."""
 
 import itertools
-from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from teminal.captions import HELD_OUT, TRAINING, TRAINING_THEN, say
 from teminal.clip_report import describe_clips, find_problems, inspect_clips
 from teminal.clips import Clip
+from teminal.dataset.leaks import leaked_sources, unseen_in_training
 from teminal.dataset.report import read_report, shard_hashes
 from teminal.dataset.rows import read_rows
+from teminal.dataset.tells import MIN_GROUPS, by_group, relation_tells, unequal_variants
 from teminal.files import file_sha256
 from teminal.natural_captions import NATURAL_THEN, NATURAL_TRAINING, say_naturally
 from teminal.scenes import VARIANTS, Caption, Scene, holds
 from teminal.tables import Row
 
-SHALLOW = ("duration_s", "level_db", "peak_db", "silent_share")  # features that must not predict the relation
-SIGMAS = 4.0  # standard deviations by which a classifier on them may beat chance
-MIN_GROUPS = 10
 # wordings that earlier versions joined people's captions with
 FORMER = {"before": ["Before {1}, {0}."], "after": ["After {1}, {0}."], "while": ["{0}, and at the same time {1}."]}
 SHOWN = 5  # problems printed for each check
+TIME_TOLERANCE_S = 1e-3
 
 
 def check_dataset(folder: Path) -> bool:
@@ -59,6 +60,7 @@ def find_faults(rows: list[Row], unseen_pairs: list) -> dict[str, list[str]]:
         "held-out pairs": unseen_in_training(rows, unseen_pairs),
         "captions": wrong_captions(rows),
         "groups": broken_groups(rows),
+        "times": misplaced_events(rows),
         "duplicates": duplicate_rows(rows),
     }
     if "duration_s" in rows[0]:
@@ -76,29 +78,6 @@ def changed_shards(folder: Path, report: dict[str, Any]) -> Iterator[str]:
         if expected.get(name) != found.get(name):
             how = "missing" if name not in found else "not in the report" if name not in expected else "changed"
             yield f"shard {how}: {name}"
-
-
-def leaked_sources(rows: list[Row]) -> Iterator[str]:
-    """Yield clips and credited people that occur in two splits."""
-    where = defaultdict(set)
-    for row in rows:
-        for name in {event["clip"] for event in row["events"]} | set(filter(None, row["attribution"].split("; "))):
-            where[name].add(row["split"])
-    for name, splits in sorted(where.items()):
-        if len(splits) > 1:
-            yield f"leaked source: {name} is in {' and '.join(sorted(splits))}"
-
-
-def unseen_in_training(rows: list[Row], unseen_pairs: list) -> Iterator[str]:
-    """Yield training rows with a held-out pair of classes, and rows with a wrong `seen_pair`."""
-    unseen = {tuple(pair) for pair in unseen_pairs}
-    for row in rows:
-        labels = sorted({event["label"] for event in row["events"]})
-        has_unseen = bool(unseen.intersection(itertools.combinations(labels, 2)))
-        if row["split"] == "train" and has_unseen:
-            yield f"held-out pair in training: {row['group_id']} has {' and '.join(labels)}"
-        if len(labels) > 1 and row["seen_pair"] is not None and row["seen_pair"] == has_unseen:
-            yield f"seen_pair is wrong: {row['group_id']} has {' and '.join(labels)}"
 
 
 def wrong_captions(rows: list[Row]) -> Iterator[str]:
@@ -134,7 +113,7 @@ def true_wordings(row: Row) -> set[str]:
 
 def broken_groups(rows: list[Row]) -> Iterator[str]:
     """Yield groups that lack or repeat a variant, or that are in several splits."""
-    for group, members in _by_group(rows).items():
+    for group, members in by_group(rows).items():
         variants, splits = sorted(row["variant"] for row in members), sorted({row["split"] for row in members})
         if variants != list(range(len(VARIANTS))):
             yield f"broken group: {group} has the variants {variants}"
@@ -142,11 +121,30 @@ def broken_groups(rows: list[Row]) -> Iterator[str]:
             yield f"broken group: {group} is in {' and '.join(splits)}"
 
 
-def _by_group(rows: list[Row]) -> dict[str, list[Row]]:
-    groups = defaultdict(list)
+def misplaced_events(rows: list[Row]) -> Iterator[str]:
+    """Yield events outside their clip, and groups whose variants do not share their slots."""
     for row in rows:
-        groups[row["group_id"]].append(row)
-    return groups
+        duration_s = row["duration_s"] if "duration_s" in row else row["render"]["duration_s"]
+        for onset_s, length_s in times_of(row):
+            if not 0 <= onset_s < onset_s + length_s <= duration_s + TIME_TOLERANCE_S:
+                where = f"{row['group_id']} {VARIANTS[row['variant']]}, {duration_s:.2f} s"
+                yield f"event outside the clip: {where}: from {onset_s:.2f} to {onset_s + length_s:.2f} s"
+    for group, members in by_group(rows).items():
+        times = {VARIANTS[row["variant"]]: times_of(row) for row in members}
+        if "forward" not in times:
+            continue
+        forward = np.array(times["forward"])
+        throughout = [[forward[0, 0], forward.sum(axis=1).max() - forward[0, 0]]]
+        expected = {"single": throughout, "reversed": forward, "overlay": throughout * len(forward)}
+        for variant in sorted(expected.keys() & times.keys()):
+            found, of_variant = np.array(times[variant]), np.array(expected[variant])
+            if found.shape != of_variant.shape or not np.allclose(found, of_variant, atol=TIME_TOLERANCE_S):
+                yield f"other slots: {group} {variant} has {found.tolist()}, expected is {of_variant.tolist()}"
+
+
+def times_of(row: Row) -> list[tuple[float, float]]:
+    """Get (onset_s, duration_s) of the events of a row."""
+    return [(event["onset_s"], event["duration_s"]) for event in row["events"]]
 
 
 def duplicate_rows(rows: list[Row]) -> Iterator[str]:
@@ -157,31 +155,3 @@ def duplicate_rows(rows: list[Row]) -> Iterator[str]:
         if key in seen:
             yield f"duplicate rows: {row['group_id']} {VARIANTS[row['variant']]} has the audio of {seen[key]}"
         seen[key] = f"{row['group_id']} {VARIANTS[row['variant']]}"
-
-
-def unequal_variants(rows: list[Row]) -> Iterator[str]:
-    """Yield groups in which duration or level differs."""
-    for group, members in _by_group(rows).items():
-        for tell, feature, tolerance in (("duration", "duration_s", 0.0), ("level", "level_db", 0.05)):
-            values = [row[feature] for row in members]
-            if max(values) - min(values) > tolerance:
-                yield f"{tell} tell: {group} has {feature} from {min(values):.2f} to {max(values):.2f}"
-
-
-def relation_tells(rows: list[Row]) -> Iterator[str]:
-    """Yield shallow features from which a cross-validated logistic regression predicts the variant."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GroupKFold, cross_val_score
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    rows = [row for row in rows if row["variant"] > 0]
-    relation, groups = [row["variant"] for row in rows], [row["group_id"] for row in rows]
-    most_common = Counter(relation).most_common(1)[0][1] / len(rows)
-    chance_sd = (most_common * (1 - most_common) / len(rows)) ** 0.5
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    for features in (*((name,) for name in SHALLOW), SHALLOW):
-        values = [[row[name] for name in features] for row in rows]
-        accuracy = cross_val_score(classifier, values, relation, groups=groups, cv=GroupKFold(5)).mean()
-        if accuracy > most_common + SIGMAS * chance_sd:
-            yield f"{' and '.join(features)} tell the relation: {accuracy:.1%} right, chance is {most_common:.1%}"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -24,11 +25,12 @@ from teminal.dataset.report import (
     skipped_by_reason,
     versions,
 )
-from teminal.dataset.shards import LOOP_BYTES, Plan, list_shards, worker_processes, write_shards
+from teminal.dataset.shards import LOOP_BYTES, Plan, Shard, groups_of, list_shards, worker_processes, write_shards
 from teminal.files import file_sha256, lock_folder, read_json, write_json, write_whole
 from teminal.processes import count_cores, process_state
 
-ROW_BYTES = {True: 600_000, False: 1_000}  # estimate with and without audio
+ROW_BYTES, AUDIO_BYTES_PER_S = 1_000, 60_000  # estimates
+SAMPLED_GROUPS = 50  # of each split, for an estimate
 LOOPS, SKIPPED = ".loops", ".skipped.json"  # files of an unfinished build
 
 Planner = Callable[[dict[int, str]], Plan]  # takes index of each faulty clip -> reason
@@ -124,7 +126,7 @@ def _write_missing(
     shards = list_shards(folder, plan, includes_audio)
     missing = [shard for shard in shards if not shard.is_whole()]
     if state.is_main_process:
-        _require_disk(folder, sum(shard.n_rows for shard in missing) * ROW_BYTES[includes_audio])
+        _require_disk(folder, estimate_bytes(plan, missing, includes_audio))
     state.wait_for_everyone()  # all processes list the missing shards before one is written
     own = missing[state.process_index :: state.num_processes]
     n_rows = sum(shard.n_rows for shard in own)
@@ -139,7 +141,7 @@ def _write_missing(
     return {
         "n_clips": len(clips) - len(skipped),
         "skipped": skipped_by_reason({clips[index].name: reason for index, reason in skipped.items()}),
-        "splits": {split: report_split(paths[split], pool) for split in plan},
+        "splits": {split: report_split(paths[split], groups_of(plan, split), pool) for split in plan},
     }
 
 
@@ -169,12 +171,18 @@ def _clips_to_decode(clips: list[Clip], plan_groups: Planner) -> list[int]:
     n_groups = sum(n for n, _ in plan.values())
     if not plan or 2 * n_groups > len(clips):
         return list(range(len(clips)))
-    drawn: set[int] = set()
-    for n, draw in plan.values():
-        for number in range(n):
-            group, _ = draw(number)
-            drawn.update(group.composition.all_clips)
-    return sorted(drawn)
+    return sorted({clip for split in plan for group in groups_of(plan, split) for clip in group.composition.all_clips})
+
+
+def estimate_bytes(plan: Plan, shards: list[Shard], includes_audio: bool) -> int:
+    """Estimate the size of shards, by the durations of some of their groups."""
+    n_bytes = 0.0
+    for split in {shard.split for shard in shards}:
+        n_rows, n_groups = sum(shard.n_rows for shard in shards if shard.split == split), plan[split][0]
+        sample = groups_of(plan, split, step=-(-n_groups // SAMPLED_GROUPS))
+        mean_s = statistics.mean(group.composition.layout.duration_s for group in sample)
+        n_bytes += n_rows * (ROW_BYTES + AUDIO_BYTES_PER_S * mean_s * includes_audio)
+    return round(n_bytes)
 
 
 def _require_disk(folder: Path, n_bytes: int) -> None:

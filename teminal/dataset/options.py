@@ -6,10 +6,13 @@ from pathlib import Path
 from teminal.cli import check_ranges, option
 from teminal.hub import check_repo_id
 from teminal.rendering import EVENT_S, OVERLAY_SNR_DB
+from teminal.sampling.layouts import TASK6
+from teminal.scenes import MAX_SCENE_S, MIN_SCENE_S
 from teminal.sources import CreditedSourceOptions, SourceOptions, source_module
 
 REPORT = "build_report.json"  # written last, so that it marks a finished config
 ZSTE = "zste"  # name of the config with fixed evaluation scenes
+TASK6_SHARE = 0.1  # groups of ZSTE task 6 for each of the others
 
 
 @dataclass(kw_only=True)
@@ -23,12 +26,24 @@ class BuildOptions(CreditedSourceOptions):
     n_groups: int = option(5000, "composition groups (of four rows) in all splits together", least=1)
     validation_folds: list[int] | None = option(None, "default: the last but one")
     test_folds: list[int] | None = option(None, "default: the last")
+    n_task6_groups: int | None = option(
+        None, "groups of each of 6A to 6G in the config zste; default: a tenth of --n_groups in all", least=0
+    )
     three_event_share: float = option(0.2, "share of groups with three events", least=0, most=1)
+    four_event_share: float = option(0.1, "share of groups with four events (zste: none)", least=0, most=1)
+    free_layout_share: float = option(
+        0.5,
+        "share of groups with events of any length that touch, have gaps or overlap, a quarter of them over a "
+        "background (zste: task 6 alone); the others last ten seconds in equal parts",
+        least=0,
+        most=1,
+    )
+    max_duration_s: float = option(10.0, "longest of these scenes, seconds", least=MIN_SCENE_S, most=MAX_SCENE_S)
     snr_db: list[float] = option(
         list(OVERLAY_SNR_DB), "LOW HIGH: level of the first sound over the last in an overlay", least=-60, most=60
     )
     gap_s: list[float] = option(
-        [0.1, 0.5], "LOW HIGH: silence between sounds, in half of the groups", least=0.02, most=EVENT_S / 3
+        [0.1, 0.5], "LOW HIGH: silence between equal parts, in half of their groups", least=0.02, most=EVENT_S / 3
     )
     seed: int = option(0, least=0)
     include_audio: bool | None = option(None, "default: if the audio may be redistributed", nargs="?", const=True)
@@ -53,6 +68,13 @@ class BuildOptions(CreditedSourceOptions):
             values = getattr(self, name)
             if len(values) != 2 or values[0] > values[1]:
                 raise ValueError(f"--{name} {' '.join(map(str, values))}: must be two values that rise")
+        if self.three_event_share + self.four_event_share > 1:
+            raise ValueError(
+                f"--three_event_share {self.three_event_share}, --four_event_share {self.four_event_share}: "
+                "must add up to at most 1"
+            )
+        if self.n_task6_groups is not None and self.config != ZSTE:
+            raise ValueError(f"--n_task6_groups needs --config_name {ZSTE}")
         if self.push_to_hub and not self.hub_dataset_id:
             raise ValueError("--push_to_hub needs --hub_dataset_id, such as me/temporal-esc50")
         if (self.hub_dataset_id or self.private or self.dry_run) and not self.push_to_hub:
@@ -64,6 +86,15 @@ class BuildOptions(CreditedSourceOptions):
     def config(self) -> str:
         """The name of the config."""
         return self.config_name or self.source or ""
+
+    @property
+    def n_of_each_task6(self) -> int:
+        """How many groups each sub-task of ZSTE task 6 gets."""
+        if self.config != ZSTE:
+            return 0
+        if self.n_task6_groups is None:
+            return max(1, round(TASK6_SHARE * self.n_groups / len(TASK6)))
+        return self.n_task6_groups
 
     @property
     def includes_audio(self) -> bool:

@@ -3,7 +3,9 @@
 import logging
 import platform
 import shlex
+import statistics
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import MISSING, fields
 from importlib.metadata import version
@@ -16,27 +18,42 @@ import soundfile
 from teminal.audio import printable
 from teminal.dataset.options import REPORT
 from teminal.files import file_sha256, hide_paths, read_json
-from teminal.rendering import SCENE_S
+from teminal.sampling.groups import Group
+from teminal.sampling.layouts import layout_kind
+from teminal.scenes import VARIANTS, Composition
 
 PICTURE = "group.png"
 logger = logging.getLogger("teminal")
 
 
-def report_split(shards: list[Path], pool: Executor) -> dict[str, Any]:
-    """Count rows, hours, relations and labels of a split, and hash its shards."""
+def report_split(shards: list[Path], groups: Iterable[Group], pool: Executor) -> dict[str, Any]:
+    """Count rows, hours, relations, labels and layouts of a split, and hash its shards."""
     relations: Counter[str] = Counter()
     labels: Counter[str] = Counter()
     for shard in shards:
         table = pq.read_table(shard, columns=["relation", "events"])
         relations.update(table["relation"].to_pylist())
         labels.update(event["label"] for events in table["events"].to_pylist() for event in events)
-    n_rows = sum(relations.values())
+    compositions = [group.composition for group in groups]
     return {
-        "rows": n_rows,
-        "hours": round(n_rows * SCENE_S / 3600, 3),
+        "rows": sum(relations.values()),
+        "hours": round(len(VARIANTS) * sum(one.layout.duration_s for one in compositions) / 3600, 3),
         "relations": dict(sorted(relations.items())),
         "labels": dict(sorted(labels.items())),
+        "layouts": report_layouts(compositions),
         "shards": list(pool.map(report_shard, shards)),
+    }
+
+
+def report_layouts(compositions: list[Composition]) -> dict[str, Any]:
+    """Count groups by number of events, by how their events follow each other, and those over a background."""
+    durations_s = [one.layout.duration_s for one in compositions]
+    return {
+        "groups": len(compositions),
+        "events": dict(sorted(Counter(str(len(one.clips)) for one in compositions).items())),
+        "kinds": dict(sorted(Counter(layout_kind(one.layout) for one in compositions).items())),
+        "background": sum(bool(one.background) for one in compositions),
+        "duration_s": [min(durations_s), statistics.median(durations_s), max(durations_s)],
     }
 
 

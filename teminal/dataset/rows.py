@@ -19,6 +19,7 @@ from teminal.sampling.groups import Group
 from teminal.scenes import VARIANTS, Composition, Layout
 from teminal.tables import Row, check_columns
 
+FRAME_S = 0.02  # of shallow features
 TEXT, SECONDS = Value("string"), Value("float32")
 EVENT = {"label": TEXT, "clip": TEXT, "onset_s": SECONDS, "duration_s": SECONDS}
 RENDER = {
@@ -170,14 +171,21 @@ def _measure_audio(row: Row) -> Row:
     return {**row, "audio_sha256": sha256, **shallow_features(waveform, sampling_rate)}
 
 
-def shallow_features(waveform: np.ndarray, sampling_rate: int) -> dict[str, float]:
-    """Measure duration, RMS and peak in dB full scale, and the share of 20 ms frames below -60 dB."""
-    size = sampling_rate // 50
+def shallow_features(waveform: np.ndarray, sampling_rate: int) -> Row:
+    """Measure what must not tell the relation.
+
+    Returns:
+        `duration_s`; `level_db` and `peak_db` in dB full scale; `silent_share`, the share of frames of 20 ms below
+        -60 dB; `powers`, (frames,) fp32, the mean square of each frame.
+    """
+    size = round(sampling_rate * FRAME_S)
     frames = waveform[: len(waveform) // size * size].reshape(-1, size)
+    powers = np.mean(frames**2, axis=1)
     level = np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))
     return {
         "duration_s": len(waveform) / sampling_rate,
         "level_db": round(20 * np.log10(level + 1e-9), 3),
         "peak_db": round(20 * np.log10(np.abs(waveform).max() + 1e-9), 3),
-        "silent_share": float((np.sqrt(np.mean(frames**2, axis=1)) < 1e-3).mean()),
+        "silent_share": float((np.sqrt(powers) < 1e-3).mean()),
+        "powers": powers,
     }

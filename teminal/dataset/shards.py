@@ -28,7 +28,7 @@ from teminal.sampling.groups import Group
 from teminal.scenes import VARIANTS
 from teminal.splits import SPLITS
 
-GROUPS_PER_ROW_GROUP = 8
+GROUPS_PER_ROW_GROUP, SECONDS_PER_ROW_GROUP = 8, 320.0  # at most; eight groups of four scenes of ten seconds
 LOOP_BYTES = EVENT_SAMPLES * 2
 GROUPS_PER_SHARD = {True: 64, False: 8192}  # with audio about 130 MB; recipes are small
 GroupRows = tuple[Group, list[dict]]  # a group and its rows without audio
@@ -66,6 +66,13 @@ def list_shards(folder: Path, plan: Plan, includes_audio: bool) -> list[Shard]:
             path = folder / f"{split}-{number:05d}-of-{len(starts):05d}.parquet"
             shards.append(Shard(path, split, range(start, min(start + size, n_groups))))
     return shards
+
+
+def groups_of(plan: Plan, split: str, step: int = 1) -> Iterator[Group]:
+    """Draw the groups of a split, or every `step`-th of them."""
+    n_groups, draw = plan[split]
+    for number in range(0, n_groups, step):
+        yield draw(number)[0]
 
 
 @contextmanager
@@ -122,6 +129,21 @@ def write_shards(
         bar.update(future.result())
 
 
+def split_row_groups(groups: list[GroupRows]) -> Iterator[list[GroupRows]]:
+    """Divide groups into row groups: as many as fit, at least one, so that a worker's memory is bounded."""
+    some: list[GroupRows] = []
+    seconds = 0.0
+    for group in groups:
+        of_group = len(VARIANTS) * group[0].composition.layout.duration_s
+        if some and (len(some) == GROUPS_PER_ROW_GROUP or seconds + of_group > SECONDS_PER_ROW_GROUP):
+            yield some
+            some, seconds = [], 0.0
+        some.append(group)
+        seconds += of_group
+    if some:
+        yield some
+
+
 def _write_shard(shard: Shard, groups: list[GroupRows], loops_file: Path | None) -> int:
     """Write one shard atomically, and return its number of rows."""
     schema = row_features(includes_audio=loops_file is not None).arrow_schema
@@ -130,9 +152,9 @@ def _write_shard(shard: Shard, groups: list[GroupRows], loops_file: Path | None)
 
     def write(file: Path) -> None:
         with pq.ParquetWriter(file, schema, use_dictionary=text, compression=codecs, write_page_index=True) as writer:
-            for start in range(0, len(groups), GROUPS_PER_ROW_GROUP):
+            for some in split_row_groups(groups):
                 rows = []
-                for group, variants in groups[start : start + GROUPS_PER_ROW_GROUP]:
+                for group, variants in some:
                     audio = _render(group, loops_file) if loops_file else [{}] * len(variants)
                     rows += [sound | row for sound, row in zip(audio, variants, strict=True)]
                 writer.write_table(pa.Table.from_pylist(rows, schema))

@@ -1,10 +1,11 @@
 """Draw layouts: how long a scene is, and where its events lie in it."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from teminal.scenes import MAX_SCENE_S, MIN_SCENE_S, MIN_SLOT_S, TEN_SECONDS, Layout
+from teminal.scenes import MAX_SCENE_S, MIN_SCENE_S, MIN_SLOT_S, TEN_SECONDS, TOLERANCE_S, Layout
 
 BACKGROUND_DB = (5.0, 20.0)  # level of the events over the background
 BACKGROUND_SHARE = 0.25  # of scenes with a drawn layout
@@ -48,8 +49,13 @@ class SceneMix:
         """Draw a layout, and the level of the events over a background, dB, or `None` for no background."""
         if not self.free_layout_share or rng.random() >= self.free_layout_share:
             return TEN_SECONDS, None
-        layout = draw_layout(rng, n_events, self.max_duration_s)
-        return layout, float(rng.uniform(*BACKGROUND_DB)) if rng.random() < BACKGROUND_SHARE else None
+        return draw_free_layout(rng, n_events, self.max_duration_s)
+
+
+def draw_free_layout(rng: np.random.Generator, n_events: int, max_duration_s: float) -> tuple[Layout, float | None]:
+    """Draw a layout, see [`draw_layout`], and the level of the events over a background, dB, or `None` for none."""
+    layout = draw_layout(rng, n_events, max_duration_s)
+    return layout, float(rng.uniform(*BACKGROUND_DB)) if rng.random() < BACKGROUND_SHARE else None
 
 
 def draw_layout(rng: np.random.Generator, n_events: int, max_duration_s: float = TEN_SECONDS.duration_s) -> Layout:
@@ -91,6 +97,17 @@ def _draw_duration(rng: np.random.Generator, max_duration_s: float) -> float:
     if max_duration_s > usual_s and rng.random() < LONG_SHARE:
         shortest_s, longest_s = usual_s, min(max_duration_s, MAX_SCENE_S)
     return round(float(np.exp(rng.uniform(np.log(shortest_s), np.log(longest_s)))), 3)
+
+
+def layout_kind(layout: Layout) -> str:
+    """Tell how the events follow each other: in "equal parts" of the scene, or else as one of `KINDS`."""
+    between_s = [next_s - onset_s - duration_s for (onset_s, duration_s), (next_s, _) in pairwise(layout.slots)]
+    if any(gap_s < -TOLERANCE_S for gap_s in between_s):
+        return "overlap"
+    if any(gap_s > TOLERANCE_S for gap_s in between_s):
+        return "gaps"
+    equal_s = layout.duration_s / max(1, len(layout.slots))
+    return "equal parts" if all(abs(length - equal_s) < TOLERANCE_S for _, length in layout.slots) else "touching"
 
 
 def equal_parts(n_events: int, gap_s: float) -> Layout:

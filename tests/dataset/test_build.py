@@ -63,7 +63,12 @@ def test_rows_say_what_was_composed(built):
         assert sorted(event["label"] for event in overlay["events"]) == sorted(labels)
         onsets = [event["onset_s"] for event in forward["events"]]
         assert onsets == sorted(onsets)
-        assert onsets[-1] >= 10 / len(labels) * (len(labels) - 1) - 1e-5
+        slots = [(event["onset_s"], event["duration_s"]) for event in forward["events"]]
+        assert [(event["onset_s"], event["duration_s"]) for event in backward["events"]] == slots
+        end_s = max(onset_s + length_s for onset_s, length_s in slots)
+        for event in (*single["events"], *overlay["events"]):
+            assert event["onset_s"] == onsets[0]
+            assert event["onset_s"] + event["duration_s"] == pytest.approx(end_s)
     assert all(row["seen_pair"] for row in rows)
     assert not all(dataset["test"]["seen_pair"])
 
@@ -72,7 +77,13 @@ def test_the_report_adds_up(built):
     report = json.loads((built / "esc50" / "build_report.json").read_text())
     train = report["splits"]["train"]
     assert train["rows"] == sum(shard["rows"] for shard in train["shards"]) == sum(train["relations"].values()) == 80
-    assert train["hours"] == pytest.approx(80 * 10 / 3600, abs=1e-3)
+    table = pa.concat_tables(map(pq.read_table, sorted((built / "esc50").glob("train-*"))))
+    sounds = [io.BytesIO(audio["bytes"]) for audio in table["audio"].to_pylist()]
+    durations_s = [soundfile.info(sound).duration for sound in sounds]
+    assert len(set(durations_s)) > 5
+    assert train["hours"] == pytest.approx(sum(durations_s) / 3600, abs=1e-3)
+    assert train["layouts"]["duration_s"][::2] == pytest.approx([min(durations_s), max(durations_s)], abs=1e-3)
+    assert sum(train["layouts"]["events"].values()) == sum(train["layouts"]["kinds"].values()) == 20
     assert report["n_clips"] == 12
     assert report["skipped"] == {}
     assert "/" not in report["command"].split("--esc50_dir ")[1].split()[0]
@@ -103,11 +114,35 @@ def test_two_ranks_write_the_same_bytes(built, esc50_dir, tmp_path):
 
 
 def test_fixed_evaluation_scenes(esc50_dir, tmp_path):
-    build(esc50_dir, tmp_path, "--config_name", "zste")
+    build(esc50_dir, tmp_path, "--config_name", "zste", "--n_task6_groups", 0)
     rows = pq.read_table(tmp_path / "zste" / "test-00000-of-00001.parquet").to_pylist()
     assert {row["split"] for row in rows} == {"test"}
     assert {row["seen_pair"] for row in rows} == {True, False}
     assert all(row["caption"].startswith("This is a sound of") for row in rows)
+    assert [row["group_id"] for row in rows[::4]] == [f"zste-test-{number:06d}" for number in range(10)]
+    assert {soundfile.info(io.BytesIO(row["audio"]["bytes"])).duration for row in rows} == {10.0}
+
+
+def test_fixed_scenes_of_task_6_come_after_the_others_which_stay_as_they_are(esc50_dir, tmp_path):
+    rows = {}
+    for n_task6 in (0, 1):
+        flags = ("--config_name", "zste", "--n_task6_groups", n_task6, "--no_include_audio")
+        build(esc50_dir, tmp_path / str(n_task6), *flags)
+        (shard,) = (tmp_path / str(n_task6) / "zste").glob("*.parquet")
+        rows[n_task6] = pq.read_table(shard).to_pylist()
+    assert rows[1][:40] == rows[0]
+    found = {row["group_id"]: row["render"] for row in rows[1][40:]}
+    assert list(found) == [f"zste-6{letter}-000000" for letter in "ABCDEFG"]
+    assert [how["duration_s"] for how in found.values()] == [10, 10, 10, 10, 4, 20, 60]
+    assert [how["background_db"] for how in found.values()] == [None, None, None, 10, None, None, None]
+    report = json.loads((tmp_path / "1" / "zste" / "build_report.json").read_text())
+    assert report["splits"]["test"]["hours"] == pytest.approx(4 * (10 * 10 + 124) / 3600, abs=1e-3)
+
+
+def test_a_tenth_as_many_scenes_are_of_task_6():
+    flags = ["--source", "esc50", "--output_dir", "x", "--n_groups", "1000"]
+    assert parse_options(BuildOptions, [*flags, "--config_name", "zste"], None).n_of_each_task6 == 14
+    assert parse_options(BuildOptions, flags, None).n_of_each_task6 == 0
 
 
 def test_a_folder_with_something_else_is_refused(built, esc50_dir, tmp_path):
@@ -132,6 +167,10 @@ def test_a_folder_with_something_else_is_refused(built, esc50_dir, tmp_path):
         (("--gap_s", "0.1", "5"), "--gap_s 5.0: must be from 0.02 to 1.6"),
         (("--n_groups", "0"), "--n_groups 0: must be finite and at least 1"),
         (("--three_event_share", "2"), "--three_event_share 2.0: must be from 0 to 1"),
+        (("--max_duration_s", "90"), "--max_duration_s 90.0: must be from 3 to 60"),
+        (("--free_layout_share", "-1"), "--free_layout_share -1.0: must be from 0 to 1"),
+        (("--four_event_share", "0.6"), "--three_event_share 0.5, --four_event_share 0.6: must add up to at most 1"),
+        (("--n_task6_groups", "3"), "--n_task6_groups needs --config_name zste"),
         (("--config_name", "mine"), "--config_name mine: choose esc50 or zste"),
         (("--captions_dir", "x"), "--source esc50 takes --esc50_dir and --dataset_name, not --captions_dir"),
         (("--push_to_hub",), "--push_to_hub needs --hub_dataset_id"),
@@ -151,8 +190,10 @@ def test_a_full_disk_is_said_before_any_work(tmp_path):
 
 
 def test_waveforms_of_a_group_are_told_apart_by_order_alone(built):
-    rows = pq.read_table(built / "esc50" / "train-00000-of-00002.parquet").to_pylist()[:4]
-    single, forward, backward, _ = (soundfile.read(io.BytesIO(row["audio"]["bytes"]))[0] for row in rows)
+    rows = pq.read_table(built / "esc50" / "train-00000-of-00002.parquet").to_pylist()
+    first = next(row["group_id"] for row in rows if [event["onset_s"] for event in row["events"]] == [0.0, 5.0])
+    of_group = [row for row in rows if row["group_id"] == first]
+    single, forward, backward, _ = (soundfile.read(io.BytesIO(row["audio"]["bytes"]))[0] for row in of_group)
     assert len(single) == len(forward) == 480_000
     assert np.corrcoef(forward[5000:200_000], single[5000:200_000])[0, 1] > 0.9
     assert abs(np.corrcoef(forward[5000:200_000], backward[5000:200_000])[0, 1]) < 0.5

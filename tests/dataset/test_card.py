@@ -129,6 +129,17 @@ def test_text_tells_how_each_config_was_made(output_dir):
     assert "parent folder" not in dataset_card({"esc50": make_build(output_dir / "again", "esc50")}, "me/sounds")
 
 
+def test_text_tells_the_layouts_of_reports_that_count_them(output_dir):
+    report = make_build(output_dir / "again", "esc50")
+    assert "| groups |" not in dataset_card({"esc50": report}, "me/sounds")
+    layouts = {"groups": 200, "events": {"2": 150, "4": 50}, "kinds": {"equal parts": 100, "gaps": 100}}
+    layouts |= {"background": 26, "duration_s": [3.25, 10.0, 20.04]}
+    for split in report["splits"].values():
+        split["layouts"] = layouts
+    said = "| train | 200 | 3.2, 10.0, 20.0 | 75 %, 0 %, 25 % | 50 % | 0 % | 50 % | 0 % | 13 % |\n"
+    assert said in dataset_card({"esc50": report}, "me/sounds")
+
+
 def test_a_picture_of_the_first_group(output_dir, tmp_path):
     plot_first_group(output_dir / "esc50" / "train-00000-of-00003.parquet", tmp_path / "group.png")
     assert pyplot.imread(tmp_path / "group.png").shape[0] > 300

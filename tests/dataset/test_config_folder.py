@@ -13,7 +13,8 @@ from teminal.dataset.card import write_card
 from teminal.dataset.config_folder import write_config
 from teminal.dataset.report import REPORT
 from teminal.dataset.rows import read_rows
-from teminal.sampling.groups import Mix
+from teminal.sampling.groups import Group, Mix
+from teminal.scenes import Composition, Layout
 from teminal.sources import load_clips
 from tests.built import make_build, make_rows
 
@@ -64,6 +65,29 @@ def test_few_groups_need_few_generated_clips_and_give_the_same_bytes(clips, buil
 def test_files_may_be_faulty_and_are_all_looked_at_first(esc50_dir):
     found = load_clips("esc50", [1], esc50_dir=str(esc50_dir))
     assert config_folder._clips_to_decode(found, None) == list(range(len(found)))
+
+
+def group_of(duration_s):
+    composition = Composition((0, 1), layout=Layout(duration_s), variant="forward")
+    return Group("x", "test", None, composition, ("a", "b"), (), None), []
+
+
+def test_row_groups_hold_so_much_audio_that_memory_is_bounded():
+    durations_s = [10.0] * 9 + [60.0] * 3 + [3.0] * 20
+    found = [[group.composition.layout.duration_s for group, _ in some] for some in split_of(durations_s)]
+    assert found == [[10.0] * 8, [10.0, 60.0], [60.0], [60.0, *[3.0] * 6], [3.0] * 8, [3.0] * 6]
+
+
+def split_of(durations_s):
+    return list(shards.split_row_groups([group_of(duration_s) for duration_s in durations_s]))
+
+
+def test_the_size_is_estimated_from_the_durations_of_groups(tmp_path):
+    plan = {"train": (200, lambda number: group_of(10.0)), "test": (100, lambda number: group_of(3.0 + number % 50))}
+    of_both = shards.list_shards(tmp_path, plan, True)
+    expected = 800 * (1_000 + 600_000) + 400 * (1_000 + 60_000 * (3 + 24.5))
+    assert config_folder.estimate_bytes(plan, of_both, True) == pytest.approx(expected, rel=0.03)
+    assert config_folder.estimate_bytes(plan, of_both, False) == 1200 * 1_000
 
 
 def test_a_damaged_shard_of_a_finished_build_is_made_again_and_no_other(clips, built, tmp_path, monkeypatch):
