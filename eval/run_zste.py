@@ -1,4 +1,4 @@
-r"""Score one or more contrastive audio-text models on the five tasks of ZSTE, all on the same scenes.
+r"""Score one or more contrastive audio-text models on the six tasks of ZSTE, all on the same scenes.
 
     python eval/run_zste.py --model_name_or_path runs/quickstart --source synthetic --folds 5
     python eval/run_zste.py --model_name_or_path laion/clap-htsat-unfused runs/esc50_tiny --esc50_dir ESC-50 \

@@ -2,7 +2,14 @@
 
 from eval.zste.zste import TASKS
 
-NAMES = [*TASKS, *(task for tasks in TASKS.values() for task in tasks), "recognition", "temporal", "zste"]
+NAMES = [
+    *TASKS,
+    *(task for tasks in TASKS.values() for task in tasks),
+    "recognition",
+    "temporal",
+    "robustness",
+    "zste",
+]
 CONTROLS = ["control_3A", "control_3B", "control_3C"]
 
 

@@ -20,4 +20,17 @@ test_cases = [
         "tasks": ["3A", "3B"],
         "result": {"3A": 0.0, "3B": 0.0},
     },
+    {
+        "predictions": [[0.9, 0.2, 0.8, 0.1]] * 6 + [[0.9, 0.8, 0.7, 0.1]],
+        "references": [[0, 2]] * 7,
+        "tasks": ["6A", "6B", "6C", "6D", "6E", "6F", "6G"],
+        "result": {
+            "6A": 1.0,
+            "6G": 0.0,
+            "task6": 6 / 7,
+            "robustness": 6 / 7,
+            "robustness_chance": 1 / 6,
+            "task6_n": 7,
+        },
+    },
 ]

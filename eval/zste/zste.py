@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 _DESCRIPTION = """
-ZSTE measures whether a contrastive audio-text model knows which sounds are in a clip (tasks 1 and 2) and in what
-order they come (tasks 3, 4 and 5). Ties lose: a true candidate that only ties a false one counts as wrong.
+ZSTE measures whether a contrastive audio-text model knows which sounds are in a clip (tasks 1 and 2), in what order
+they come (tasks 3, 4 and 5), and whether it still knows the order when the sounds are laid out in other ways than in
+halves of ten seconds (task 6). Ties lose: a true candidate that only ties a false one counts as wrong.
 """
 
 _KWARGS_DESCRIPTION = """
@@ -17,15 +18,15 @@ Args:
     predictions (`list[list[float]]`): the candidates' scores of each example, higher is better; any finite or
         infinite number but NaN. 4A to 4C take `[s00, s01, s10, s11]` with s_ij = score(audio i, caption j).
     references (`list[list[int]]`): indices of the candidates that are right; `[0, 3]` for 4A to 4C.
-    tasks (`list[str]`): the sub-task of each example, 1A to 5D.
+    tasks (`list[str]`): the sub-task of each example, 1A to 6G.
     groups (`list[str]`, *optional*): "seen" or "unseen" class pair, "" for examples without a pair.
     seed (`int`, defaults to 0): seed of the bootstrap.
 
 Returns:
     A flat dict of fractions in [0, 1]: for each sub-task "3A", its mean "task3" and the means "recognition" (tasks 1,
-    2), "temporal" (3, 4, 5) and "zste" (all) the accuracy, and beside each "3A_ci95" ([low, high], 1000 bootstrap
-    samples of the scenes, example i of each sub-task being of scene i), "3A_chance" and "3A_n"; with groups also
-    "3A_seen" and "3A_unseen". A mean is given only where all its parts are there.
+    2), "temporal" (3, 4, 5), "robustness" (6) and "zste" (1 to 5) the accuracy, and beside each "3A_ci95"
+    ([low, high], 1000 bootstrap samples of the scenes, example i of each sub-task being of scene i), "3A_chance" and
+    "3A_n"; with groups also "3A_seen" and "3A_unseen". A mean is given only where all its parts are there.
 
 Examples:
     >>> zste = evaluate.load("zste")
@@ -50,14 +51,16 @@ SUBTASKS = {
     **dict.fromkeys(["1A", "1B"], "all"),
     **{f"{task}{letter}": "all" for task in "2345" for letter in "ABCD"},
     **{"2B": "any", "2D": "any", "4A": "text", "4B": "audio", "4C": "group"},
+    **{f"6{letter}": "all" for letter in "ABCDEFG"},
 }
-TASKS = {f"task{number}": [name for name in SUBTASKS if name[0] == str(number)] for number in range(1, 6)}
-MEANS = {
-    **TASKS,
+TASKS = {f"task{number}": [name for name in SUBTASKS if name[0] == str(number)] for number in range(1, 7)}
+OVERALL = {
     "recognition": ["task1", "task2"],
     "temporal": ["task3", "task4", "task5"],
-    "zste": list(TASKS),
+    "robustness": ["task6"],
+    "zste": ["task1", "task2", "task3", "task4", "task5"],
 }
+MEANS = {**TASKS, **OVERALL}
 QUADRUPLE_CHANCE = {"text": 1 / 4, "audio": 1 / 4, "group": 1 / 6}
 N_BOOTSTRAP = 1000
 
@@ -134,10 +137,13 @@ def resample_accuracies(right: dict[str, np.ndarray], seed: int) -> dict[str, np
     """Compute the accuracy of each sub-task in each bootstrap sample.
 
     Sub-tasks with equally many examples are resampled together, because their examples i are of the same scene, which
-    the interval of a mean must take into account.
+    the interval of a mean must take into account. Task 6 is drawn last, so that the intervals of the others are the
+    same with and without it.
     """
     rng, accuracy = np.random.default_rng(seed), {}
-    for n in sorted({len(rights) for rights in right.values()}):
+    sizes = {len(rights) for task, rights in right.items() if task not in TASKS["task6"]}
+    sizes_of_task6 = {len(rights) for rights in right.values()} - sizes
+    for n in [*sorted(sizes), *sorted(sizes_of_task6)]:
         together = {task: rights for task, rights in right.items() if len(rights) == n}
         drawn = np.stack([np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(N_BOOTSTRAP)])
         accuracy.update({task: drawn @ rights.astype(np.float64) / n for task, rights in together.items()})
@@ -156,7 +162,7 @@ def compute_figures(judged: pd.DataFrame, seed: int = 0) -> tuple[dict, dict[str
 
     figures = {}
     in_order = [name for task, parts in TASKS.items() for name in (*parts, task)]
-    for name in [*in_order, "recognition", "temporal", "zste"]:
+    for name in [*in_order, *OVERALL]:
         if name in accuracy:
             figures[name] = accuracy[name]
             figures[f"{name}_ci95"] = np.percentile(samples[name], [2.5, 97.5]).tolist()

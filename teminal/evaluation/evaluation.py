@@ -36,6 +36,7 @@ class EvaluationData:
         about: description of the data for the JSON file.
         skipped: name -> reason of clips that cannot be read.
         legend: explanation of the figures, one line below tables.
+        format: turns model -> figures into the text that is printed.
         arrange: turns model -> figures into entries of the JSON file.
         save: writes more files to a folder, from model -> figures.
     """
@@ -47,6 +48,7 @@ class EvaluationData:
     about: dict[str, Any]
     legend: str
     skipped: dict[str, str] = field(default_factory=dict)
+    format: Callable[[dict[str, Figures]], str] = format_table
     arrange: Callable[[dict[str, Figures]], dict[str, Any]] = lambda results: {"results": results}
     save: Callable[[Path, dict[str, Figures]], None] = lambda folder, results: None
 
@@ -85,7 +87,7 @@ def evaluate(name: str, options: EvaluationOptions, prepare: Callable[[], Evalua
             results[model_name] = data.score(cosines)
     if not state.is_main_process:
         return
-    print(format_table(results))
+    print(data.format(results))
     n_captions, n_skipped = len(set(data.captions)), len(data.skipped)
     print(f"{len(data.keys)} audios, {n_captions} captions, {n_skipped} clips skipped")
     differences = compare_models(results)

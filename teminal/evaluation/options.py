@@ -71,11 +71,14 @@ class ZsteOptions(EvaluationOptions, SourceOptions):
     split: str | None = option(None, "instead of folds, for a folder with splits; default: test")
     zste_dataset: str | None = option(None, "folder or Hub id of a dataset with config zste, for fixed scenes")
     n_scenes: int | None = option(None, "number of scenes, with one question in each sub-task; default: 1000", least=1)
+    robustness_curves: bool = option(
+        False, "also plot order against gap, ratio, total length and background; takes twice the time"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.zste_dataset:
-            for name in ("source", *option_names(), "folds", "split", "n_scenes"):
+            for name in ("source", *option_names(), "folds", "split", "n_scenes", "robustness_curves"):
                 if getattr(self, name, None):
                     raise ValueError(f"--zste_dataset brings its own scenes: drop it, or --{name}")
             return

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
 from teminal.evaluation.statistics import Figures
-from teminal.evaluation.tables import ZSTE_LABELS
+from teminal.evaluation.tables import ZSTE_LABELS, shared_figures
 
 WIDTH_INCH = 7  # of the text of a page
 STYLE: Any = {"font.size": 8, "axes.titlesize": 9, "axes.axisbelow": True, "savefig.dpi": 200}
@@ -24,7 +24,7 @@ LARGEST_CELL_INCH, SMALLEST_CELL_INCH = 0.4, 0.13  # of a heat map
 def plot_bars(path: Path, zste: Mapping[str, Mapping], title: str) -> None:
     """Plot a bar per model for each sub-task and mean, with 95 % intervals and chance levels, in percent."""
     with pyplot.rc_context(STYLE):
-        figure, axes, place = _accuracy_axes(title, 0.14 + 0.05 * len(zste))
+        figure, axes, place = _accuracy_axes(shared_figures(zste, ZSTE_LABELS), title, 0.14 + 0.05 * len(zste))
         y = np.array(list(place.values()))
         width = 0.84 / len(zste)
         for number, (name, figures) in enumerate(zste.items()):
@@ -42,7 +42,7 @@ def plot_change(path: Path, zste: Mapping[str, Mapping], title: str) -> None:
     """Plot an arrow from the first to the last model for each sub-task and mean, with chance levels, in percent."""
     before, *_, after = zste
     with pyplot.rc_context(STYLE):
-        figure, axes, place = _accuracy_axes(title, 0.2)
+        figure, axes, place = _accuracy_axes(shared_figures(zste, ZSTE_LABELS), title, 0.2)
         for key, y in place.items():
             start, end, chance = 100 * zste[before][key], 100 * zste[after][key], 100 * zste[after][f"{key}_chance"]
             low, high = zste[after][f"{key}_ci95"]
@@ -54,17 +54,17 @@ def plot_change(path: Path, zste: Mapping[str, Mapping], title: str) -> None:
         _save(figure, axes, path)
 
 
-def _accuracy_axes(title: str, row_inch: float) -> tuple[Figure, Axes, dict[str, float]]:
+def _accuracy_axes(names: list[str], title: str, row_inch: float) -> tuple[Figure, Axes, dict[str, float]]:
     """Make axes with a row per ZSTE figure and a line between tasks; also return the position of each row."""
     place, rules, y = {}, [], 0.0
-    for key in ZSTE_LABELS:
+    for key in names:
         place[key] = y
         y += 1
         if key.startswith("task"):
             rules.append(y - 0.2)
             y += 0.6
     figure, axes = pyplot.subplots(figsize=(WIDTH_INCH, 1.6 + row_inch * len(place)), layout="constrained")
-    axes.set_yticks(list(place.values()), list(ZSTE_LABELS.values()))
+    axes.set_yticks(list(place.values()), [ZSTE_LABELS[key] for key in place])
     for key, label in zip(place, axes.get_yticklabels(), strict=True):
         label.set_fontweight("normal" if key[0].isdigit() else "bold")
     axes.set_ylim(y - 0.3, -0.7)

@@ -34,6 +34,7 @@ _loader = SourceFileLoader("teminal.evaluation.zste_metric", str(_file))
 _metric = ModuleType(_loader.name)
 _loader.exec_module(_metric)
 judge_examples, compute_figures = _metric.judge_examples, _metric.compute_figures
+is_right, chance_level = _metric.is_right, _metric.chance_level
 
 
 def distinct_audios(examples: list[Example]) -> list[Composition]:
@@ -45,6 +46,29 @@ def distinct_captions(examples: list[Example]) -> list[str]:
     """List every candidate caption once, in order of first appearance."""
     asked = dict.fromkeys(example.candidates for example in examples)
     return list(dict.fromkeys(itertools.chain.from_iterable(asked)))
+
+
+class CosineTable:
+    """Cosines of audios and captions, read by example.
+
+    Args:
+        examples: all that will be read.
+        cosines: (audios, captions) of [`distinct_audios`] and [`distinct_captions`] of the examples.
+    """
+
+    def __init__(self, examples: list[Example], cosines: np.ndarray):
+        self.cosines = cosines
+        self.row_of = {audio: row for row, audio in enumerate(distinct_audios(examples))}
+        column_of = {caption: column for column, caption in enumerate(distinct_captions(examples))}
+        self.columns_of = {
+            candidates: np.array([column_of[caption] for caption in candidates])
+            for candidates in {example.candidates for example in examples}
+        }
+
+    def read(self, example: Example) -> np.ndarray:
+        """Read (audios * candidates,) scores, audio after audio."""
+        rows = np.array([[self.row_of[audio]] for audio in example.audios])
+        return self.cosines[rows, self.columns_of[example.candidates]].ravel()
 
 
 def audio_features(
@@ -72,39 +96,33 @@ def score_examples(
 
 
 def score_cosines(examples: list[Example], cosines: np.ndarray, seed: int = 0) -> Figures:
+    """Compute every ZSTE figure, see [`score_zste`], from cosines of the audios and captions of the examples."""
+    return score_zste(examples, CosineTable(examples, cosines), seed)
+
+
+def score_zste(examples: list[Example], table: CosineTable, seed: int = 0) -> Figures:
     """Compute every ZSTE figure, and the controls of [`permute_audios`] as `control_3A` to `control_3C`.
 
     Args:
         examples: each sub-task's in order of scenes.
-        cosines: (audios, captions) of [`distinct_audios`] and [`distinct_captions`].
         seed: of the bootstrap and the permutation.
     """
-    judged = _judge(examples, examples, cosines)
+    judged = _judge(examples, table)
     figures = Figures(*compute_figures(judged, seed))
     figures.right = {str(task): rows.right.tolist() for task, rows in judged.groupby("task")}
-    control, _ = compute_figures(_judge(permute_audios(examples, seed), examples, cosines), seed)
+    control, _ = compute_figures(_judge(permute_audios(examples, seed), table), seed)
     for task in CONTROL_TASKS:
         for suffix in ("", "_ci95", "_chance", "_n"):
             figures[f"control_{task}{suffix}"] = control[f"{task}{suffix}"]
     return figures
 
 
-def _judge(asked: list[Example], examples: list[Example], cosines: np.ndarray) -> pd.DataFrame:
-    """Judge the examples `asked`, whose audios and captions are all among those of `examples`."""
-    row_of = {audio: row for row, audio in enumerate(distinct_audios(examples))}
-    column_of = {caption: column for column, caption in enumerate(distinct_captions(examples))}
-    columns = {
-        candidates: np.array([column_of[caption] for caption in candidates])
-        for candidates in {example.candidates for example in examples}
-    }
-    rows = [np.array([[row_of[audio]] for audio in example.audios]) for example in asked]
+def _judge(examples: list[Example], table: CosineTable) -> pd.DataFrame:
     return judge_examples(
-        predictions=[
-            cosines[row, columns[example.candidates]].ravel() for row, example in zip(rows, asked, strict=True)
-        ],
-        references=[list(example.right) for example in asked],
-        tasks=[example.task for example in asked],
-        groups=[example.group for example in asked],
+        predictions=[table.read(example) for example in examples],
+        references=[list(example.right) for example in examples],
+        tasks=[example.task for example in examples],
+        groups=[example.group for example in examples],
     )
 
 

@@ -22,6 +22,8 @@ class Figures(dict[str, Any]):
         samples: figure -> its value in each bootstrap sample, (N_BOOTSTRAP,).
         right: of ZSTE, sub-task -> whether each question is answered right.
         confusion: of composed search, how often each kind of composition is found first.
+        wordings: of ZSTE, figures of other questions, see `teminal.evaluation.wordings`.
+        curves: of ZSTE, see `teminal.evaluation.curves`.
     """
 
     def __init__(self, figures: Mapping[str, Any] | None = None, samples: dict[str, np.ndarray] | None = None):
@@ -29,6 +31,8 @@ class Figures(dict[str, Any]):
         self.samples = samples or {}
         self.right: dict[str, list[bool]] = {}
         self.confusion: Figures | None = None
+        self.wordings: Figures | None = None
+        self.curves: dict[str, list[dict]] = {}
 
     def add(self, name: str, value: float, samples: np.ndarray, n: int, chance: float | None = None) -> None:
         """Add a figure.

@@ -1,6 +1,6 @@
 """Make tables of models: as text, Markdown, LaTeX and CSV, and for the `model-index` of a card."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -32,9 +32,18 @@ ZSTE_LABELS = {
     "5C": "order, held-out sentence (5C)",
     "5D": "order of three sounds (5D)",
     "task5": "mean of task 5",
+    "6A": "order, slots of 2 and 8 s (6A)",
+    "6B": "order, short sounds with gaps (6B)",
+    "6C": "order, sounds that overlap in part (6C)",
+    "6D": "order, over a background at 10 dB (6D)",
+    "6E": "order, halves of 4 s in all (6E)",
+    "6F": "order, halves of 20 s in all (6F)",
+    "6G": "order, halves of 60 s in all (6G)",
+    "task6": "mean of task 6",
     "recognition": "recognition: tasks 1 and 2",
     "temporal": "temporal: tasks 3, 4 and 5",
-    "zste": "ZSTE: all tasks",
+    "robustness": "robustness: task 6",
+    "zste": "ZSTE: tasks 1 to 5",
 }
 CONTROL_LABELS = {
     "control_3A": "“before”, audios permuted: must be chance (control_3A)",
@@ -42,9 +51,14 @@ CONTROL_LABELS = {
     "control_3C": "before, after or while, audios permuted: must be chance (control_3C)",
 }
 LABELS = ZSTE_LABELS | CONTROL_LABELS
+WORDING_LABELS = {
+    "consistency": "consistency: all wordings give one order",
+    "consistency_held_out": "consistency: all held-out wordings give one order",
+}
 LEGEND = (
     "Accuracy in % with 95 % bootstrap interval over scenes; ties lose. Codes are ZSTE's sub-tasks: tasks 1 and 2 ask "
-    "which sounds are heard, 3 to 5 in what order, 5 in words never trained on."
+    "which sounds are heard, 3 to 5 in what order, 5 in words never trained on, 6 in other layouts than halves of ten "
+    "seconds, with all four statements of order."
 )
 STAR = "* The 95 % interval of the difference, paired over the same questions, excludes 0."
 MARKDOWN = str.maketrans({"|": "\\|", "*": "\\*"})
@@ -56,12 +70,17 @@ LATEX = str.maketrans(
 
 def label_figure(name: str) -> str:
     """Name a figure in words."""
-    return LABELS.get(name, name.replace("_", " "))
+    return (LABELS | WORDING_LABELS).get(name, name.replace("_", " "))
 
 
 def list_figures(figures: Mapping) -> list[str]:
     """List the names of the figures that have an interval."""
     return [name for name in figures if f"{name}_ci95" in figures]
+
+
+def shared_figures(results: Mapping[str, Mapping], names: Iterable[str]) -> list[str]:
+    """List those of the figures that every model has; fixed scenes, and runs of old versions, have no task 6."""
+    return [name for name in names if all(name in figures for figures in results.values())]
 
 
 def scale_figure(name: str) -> int:

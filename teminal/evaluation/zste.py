@@ -1,19 +1,23 @@
 """Run ZSTE: draw scenes from test clips or load fixed ones, score every model, and plot the figures."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import yaml
 from accelerate import PartialState
 from huggingface_hub.repocard_data import eval_results_to_model_index
 
 from teminal.clips import Clip, build_bank
+from teminal.evaluation import wordings
+from teminal.evaluation.curves import score_curves
 from teminal.evaluation.evaluation import EvaluationData, evaluate
 from teminal.evaluation.options import ZsteOptions
-from teminal.evaluation.score import distinct_audios, distinct_captions, score_cosines
-from teminal.evaluation.statistics import Figures
-from teminal.evaluation.tables import LEGEND, ZSTE_LABELS, eval_results, write_text
+from teminal.evaluation.score import CosineTable, distinct_audios, distinct_captions, score_zste
+from teminal.evaluation.statistics import Figures, compare_models
+from teminal.evaluation.tables import LEGEND, ZSTE_LABELS, eval_results, format_table, write_tables, write_text
 from teminal.evaluation.zste_dataset import DatasetAudio, load_scenes
-from teminal.evaluation.zste_questions import BankAudio, Example, build_examples
+from teminal.evaluation.zste_questions import BankAudio, Example, build_curve_examples, build_examples
 from teminal.sampling.zste import drawn_clips
 
 
@@ -26,6 +30,7 @@ def run_zste(options: ZsteOptions, clips: list[Clip] | None) -> None:
         about: dict = {"model": paths[0] if len(paths) == 1 else paths}
         skipped: dict[str, str] = {}
         audio: BankAudio | DatasetAudio
+        on_curves: list[Example] = []
         with PartialState().local_main_process_first():
             if clips is None:
                 examples, audio = load_scenes(str(options.zste_dataset), seed)
@@ -34,20 +39,51 @@ def run_zste(options: ZsteOptions, clips: list[Clip] | None) -> None:
                 bank = build_bank(clips, lambda bank: drawn_clips(bank, n_scenes, seed))
                 examples, audio, skipped = build_examples(bank, n_scenes, seed), BankAudio(bank), bank.skipped
                 about |= {**options.data(), "n_clips": len(bank.clips)}
-        compositions = distinct_audios(examples)
+                if options.robustness_curves:
+                    on_curves = build_curve_examples(bank, n_scenes, seed)
+        reworded = wordings.build_wording_examples(examples)
+        asked = examples + reworded + on_curves
+        compositions = distinct_audios(asked)
+
+        def score(cosines: np.ndarray) -> Figures:
+            table = CosineTable(asked, cosines)
+            figures = score_zste(examples, table, seed)
+            figures.wordings = wordings.score_wordings(reworded, table, seed)
+            figures.curves = score_curves(on_curves, table) if on_curves else {}
+            return figures
+
         return EvaluationData(
             keys=audio.keys(compositions),
             read=lambda rows: audio.read([compositions[row] for row in rows]),
-            captions=distinct_captions(examples),
-            score=lambda cosines: score_cosines(examples, cosines, seed),
+            captions=distinct_captions(asked),
+            score=score,
             about=about,
             legend=LEGEND,
             skipped=skipped,
-            arrange=lambda results: {"zste": results if len(results) > 1 else next(iter(results.values()))},
+            format=lambda results: f"{format_table(results)}\n\n{format_table(get_wordings(results))}",
+            arrange=arrange_report,
             save=lambda folder, results: save_results(folder, results, evaluated, examples, audio),
         )
 
     evaluate("zste", options, prepare)
+
+
+def get_wordings(results: dict[str, Figures]) -> dict[str, Figures]:
+    """Get the figures of wordings of each model."""
+    return {name: figures.wordings for name, figures in results.items() if figures.wordings}
+
+
+def get_curves(results: dict[str, Figures]) -> dict[str, dict[str, list[dict]]]:
+    """Get the robustness curves of each model; {} without `--robustness_curves`."""
+    return {name: figures.curves for name, figures in results.items() if figures.curves}
+
+
+def arrange_report(results: dict[str, Figures]) -> dict[str, Any]:
+    """Arrange the entries of the JSON file: `zste`, `wordings` and `curves`, of several models by their names."""
+    entries: dict[str, dict[str, Any]] = {"zste": {**results}, "wordings": {**get_wordings(results)}}
+    if curves := get_curves(results):
+        entries["curves"] = {**curves}
+    return {key: of if len(results) > 1 else next(iter(of.values())) for key, of in entries.items()}
 
 
 def save_results(
@@ -57,13 +93,20 @@ def save_results(
     examples: list[Example],
     audio: BankAudio | DatasetAudio,
 ) -> None:
-    """Write each model's `model-index`; plot figures, change, accuracy by hardness and by pair of classes.
+    """Write each model's `model-index`, and tables of wordings; plot the figures.
+
+    Plots show the sub-tasks, their change, accuracy by hardness and by pair of classes, and robustness curves.
 
     Args:
         evaluated: name of the scenes, for the `model-index`.
     """
-    from teminal.evaluation.plots import plot_against, plot_bars, plot_change, plot_pairs  # takes long
+    from teminal.evaluation.curve_plots import plot_curves  # takes long
+    from teminal.evaluation.plots import plot_against, plot_bars, plot_change, plot_pairs
 
+    of_wordings = get_wordings(results)
+    write_tables(folder, "wordings", of_wordings, compare_models(of_wordings), wordings.LEGEND)
+    if curves := get_curves(results):
+        plot_curves(folder / "robustness.png", curves)
     plot_bars(folder / "zste.png", results, "ZSTE")
     if len(results) > 1:
         plot_change(folder / "change.png", results, "ZSTE")

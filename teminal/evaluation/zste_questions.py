@@ -11,7 +11,8 @@ import numpy as np
 from teminal import event_loops, rendering
 from teminal.captions import say
 from teminal.clips import ClipBank
-from teminal.sampling.zste import Heard, SceneGroup, draw_scenes
+from teminal.sampling.curves import draw_curve_scenes
+from teminal.sampling.zste import Heard, SceneGroup, draw_scenes, draw_task6_scenes
 from teminal.scenes import Caption, Composition, Scene, true_captions
 from teminal.splits import split_pairs
 
@@ -40,7 +41,7 @@ class Example:
 def build_examples(bank: ClipBank, n_scenes: int, seed: int) -> list[Example]:
     """Draw scenes from a bank and build the examples of all tasks.
 
-    Example i of each sub-task is of scene i; task 1 has one per clip.
+    Example i of each sub-task is of scene i; task 1 has one per clip, task 6 asks of the first quarter.
 
     Args:
         bank: only test clips, of at least three classes.
@@ -56,7 +57,17 @@ def build_examples(bank: ClipBank, n_scenes: int, seed: int) -> list[Example]:
     return [
         *build_two_sound_examples(recorded, in_silence, groups, bank.classes, unseen_pairs),
         *(example for group in groups for example in build_three_sound_examples(group, unseen_pairs)),
+        *build_statement_examples(draw_task6_scenes(groups, seed), unseen_pairs),
     ]
+
+
+def build_curve_examples(bank: ClipBank, n_scenes: int, seed: int) -> list[Example]:
+    """Draw the scenes of robustness curves from a bank, with the sounds of task 6, and build their examples.
+
+    Arguments are those of [`build_examples`]; the `task` of an example is its point.
+    """
+    _, _, groups = draw_scenes(bank, n_scenes, seed)
+    return build_statement_examples(draw_curve_scenes(groups, seed), set(split_pairs(bank.classes)[1]))
 
 
 def build_two_sound_examples(
@@ -66,7 +77,7 @@ def build_two_sound_examples(
     classes: list[str],
     unseen_pairs: Pairs,
 ) -> list[Example]:
-    """Build the examples of all tasks but 5D.
+    """Build the examples of tasks 1 to 5 but 5D.
 
     Args:
         recorded, in_silence: single clips, as recorded (1A) and in silence (1B).
@@ -91,17 +102,16 @@ def build_two_sound_examples(
 
 def _build_order_examples(group: SceneGroup, unseen_pairs: Pairs) -> list[Example]:
     """Build the examples of tasks 3 to 5 but 4D and 5D, about the group's first two sounds."""
-    x, y = group.labels[:2]
-    orders = [Caption("before", (x, y)), Caption("before", (y, x))]
-    orders_by_after = [Caption("after", (y, x)), Caption("after", (x, y))]
-    relations = [*orders, Caption("while", (x, y))]
+    statements = four_statements(*group.labels[:2])
+    orders, orders_by_after = statements[:2], statements[2:]
+    relations = [*orders, Caption("while", group.labels[:2])]
     forward, mixed = [group.two("forward")], [group.two(group.mixed_variant)]
     both_orders = [*forward, group.two("reversed")]
     return [
         *build_task("3A", [forward], orders, unseen_pairs),
         *build_task("3B", [forward], orders_by_after, unseen_pairs),
         *build_task("3C", [mixed], relations, unseen_pairs),
-        *build_task("3D", [forward], orders + orders_by_after, unseen_pairs),
+        *build_task("3D", [forward], statements, unseen_pairs),
         *build_task("4A", [both_orders], orders, unseen_pairs),
         *build_task("4B", [both_orders], orders, unseen_pairs),
         *build_task("4C", [both_orders], orders, unseen_pairs),
@@ -115,6 +125,25 @@ def build_three_sound_examples(group: SceneGroup, unseen_pairs: Pairs) -> list[E
     """Build the example of task 5D, the order of three sounds."""
     orders = [Caption("then", labels) for labels in itertools.permutations(group.labels)]
     return build_task("5D", [[group.three()]], orders, unseen_pairs)
+
+
+def build_statement_examples(scenes: dict[str, list[Heard]], unseen_pairs: Pairs) -> list[Example]:
+    """Build the examples that ask the four statements of 3D, from sub-task -> its scenes of two events."""
+    examples = []
+    for task, heard in scenes.items():
+        for one in heard:
+            examples += build_task(task, [[one]], four_statements(*one[1].labels), unseen_pairs)
+    return examples
+
+
+def four_statements(x: str, y: str) -> list[Caption]:
+    """State both orders with *before*, then with *after*; of "x then y" the first and the third are true."""
+    return [
+        Caption("before", (x, y)),
+        Caption("before", (y, x)),
+        Caption("after", (y, x)),
+        Caption("after", (x, y)),
+    ]
 
 
 def build_task(

@@ -1,13 +1,14 @@
 """Draw the scenes of ZSTE from the clips of a bank."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from teminal.captions import HELD_OUT
 from teminal.clips import ClipBank
 from teminal.rendering import EVENT_S, OVERLAY_SNR_DB
-from teminal.scenes import VARIANTS, Composition, Scene, variant_scene
+from teminal.sampling.layouts import TASK6, TASK6_BACKGROUND_DB, draw_task6_layout
+from teminal.scenes import TEN_SECONDS, VARIANTS, Composition, Layout, Scene, variant_scene
 
 Heard = tuple[Composition, Scene]  # a composition and the scene that is heard in it
 
@@ -33,6 +34,19 @@ class SceneGroup:
         """Return a variant of the first two events."""
         composition = Composition(self.clips[:2], snr_db=self.snr_db, variant=variant)
         return composition, variant_scene(variant, *self.labels[:2])
+
+    def laid_out(self, layout: Layout = TEN_SECONDS, background_db: float | None = None) -> Heard:
+        """Return the first two events in sequence in a layout, with the third under them if its level is given.
+
+        Args:
+            background_db: level of the two over the third.
+        """
+        composition, scene = self.two("forward")
+        composition = replace(composition, layout=layout)
+        if background_db is None:
+            return composition, scene
+        composition = replace(composition, background=self.clips[2:], background_db=background_db)
+        return composition, replace(scene, background=self.labels[2])
 
     def three(self) -> Heard:
         """Return all three events in sequence."""
@@ -75,6 +89,21 @@ def draw_scenes(bank: ClipBank, n_scenes: int, seed: int) -> tuple[list[Heard], 
         third = int(rng_of_more.choice(bank.by_class[z]))
         groups.append(draw_scene_group(rng_of_more, number, (first, second, third), (x, y, z), snr_db))
     return recorded, in_silence, groups
+
+
+def take_quarter(groups: list[SceneGroup]) -> list[SceneGroup]:
+    """Take the groups whose sounds are laid out in other ways: the first quarter, at least one."""
+    return groups[: max(1, len(groups) // 4)]
+
+
+def draw_task6_scenes(groups: list[SceneGroup], seed: int) -> dict[str, list[Heard]]:
+    """Draw the scenes of each sub-task of task 6; scene i of every sub-task has the sounds of group i."""
+    rng, some = np.random.default_rng([seed, 19]), take_quarter(groups)
+    background_db = {"6D": TASK6_BACKGROUND_DB}
+    return {
+        task: [group.laid_out(draw_task6_layout(task, rng), background_db.get(task)) for group in some]
+        for task in TASK6
+    }
 
 
 def drawn_clips(bank: ClipBank, n_scenes: int, seed: int) -> set[int]:

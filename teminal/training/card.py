@@ -7,10 +7,11 @@ import numpy as np
 from huggingface_hub import ModelCard, ModelCardData
 
 from teminal.captions import say
-from teminal.evaluation.tables import LEGEND, eval_results, result_table, to_markdown
+from teminal.evaluation.tables import LEGEND, eval_results, result_table, shared_figures, to_markdown
 from teminal.files import hide_paths, is_local_path
 from teminal.licenses import strictest
 from teminal.natural_captions import say_naturally
+from teminal.sampling.layouts import TASK6
 from teminal.sampling.training import TrainingSampler
 from teminal.scenes import Caption
 from teminal.sources import source_credits
@@ -19,7 +20,8 @@ from teminal.training.config import TrainingConfig
 RESULTS = "results.json"
 _copy = Path(__file__).with_name("model_card.md")  # in a wheel
 TEMPLATE = _copy if _copy.exists() else Path(__file__).parents[2] / "model_card.md"
-SHOWN = ("1A", "2A", "2C", "3A", "3B", "3C", "3D", "4C", "5A", "5D", "control_3A", "recognition", "temporal", "zste")
+SHOWN = ["1A", "2A", "2C", "3A", "3B", "3C", "3D", "4C", "5A", "5D", *TASK6, "control_3A"]
+SHOWN += ["recognition", "temporal", "robustness", "zste"]
 ORDER_TASKS = ("3A", "3B")
 
 
@@ -143,7 +145,8 @@ def _describe_change(models: dict[str, dict], name: str) -> str:
 
 def _make_table(zste: dict[str, dict]) -> str:
     """Make a Markdown table in percent: a row per sub-task and mean, a column per model, with 95 % intervals."""
-    table = result_table(zste, list(SHOWN), bold="**{}**")
+    shown = shared_figures(zste, SHOWN)
+    table = result_table(zste, shown, bold="**{}**")
     figures = next(iter(zste.values()))
-    table.insert(0, "n", [str(figures[f"{task}_n"]) for task in SHOWN])
+    table.insert(0, "n", [str(figures[f"{task}_n"]) for task in shown])
     return to_markdown(table)

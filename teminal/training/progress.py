@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-MEANS = ("recognition", "temporal", "zste")
+MEANS = ("recognition", "temporal", "robustness", "zste")
 LABELS = {"loss": "total", "tnce": "TNCE", "in_group": "in-group"}
 STAGE_TITLES = {
     "pretrain": "pretrain: single clips and their classes",
@@ -109,7 +109,7 @@ def _plot_zste(axes: Axes, stages: list[str], progress: Progress) -> None:
     tested_at = [starts[stage] for stage in stages if stage != "pretrain"]
     tested_at += [len(progress.history)] * (len(progress.zste) - len(tested_at))
     base = next(iter(progress.zste.values()))
-    for number, name in enumerate(MEANS):
+    for number, name in enumerate(name for name in MEANS if name in base):
         color, chance = f"C{number}", 100 * base[f"{name}_chance"]
         tested = [100 * figures[name] for figures in progress.zste.values()]
         axes.plot(tested_at[: len(tested)], tested, f"{color}o", label=f"{name}, test")

@@ -41,6 +41,9 @@ def accuracy(zste, task, scores, right):
         ("4C", [0.6, 0.5, 0.5, 0.8], [0, 3], 1.0),
         ("4C", [0.6, 0.5, 0.7, 0.8], [0, 3], 0.0),
         ("5D", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [5], 1.0),
+        ("6A", [0.9, 0.2, 0.8, 0.3], [0, 2], 1.0),
+        ("6G", [0.9, 0.35, 0.3, 0.4], [0, 2], 0.0),
+        ("6G", [0.9, 0.4, 0.4, 0.3], [0, 2], 0.0),
     ],
 )
 def test_rules(zste, task, scores, right, expected):
@@ -60,6 +63,7 @@ def test_rules(zste, task, scores, right, expected):
         ("4C", 4, [0, 3], 1 / 6),
         ("4D", 3 * 50 * 49 // 2, [7], 2 / (3 * 50 * 49)),
         ("5D", 6, [0], 1 / 6),
+        ("6B", 4, [0, 2], 1 / 6),
     ],
 )
 def test_chance_is_stated_and_is_what_random_scores_get(zste, task, n_candidates, right, chance):
@@ -71,14 +75,14 @@ def test_chance_is_stated_and_is_what_random_scores_get(zste, task, n_candidates
 
 
 def test_a_constant_score_gets_nothing(zste):
-    tasks = ["1A", "2A", "2B", "3A", "3D", "4A", "4B", "4C", "4D"]
-    result = zste.compute(predictions=[[0.5] * 4] * 9, references=[[0, 3]] * 9, tasks=tasks)
+    tasks = ["1A", "2A", "2B", "3A", "3D", "4A", "4B", "4C", "4D", "6A", "6G"]
+    result = zste.compute(predictions=[[0.5] * 4] * 11, references=[[0, 3]] * 11, tasks=tasks)
     assert all(result[task] == 0 for task in tasks)
 
 
 ALL = [
     f"{task}{sub}"
-    for task, subs in (("1", "AB"), ("2", "ABCD"), ("3", "ABCD"), ("4", "ABCD"), ("5", "ABCD"))
+    for task, subs in (("1", "AB"), ("2", "ABCD"), ("3", "ABCD"), ("4", "ABCD"), ("5", "ABCD"), ("6", "ABCDEFG"))
     for sub in subs
 ]
 
@@ -92,15 +96,35 @@ def test_means_and_their_intervals(zste):
             references.append([0, 3])
             tasks.append(task)
     result = zste.compute(predictions=predictions, references=references, tasks=tasks)
-    task_means = [np.mean([result[name] for name in ALL if name[0] == str(t)]) for t in range(1, 6)]
-    assert [result[f"task{t}"] for t in range(1, 6)] == pytest.approx(task_means)
+    task_means = [np.mean([result[name] for name in ALL if name[0] == str(t)]) for t in range(1, 7)]
+    assert [result[f"task{t}"] for t in range(1, 7)] == pytest.approx(task_means)
     assert result["recognition"] == pytest.approx(np.mean(task_means[:2]))
-    assert result["temporal"] == pytest.approx(np.mean(task_means[2:]))
-    assert result["zste"] == pytest.approx(np.mean(task_means))
+    assert result["temporal"] == pytest.approx(np.mean(task_means[2:5]))
+    assert result["zste"] == pytest.approx(np.mean(task_means[:5]))
     assert result["zste_n"] == 180
-    for name in ("3C", "task3", "temporal", "zste"):
+    for suffix in ("", "_ci95", "_chance", "_n"):
+        assert result[f"robustness{suffix}"] == result[f"task6{suffix}"]
+    for name in ("3C", "task3", "temporal", "task6", "zste"):
         low, high = result[f"{name}_ci95"]
         assert 0 <= low < result[name] < high <= 1
+
+
+def test_task_6_changes_no_other_figure(zste):
+    rng = np.random.default_rng(0)
+    tasks = [task for task in ALL if task[0] != "6" for _ in range(1 if task == "1A" else 9)]
+    tasks_with_6 = tasks + [task for task in ALL if task[0] == "6" for _ in range(4)]
+    scores = rng.random((len(tasks_with_6), 4)).tolist()
+    groups = rng.choice(["seen", "unseen"], len(tasks_with_6)).tolist()
+
+    def compute(tasks):
+        n = len(tasks)
+        return zste.compute(predictions=scores[:n], references=[[0, 3]] * n, tasks=tasks, groups=groups[:n])
+
+    without, with_6 = compute(tasks), compute(tasks_with_6)
+    assert {name: with_6[name] for name in without} == without
+    more = {name for name in with_6 if name not in without}
+    assert {"6A_seen", "task6_unseen", "robustness", "robustness_unseen"} <= more
+    assert all(name.startswith(("6", "task6", "robustness")) for name in more)
 
 
 def test_a_mean_is_given_only_where_all_parts_are_there(zste):

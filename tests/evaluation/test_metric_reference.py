@@ -9,6 +9,7 @@ from eval.zste.zste import SUBTASKS, Zste, is_right
 
 N_CASES, N_BATCHES = 10_000, 40
 TASK_NAMES = [*("1A", "1B"), *(f"{task}{letter}" for task in "2345" for letter in "ABCD")]
+TASK_NAMES += [f"6{letter}" for letter in "ABCDEFG"]
 VALUES = [0.0, 0.5, 1.0]
 
 
@@ -42,12 +43,15 @@ def figures_of(cases):
         if rights:
             accuracy[name] = sum(rights) / len(rights)
     means = {}
-    for number in range(1, 6):
+    for number in range(1, 7):
         names = [name for name in TASK_NAMES if name[0] == str(number)]
         if all(name in accuracy for name in names):
             means[number] = sum(accuracy[name] for name in names) / len(names)
     figures = {**accuracy, **{f"task{number}": value for number, value in means.items()}}
-    for name, numbers in (("recognition", (1, 2)), ("temporal", (3, 4, 5)), ("zste", (1, 2, 3, 4, 5))):
+    for name, numbers in (
+        *(("recognition", (1, 2)), ("temporal", (3, 4, 5))),
+        *(("robustness", (6,)), ("zste", (1, 2, 3, 4, 5))),
+    ):
         if all(number in means for number in numbers):
             figures[name] = sum(means[number] for number in numbers) / len(numbers)
     return figures
@@ -103,6 +107,7 @@ def test_random_scores_land_on_every_chance_level(zste):
         **dict.fromkeys(("3A", "3B", "5A", "5C"), (2, [1], 1 / 2)),
         **dict.fromkeys(("3C", "5B"), (3, [2], 1 / 3)),
         **{"3D": (4, [1, 2], 1 / 6), "5D": (6, [5], 1 / 6)},
+        **{f"6{letter}": (4, [0, 2], 1 / 6) for letter in "ABCDEFG"},
         **{"4A": (4, [0, 3], 1 / 4), "4B": (4, [0, 3], 1 / 4), "4C": (4, [0, 3], 1 / 6)},
         "4D": (n_statements, [3], 1 / n_statements),
     }

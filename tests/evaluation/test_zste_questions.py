@@ -1,4 +1,6 @@
+import hashlib
 import itertools
+import json
 from collections import Counter
 
 import numpy as np
@@ -8,11 +10,15 @@ from eval.zste.zste import SUBTASKS
 from teminal.captions import DEFAULT, HELD_OUT, TRAINING
 from teminal.evaluation.zste_questions import build_examples
 from teminal.rendering import EVENT_SAMPLES, render
+from teminal.sampling.zste import draw_scenes
+from teminal.scenes import TEN_SECONDS
 from teminal.splits import split_pairs
 
 from ..zste_truth import labels_of, true_captions
 
 N_SCENES = 30
+N_OF_TASK6 = 7
+TASK6 = [task for task in SUBTASKS if task[0] == "6"]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +31,8 @@ def of_task(examples, *tasks):
 
 
 def test_every_subtask_is_asked_of_every_scene_and_the_right_audio(examples):
-    assert Counter(example.task for example in examples) == dict.fromkeys(SUBTASKS, N_SCENES)
+    asked = dict.fromkeys(SUBTASKS, N_SCENES) | dict.fromkeys(TASK6, N_OF_TASK6)
+    assert Counter(example.task for example in examples) == asked
     both_orders, mixed = ("forward", "reversed"), ("forward", "reversed", "overlay")
     kinds = {"1A": ("clip",), "1B": ("onset",), "2A": ("overlay",), "2B": ("overlay",)}
     for example in examples:
@@ -45,7 +52,7 @@ def test_right_are_the_true_candidates(bank, examples):
         asked = list(itertools.product(example.audios, example.candidates))
         true = [i for i, (audio, caption) in enumerate(asked) if caption in true_captions(bank, audio)]
         assert list(example.right) == true
-        n_right = 2 if example.task in ("2A", "2B", "2C", "2D", "3D", "4A", "4B", "4C") else 1
+        n_right = 2 if example.task in ("2A", "2B", "2C", "2D", "3D", "4A", "4B", "4C", *TASK6) else 1
         assert len(true) == n_right
 
 
@@ -68,8 +75,9 @@ def test_candidates_are_those_of_the_definition(bank, examples):
             before = {f"This is a sound of {x} before {y}." for x, y in orders}
             after = {f"This is a sound of {x} after {y}." for x, y in orders}
             known = {"3A": before, "3B": after, "3D": before | after, **dict.fromkeys(("4A", "4B", "4C"), before)}
+            known |= dict.fromkeys(TASK6, before | after)
             assert said >= known.get(example.task, set())
-            n_candidates = {"3C": 3, "3D": 4, "5B": 3}.get(example.task, 2)
+            n_candidates = {"3C": 3, "3D": 4, "5B": 3, **dict.fromkeys(TASK6, 4)}.get(example.task, 2)
             assert len(said) == n_candidates
 
 
@@ -131,9 +139,47 @@ def test_an_onset_lies_in_silence(bank, examples):
 
 
 def test_audios_are_the_same_alone_and_side_by_side(bank, examples):
-    clips = of_task(examples, "3C")[0].audios[0].clips
+    clips = of_task(examples, "3C")[20].audios[0].clips  # task 6 has other layouts of the first scenes
     specs = sorted({audio for e in examples for audio in e.audios if audio.clips[:2] in (clips, clips[:1])})
     assert {"forward", "reversed", "overlay"} <= {spec.variant for spec in specs}
     assert {2, 3} <= {len(spec.clips) for spec in specs}
     for spec, waveform in zip(specs, render(specs, bank.loops, bank.raw), strict=True):
         assert np.array_equal(next(render([spec], bank.loops, bank.raw)), waveform)
+
+
+def test_task_6_lays_out_the_sounds_of_the_first_scenes_in_other_ways(bank, examples):
+    _, _, groups = draw_scenes(bank, N_SCENES, seed=0)
+    statements_of_3d = [example.candidates for example in of_task(examples, "3D")]
+    for task in TASK6:
+        of_one = of_task(examples, task)
+        layouts = [example.audios[0].layout for example in of_one]
+        assert [example.audios[0].clips for example in of_one] == [group.clips[:2] for group in groups[:N_OF_TASK6]]
+        assert [example.candidates for example in of_one] == statements_of_3d[:N_OF_TASK6]
+        assert {layout.duration_s for layout in layouts} == {{"6E": 4, "6F": 20, "6G": 60}.get(task, 10)}
+        if task == "6D":
+            assert [example.audios[0].background for example in of_one] == [group.clips[2:] for group in groups[:7]]
+            assert {example.audios[0].background_db for example in of_one} == {10}
+        else:
+            assert {example.audios[0].background for example in of_one} == {()}
+            assert TEN_SECONDS not in layouts
+    assert len({example.audios[0].layout for example in of_task(examples, "6A")}) == 2
+    assert len({example.audios[0].layout for example in of_task(examples, "6B")}) == N_OF_TASK6
+
+
+def test_one_scene_is_enough_for_task_6(bank):
+    assert Counter(example.task for example in build_examples(bank, 1, seed=0)) == dict.fromkeys(SUBTASKS, 1)
+
+
+def test_scenes_of_tasks_1_to_5_are_those_of_earlier_versions(bank):
+    asked = [
+        (
+            example.task,
+            [(a.clips, a.variant, round(a.snr_db, 6), round(a.onset_s, 6)) for a in example.audios],
+            example.candidates,
+            example.right,
+            example.group,
+        )
+        for example in build_examples(bank, 60, seed=3)
+        if example.task not in TASK6
+    ]
+    assert hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16] == "54bb4170482015d1"
