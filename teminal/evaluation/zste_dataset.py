@@ -12,10 +12,16 @@ from datasets import Dataset
 
 from teminal.audio import read_audio
 from teminal.dataset.rows import row_features
-from teminal.evaluation.zste_questions import Example, build_three_sound_examples, build_two_sound_examples
+from teminal.evaluation.zste_questions import (
+    Example,
+    build_statement_examples,
+    build_three_sound_examples,
+    build_two_sound_examples,
+)
 from teminal.hub_rows import keep_audio_undecoded, load_hub_dataset
 from teminal.rendering import EVENT_S, EVENT_SAMPLES, in_silence
-from teminal.sampling.zste import SceneGroup, draw_scene_group
+from teminal.sampling.layouts import TASK6
+from teminal.sampling.zste import Heard, SceneGroup, draw_scene_group
 from teminal.scenes import VARIANTS, Composition, Scene
 
 CONFIG = "zste"
@@ -93,7 +99,8 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
     """Load the examples and the audio of the test split of `zste`.
 
     Task 1A uses a group's single sound, 1B its first 5 s in silence, because the dataset has no clips as recorded; 5D
-    uses groups of three sounds, the other tasks groups of two. Candidate classes are those of the dataset.
+    uses groups of three sounds, task 6 the groups that have its sub-task in their name, the other tasks groups of two.
+    Candidate classes are those of the dataset.
 
     Args:
         dataset_name: folder written by `build_dataset.py`, or Hub id.
@@ -128,23 +135,31 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
     # each group with the pairs of its events that never meet in training
     two: list[tuple[SceneGroup, set]] = []
     three: list[tuple[SceneGroup, set]] = []
-    for number, of_group in enumerate(rows.values()):
+    in_layouts: dict[str, list[Heard]] = {}  # sub-task of task 6 -> its scenes
+    unseen: set[tuple[str, str]] = set()
+    for number, (group_id, of_group) in enumerate(rows.items()):
         forward = about[of_group["forward"]]
         labels = tuple(event["label"] for event in forward["events"])
         first, second = forward["events"][:2]
         gaps_s.append(second["onset_s"] - first["onset_s"] - first["duration_s"])
+        pairs = set() if forward["seen_pair"] else set(itertools.combinations(sorted(labels), 2))
+        if task := next((task for task in TASK6 if f"-{task}-" in group_id), None):
+            heard = Composition((number,), variant="forward"), Scene("sequence", labels)
+            in_layouts.setdefault(task, []).append(heard)
+            unseen |= pairs
+            continue
         single, onset_s = Scene("single", labels[:1]), float(rng.uniform(0, EVENT_S))
         singles.append((Composition((number,), variant="single"), single))
         in_silences.append((Composition((number,), variant="onset", onset_s=onset_s), single))
         group = draw_scene_group(rng, len(two), (number,), labels)
-        pairs = set() if forward["seen_pair"] else set(itertools.combinations(sorted(labels), 2))
         (two if len(labels) == 2 else three).append((group, pairs))
     if not (two and three):
         raise ValueError(f"{flag}: ZSTE needs groups of two and of three events; build more, or with other shares")
     classes = sorted({label for group, _ in two + three for label in group.labels})
-    groups, unseen = [group for group, _ in two], set().union(*(pairs for _, pairs in two))
+    unseen = unseen.union(*(pairs for _, pairs in two))
     examples = [
-        *build_two_sound_examples(singles, in_silences, groups, classes, unseen),
+        *build_two_sound_examples(singles, in_silences, [group for group, _ in two], classes, unseen),
         *(example for group, pairs in three for example in build_three_sound_examples(group, pairs)),
+        *build_statement_examples(in_layouts, unseen),
     ]
     return examples, DatasetAudio(dataset, list(rows.values()), gaps_s)

@@ -1,25 +1,12 @@
 """Plots say what each code means, and how many questions were asked."""
 
-import matplotlib
-import pytest
-from matplotlib import pyplot
-
 from teminal.evaluation.plots import plot_against, plot_bars, plot_change, plot_pairs
 from teminal.evaluation.statistics import Figures
 from teminal.evaluation.tables import ZSTE_LABELS
 
 from .test_tables import figures_of
 
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """Figures that are saved, kept open."""
-    figures = []
-    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", lambda figure, path, **_: figures.append(figure))
-    monkeypatch.setattr(pyplot, "close", lambda figure: None)
-    yield figures
-    monkeypatch.undo()
-    pyplot.close("all")
+pytest_plugins = ["tests.pictures"]
 
 
 def test_heat_maps_of_pairs_show_how_many(drawn, tmp_path):

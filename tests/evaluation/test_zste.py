@@ -1,6 +1,7 @@
 """ZSTE by the command: several models, fixed scenes, any number of processes."""
 
 import json
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +14,8 @@ from teminal.evaluation.options import EvaluationOptions
 from teminal.evaluation.score import distinct_audios
 from teminal.evaluation.zste import file_stems
 from teminal.evaluation.zste_dataset import load_scenes
+from teminal.sampling.curves import CURVES
+from teminal.sampling.layouts import TASK6
 from teminal.scenes import VARIANTS
 from teminal.training.scratch import build_scratch_clap
 
@@ -49,6 +52,7 @@ def run_zste(*flags):
 def test_two_models_in_one_command_and_the_same_on_two_processes(models, esc50_dir, tmp_path):
     flags = ("--model_name_or_path", *models, "--esc50_dir", esc50_dir, "--folds", 2, "--n_scenes", 10)
     flags += ("--names", "CLAP, 50 %", "ours")
+    flags += ("--robustness_curves",)
     result = run_zste(*flags, "--output_dir", tmp_path / "out", "--cache_dir", tmp_path / "cache")
     assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "out" / "zste.json").read_text())
@@ -58,8 +62,8 @@ def test_two_models_in_one_command_and_the_same_on_two_processes(models, esc50_d
     assert difference["difference"] == pytest.approx(
         report["zste"]["ours"]["temporal"] - report["zste"]["CLAP, 50 %"]["temporal"]
     )
-    pictures = {"zste.png", "change.png", "2B.png", "pairs-CLAP_ 50 _.png", "pairs-ours.png"}
-    tables = {"zste.json", "zste.md", "zste.tex", "zste.csv"}
+    pictures = {"zste.png", "change.png", "2B.png", "robustness.png", "pairs-CLAP_ 50 _.png", "pairs-ours.png"}
+    tables = {"zste.json", "zste.md", "zste.tex", "zste.csv", "wordings.md", "wordings.tex", "wordings.csv"}
     tables |= {"model-index-CLAP_ 50 _.yaml", "model-index-ours.yaml"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == pictures | tables
     markdown, latex = ((tmp_path / "out" / f"zste.{suffix}").read_text() for suffix in ("md", "tex"))
@@ -71,10 +75,25 @@ def test_two_models_in_one_command_and_the_same_on_two_processes(models, esc50_d
     assert r"CLAP, 50 \%" in latex
     assert latex.count(r"\begin{tabular}") == 2
 
+    of_wordings = report["wordings"]["ours"]
+    assert of_wordings["y preceded by x_n"] == 10
+    assert "consistency: all held-out wordings give one order" in (tmp_path / "out" / "wordings.md").read_text()
+    assert re.search(rf"y preceded by x +50\.00 .* {100 * of_wordings['y preceded by x']:.1f} \(", result.stdout)
+    for name in report["models"]:
+        assert {curve: len(points) for curve, points in report["curves"][name].items()} == {
+            curve: len(values) for curve, values in CURVES.items()
+        }
+        assert all(point["n"] == 2 for points in report["curves"][name].values() for point in points)
+        halves = {point["value"]: point["accuracy"] for point in report["curves"][name]["duration_s"]}
+        assert halves[10] == report["curves"][name]["background_db"][0]["accuracy"]
+
     outputs = ("--output_json", tmp_path / "two.json", "--cache_dir", tmp_path / "cold")
     result = run_cli("eval/run_zste.py", *flags, *outputs, n_processes=2)
     assert result.returncode == 0, result.stderr
-    assert json.loads((tmp_path / "two.json").read_text())["zste"] == report["zste"]
+    of_two = json.loads((tmp_path / "two.json").read_text())
+    assert {key: of_two[key] for key in ("zste", "wordings", "curves")} == {
+        key: report[key] for key in ("zste", "wordings", "curves")
+    }
 
 
 def test_fixed_scenes_of_a_dataset(models, scenes, tmp_path):
@@ -82,7 +101,10 @@ def test_fixed_scenes_of_a_dataset(models, scenes, tmp_path):
     result = run_zste(*flags, "--output_json", tmp_path / "zste.json", "--output_dir", tmp_path)
     assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "zste.json").read_text())
-    assert report["n_scenes"] == report["zste"]["1A_n"] == 12
+    assert report["zste"]["1A_n"] == 12
+    assert report["n_scenes"] == 12 + report["zste"]["task6_n"]
+    assert report["wordings"]["x amid y_n"] == report["zste"]["3C_n"]
+    assert "curves" not in report
     assert report["zste"]["3A_n"] + report["zste"]["5D_n"] == 12
     assert all(name in report["zste"] for name in (*SUBTASKS, *MEANS))
     assert (tmp_path / "3A.png").is_file()
@@ -98,9 +120,18 @@ def test_what_is_asked_of_fixed_scenes_is_asked_of_their_audio(scenes):
             labels = [event["label"] for event in row["events"]]
             if example.task == "3A":
                 assert example.candidates[example.right[0]] == f"This is a sound of {labels[0]} before {labels[1]}."
+            if example.task in TASK6:
+                x, y = labels
+                true = [example.candidates[index] for index in example.right]
+                assert true == [f"This is a sound of {x} before {y}.", f"This is a sound of {y} after {x}."]
+                assert example.task in row["group_id"]
+                assert row["events"][1]["onset_s"] == pytest.approx(
+                    {"6C": 4, "6D": 5, "6E": 2, "6F": 10, "6G": 30}.get(example.task, row["events"][1]["onset_s"])
+                )
             if example.task == "5D":
                 said = " then ".join(labels)
                 assert example.candidates[example.right[0]] == f"This is a sound of {said}."
+    assert {example.task for example in examples} == set(SUBTASKS)
     specs = distinct_audios(examples)
     assert len(set(audio.keys(specs))) == len(specs)
     onset = next(spec for spec in specs if spec.variant == "onset")
@@ -163,7 +194,10 @@ def test_no_name_is_a_path_of_this_machine(tmp_path):
     assert list(options.named_models()) == ["x/m", "y/m", "z"]
 
 
-@pytest.mark.parametrize("given", [("--n_scenes", 3), ("--folds", 1), ("--source", "synthetic"), ("--esc50_dir", "x")])
+@pytest.mark.parametrize(
+    "given",
+    [("--n_scenes", 3), ("--folds", 1), ("--source", "synthetic"), ("--esc50_dir", "x"), ("--robustness_curves",)],
+)
 def test_what_fixed_scenes_would_ignore_is_refused(given):
     flags = ["--model_name_or_path", "me/x", "--zste_dataset", "me/y", *map(str, given)]
     with pytest.raises(SystemExit, match=f"--zste_dataset brings its own scenes: drop it, or {given[0]}$"):
