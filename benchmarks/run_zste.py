@@ -26,7 +26,7 @@ from teminal.rendering import render
 from teminal.sources import load_clips
 
 N_SCENES = {"tiny": [250, 500, 1000], "full": [250]}
-OBVIOUS_SCENES = {"tiny": 3, "full": 1}
+OBVIOUS_SCENES = {"tiny": 4, "full": 4}  # task 6 is asked of every fourth
 
 
 def time_command(checkpoint: Path, cache_dir: Path, n_scenes: int, esc50_dir: str) -> float:
