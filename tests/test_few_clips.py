@@ -10,8 +10,9 @@ from teminal import processes as memory
 from teminal.clips import build_bank
 from teminal.dataset import shards
 from teminal.evaluation import sounds
+from teminal.evaluation.bank_audio import BankAudio
 from teminal.evaluation.score import distinct_audios
-from teminal.evaluation.zste_questions import BankAudio, build_examples
+from teminal.evaluation.zste_questions import build_examples
 from teminal.sampling.zste import drawn_clips
 from teminal.sources import load_clips
 

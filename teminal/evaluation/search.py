@@ -11,6 +11,7 @@ from pathlib import Path
 from accelerate import PartialState
 
 from teminal.clips import Clip, build_bank
+from teminal.evaluation.bank_audio import BankAudio
 from teminal.evaluation.evaluation import EvaluationData, evaluate
 from teminal.evaluation.options import SearchOptions
 from teminal.evaluation.search_figures import search_figures
@@ -18,7 +19,6 @@ from teminal.evaluation.search_queries import ask_queries, find_unseen, tabulate
 from teminal.evaluation.statistics import Figures
 from teminal.evaluation.tables import write_tables
 from teminal.evaluation.zste import file_stems
-from teminal.evaluation.zste_questions import BankAudio
 from teminal.sampling.search import SET_SIZE, draw_search_sets, drawn_search_clips
 from teminal.splits import split_pairs
 

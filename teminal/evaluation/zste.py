@@ -10,6 +10,7 @@ from huggingface_hub.repocard_data import eval_results_to_model_index
 
 from teminal.clips import Clip, build_bank
 from teminal.evaluation import wordings
+from teminal.evaluation.bank_audio import BankAudio
 from teminal.evaluation.curves import score_curves
 from teminal.evaluation.evaluation import EvaluationData, evaluate
 from teminal.evaluation.options import ZsteOptions
@@ -17,7 +18,7 @@ from teminal.evaluation.score import CosineTable, distinct_audios, distinct_capt
 from teminal.evaluation.statistics import Figures, compare_models
 from teminal.evaluation.tables import LEGEND, ZSTE_LABELS, eval_results, format_table, write_tables, write_text
 from teminal.evaluation.zste_dataset import DatasetAudio, load_scenes
-from teminal.evaluation.zste_questions import BankAudio, Example, build_curve_examples, build_examples
+from teminal.evaluation.zste_questions import Example, build_curve_examples, build_examples
 from teminal.sampling.zste import drawn_clips
 
 

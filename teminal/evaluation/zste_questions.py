@@ -1,14 +1,8 @@
 """Build the examples of each ZSTE sub-task: audios, candidate captions, and which of them are true."""
 
-import hashlib
-import inspect
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-
-from teminal import event_loops, rendering
 from teminal.captions import say
 from teminal.clips import ClipBank
 from teminal.sampling.curves import draw_curve_scenes
@@ -176,32 +170,3 @@ def seen_or_unseen(scene: Scene, unseen_pairs: Pairs) -> str:
     """Return "unseen" if two of the sounds never meet in training, else "seen"; "" for a single sound."""
     pairs = set(itertools.combinations(sorted(scene.labels), 2))
     return ("unseen" if pairs & unseen_pairs else "seen") if pairs else ""
-
-
-class BankAudio:
-    """Audio of a bank's compositions; scenes may be hard because of the levels of overlaid sounds."""
-
-    difficulty_task, difficulty_label = "2B", "level difference of the two sounds (dB)"
-
-    def __init__(self, bank: ClipBank):
-        self.bank = bank
-
-    def keys(self, compositions: list[Composition]) -> list[str]:
-        """Hash the clips of each composition, and the code that renders it."""
-        code, sounds = inspect.getsource(rendering) + inspect.getsource(event_loops), {}
-        for clip in {clip for composition in compositions for clip in composition.all_clips}:
-            sounds[clip] = hashlib.sha256(self.bank.raw[clip].tobytes() + self.bank.loops[clip].tobytes()).hexdigest()
-        keys = []
-        for composition in compositions:
-            how = replace(composition, clips=(), background=())
-            of = [sounds[clip] for clip in composition.all_clips]
-            keys.append(hashlib.sha256(repr((code, of, how)).encode()).hexdigest())
-        return keys
-
-    def read(self, compositions: list[Composition]) -> Iterator[np.ndarray]:
-        """Render the waveform of each composition."""
-        return rendering.render(compositions, self.bank.loops, self.bank.raw)
-
-    def difficulty(self, composition: Composition) -> float:
-        """Get the level difference of the two sounds, dB."""
-        return abs(composition.snr_db)
