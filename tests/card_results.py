@@ -1,6 +1,9 @@
 """Results of runs that never were, for what a card makes of them."""
 
+from dataclasses import asdict
+
 from eval.zste.zste import TASKS
+from teminal.training.config import StageConfig
 
 NAMES = [
     *TASKS,
@@ -27,7 +30,7 @@ LEARNED = figures(_3A=0.9, _3B=0.85)
 
 def run_results(zste: dict[str, dict] | None = None, recipe: dict | None = None, **others) -> dict:
     """Of a run on ESC-50 from scratch that has learned the order of sounds, unless said otherwise."""
-    stage = {name: {"max_train_steps": 10} for name in ("pretrain", "A", "B")}
+    stage = {name: asdict(StageConfig(max_train_steps=10)) for name in ("pretrain", "A", "B")}
     settings = {"source": "esc50", "eval_source": None, "output_dir": "run", "hub_model_id": None, "lora": "none"}
     settings |= {"lora_rank": 16, "freeze_layers": 0, "stages": ["pretrain", "A", "B"], "stage": stage}
     return {

@@ -97,6 +97,7 @@ def make_model_card(results: dict, hub_model_id: str | None) -> str:
         on_hub=on_hub,
         has_adapter=any(name.startswith("adapter/") for name in results["files"]),
         teminal=recipe["stages"] != ["pretrain"],
+        scenes=_describe_scenes([recipe["stage"][stage] for stage in recipe["stages"] if stage != "pretrain"]),
         learned=has_learned_order(final),
         order=_describe_order(final),
         single_sounds=_describe_change(results["zste"], "1A"),
@@ -110,6 +111,16 @@ def make_model_card(results: dict, hub_model_id: str | None) -> str:
         results=results,
     )
     return card.content.rstrip() + "\n"
+
+
+def _describe_scenes(stages: list[dict]) -> str:
+    """Say of how many sounds the scenes of all stages were, and how they were laid out."""
+    most = max((stage["max_events"] for stage in stages), default=2)
+    longest_s = max((stage["max_duration_s"] for stage in stages if stage["free_layout_share"]), default=0.0)
+    sounds = "two sounds" if most == 2 else f"two to {most} sounds"
+    if not longest_s:
+        return f"scenes of 10 s with {sounds} in equal parts"
+    return f"scenes of 3 to {longest_s:g} s with {sounds} in many layouts"
 
 
 def has_learned_order(figures: dict) -> bool:

@@ -1,7 +1,7 @@
 """Test the model card of runs of every kind."""
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import yaml
@@ -9,6 +9,7 @@ import yaml
 from teminal.natural_captions import as_sentence
 from teminal.sampling.training import TrainingSampler
 from teminal.training.card import SHOWN, describe_run, has_learned_order, make_example_captions, make_model_card
+from teminal.training.config import StageConfig
 from teminal.training.config_file import parse_config
 
 from ..card_results import LEARNED, figures, run_results
@@ -36,6 +37,15 @@ def test_order_was_learned_only_where_both_questions_are_above_chance(before, af
     assert ("It has not learned the order of sounds" in text) != learned
     interval = f"({100 * before - 2:.1f} to {100 * before + 2:.1f})"
     assert f"{100 * before:.1f} % {interval} of those with *before* (3A)" in text
+
+
+def test_scenes_are_described():
+    stages = {"A": asdict(StageConfig()), "B": asdict(StageConfig())}
+    _, text = header_and_text(run_results(recipe={"stages": ["A", "B"], "stage": stages}))
+    assert "Order was taught with scenes of 10 s with two sounds in equal parts, made of" in text
+    stages["B"] |= {"max_events": 4, "free_layout_share": 0.5, "max_duration_s": 20.0}
+    _, text = header_and_text(run_results(recipe={"stages": ["A", "B"], "stage": stages}))
+    assert "composed to scenes of 3 to 20 s with two to 4 sounds in many layouts |" in text
 
 
 @pytest.mark.parametrize(
