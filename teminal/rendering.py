@@ -109,10 +109,9 @@ def render_group(
         "reversed" and "overlay" (the peak of the others may be lower still).
     """
     slots, n_samples = slot_samples(layout, len(loops))
-    levels_db = np.linspace(snr_db / 2, -snr_db / 2, len(loops))
     overlay = np.zeros(EVENT_SAMPLES, np.float32)
-    for loop, level_db in zip(loops, levels_db, strict=True):
-        overlay += loop * np.float32(10 ** (level_db / 20))
+    for loop, gain in zip(loops, overlay_gains(snr_db, len(loops)), strict=True):
+        overlay += loop * gain
     scenes: dict[str | tuple[int, ...], np.ndarray] = {
         "single": fill_slots(loops[0], slots, n_samples),
         "forward": sequence(loops, slots, n_samples),
@@ -124,13 +123,21 @@ def render_group(
         fade_edges(scene, slots)
     n_loud = float(sum(end - start for start, end in slots))  # samples at RMS 0.1 that have the power of the scene
     if background is not None:
+        under = loop_part(background, 0, n_samples) * np.float32(10 ** (-background_db / 20))
         for scene in scenes.values():
-            scene *= np.float32((n_loud * RMS**2 / np.square(scene, dtype=np.float64).sum()) ** 0.5)
-            scene += loop_part(background, 0, n_samples) * np.float32(10 ** (-background_db / 20))
+            precise = scene.astype(np.float64)
+            scene *= np.float32((n_loud * RMS**2 / (precise @ precise)) ** 0.5)
+            scene += under
         n_loud += n_samples * 10 ** (-background_db / 10)
     audible = [scenes[variant] for variant in VARIANTS[1:]]
     lowest_peak = min(PEAK, *(limiting_gain(scene, PEAK, n_loud) * np.abs(scene).max() for scene in audible))
     return {name: limit_crest(scene, lowest_peak, n_loud) for name, scene in scenes.items()}
+
+
+def overlay_gains(snr_db: float, n_events: int) -> np.ndarray:
+    """Compute the gain of each event in an overlay, (events,) fp32: the first is `snr_db` louder than the last."""
+    levels_db = np.linspace(snr_db / 2, -snr_db / 2, n_events)
+    return np.array([10 ** (level_db / 20) for level_db in levels_db], np.float32)
 
 
 def slot_samples(layout: Layout, n_events: int) -> tuple[list[tuple[int, int]], int]:
@@ -146,35 +153,36 @@ def slot_samples(layout: Layout, n_events: int) -> tuple[list[tuple[int, int]], 
 
 
 def loop_part(loop: np.ndarray, start: int, n_samples: int) -> np.ndarray:
-    """Read (n_samples,) of an endless repetition of a loop."""
+    """Read (n_samples,) of an endless repetition of a loop; a view, if the loop is not repeated."""
     start %= len(loop)
-    return np.tile(loop, -(-(start + n_samples) // len(loop)))[start : start + n_samples]
+    end = start + n_samples
+    return loop[start:end] if end <= len(loop) else np.resize(loop, end)[start:]
 
 
 def sequence(loops: Sequence[np.ndarray], slots: list[tuple[int, int]], n_samples: int) -> np.ndarray:
     """Place a loop in each slot, (n_samples,), with equal-power cross-fades where slots touch."""
     scene = np.zeros(n_samples, np.float32)
     cross, ramp = rise_equal_power(_FADE), _ramp()
-    held_until = 0  # end of the slots so far
+    last_start, last_end = slots[0][0], 0
     for number, (loop, (start, end)) in enumerate(zip(loops, slots, strict=True)):
-        part = loop_part(loop, 0, end - start)
-        touches_next = number + 1 < len(slots) and slots[number + 1][0] == end
-        if number and start == held_until:
+        overlap = scene[start:last_end].copy()
+        part = scene[start:end]
+        part[:] = loop_part(loop, 0, end - start)
+        if number and start == last_end:
             part[:_FADE] *= cross
-        elif start < held_until:
+            part[:_FADE] += loop_part(loops[number - 1], start - last_start, _FADE) * cross[::-1]
+        elif start < last_end:
             part[: len(ramp)] *= ramp
+            part[: len(overlap)] += overlap
         if number + 1 < len(slots) and slots[number + 1][0] < end:
             part[-len(ramp) :] *= ramp[::-1]
-        scene[start:end] += part
-        if touches_next:
-            scene[end : end + _FADE] += loop_part(loop, end - start, _FADE) * cross[::-1]
-        held_until = end
+        last_start, last_end = start, end
     return scene
 
 
 def fill_slots(loop: np.ndarray, slots: list[tuple[int, int]], n_samples: int) -> np.ndarray:
     """Play a loop in all slots, (n_samples,), and where two overlap with the power of two events."""
-    scene = loop_part(loop, 0, n_samples)
+    scene = np.resize(loop, n_samples)
     ramp = _ramp()
     for (_, end), (start, _) in itertools.pairwise(slots):
         if start < end:
