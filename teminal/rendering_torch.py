@@ -1,145 +1,141 @@
-"""Render batches of compositions on an accelerator, to the same waveforms as `teminal.rendering`.
+"""Render groups of compositions on an accelerator, to the same waveforms as `teminal.rendering`.
 
-There are two renderers because a CPU and a GPU are fast at different things: NumPy sorts the few loud samples of a
-waveform (179 groups/s on one CPU thread), torch sums over all samples (50 there), because a GPU sorts slowly.
+There are two renderers because a CPU and a GPU are fast at different things: NumPy renders one group after another,
+slot by slot; torch renders many at once, whatever their layouts, from the gain of each slot at every sample.
 """
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 import torch
+from torch.nn.functional import pad
+from torch.nn.utils.rnn import pad_sequence
 
-from teminal.rendering import CROSSFADE_S, EDGE_S, EVENT_SAMPLES, PEAK, RMS, SAMPLING_RATE, Sounds, read_sounds, render
-from teminal.scenes import VARIANTS, Composition, in_groups
+from teminal.limiting_torch import limit_groups, sum_precisely
+from teminal.rendering import CROSSFADE_S, EDGE_S, EVENT_SAMPLES, RMS, SAMPLING_RATE, overlay_gains, slot_samples
+from teminal.scenes import Composition
 
-GROUPS_AT_ONCE = 32  # 246 MB of waveforms
-N_PARTIAL = 960  # squares summed in fp32 at a time; divides EVENT_SAMPLES
-MAX_ITERATIONS = 100
-TOLERANCE = 1e-8  # relative, of a gain; well below the precision of fp32
-
-
-@dataclass
-class Unrendered:
-    """Compositions of a batch before rendering: S groups of two events without gaps, then R recorded clips.
-
-    Attributes:
-        loops: (S, 2, EVENT_SAMPLES) fp16.
-        snr_db: (S,) fp64, level of the first over the second.
-        rows: (A,) long, ascending: indices of the compositions among the 4 S variants of all groups.
-        recorded: (R, samples) fp32 waveforms.
-    """
-
-    loops: torch.Tensor
-    snr_db: torch.Tensor
-    rows: torch.Tensor
-    recorded: torch.Tensor
-
-    @classmethod
-    def read(cls, compositions: Iterable[Composition], loops: Sounds, raw: Sounds) -> "Unrendered":
-        """Read the sounds of compositions, recorded clips last; see [`teminal.rendering.render`]."""
-        grouped = in_groups(compositions)
-        groups = [group for group in grouped if group[0].variant in VARIANTS]
-        rows: list[int] = []
-        for number, group in enumerate(groups):
-            rows += [len(VARIANTS) * number + VARIANTS.index(composition.variant) for composition in group]
-        sounds = np.array([read_sounds(first, loops, raw) for first, *_ in groups], np.float16)
-        recorded = [group[0] for group in grouped if group[0].variant not in VARIANTS]
-        return cls(
-            loops=torch.from_numpy(sounds).view(len(groups), 2, EVENT_SAMPLES),
-            snr_db=torch.tensor([first.snr_db for first, *_ in groups], dtype=torch.float64),
-            rows=torch.tensor(rows, dtype=torch.long),
-            recorded=torch.from_numpy(np.array(list(render(recorded, loops, raw)), np.float32)),
-        )
-
-    @property
-    def nbytes(self) -> int:
-        """The size of loops and recorded clips."""
-        return self.loops.nbytes + self.recorded.nbytes
-
-    def pin_memory(self) -> "Unrendered":
-        """Pin the large tensors; called by a DataLoader with `pin_memory`."""
-        return replace(self, loops=self.loops.pin_memory(), recorded=self.recorded.pin_memory())
-
-    def render(self, device: torch.device) -> Iterator[torch.Tensor]:
-        """Yield the waveforms of all compositions in parts of (n, samples) fp32 on `device`."""
-        group_of = self.rows // len(VARIANTS)
-        for start in range(0, len(self.loops), GROUPS_AT_ONCE):
-            some = slice(start, start + GROUPS_AT_ONCE)
-            rows = self.rows[(group_of >= some.start) & (group_of < some.stop)] - len(VARIANTS) * start
-            loops = self.loops[some].to(device, non_blocking=True)
-            yield render_groups(loops, self.snr_db[some].to(device)).flatten(0, 1)[rows.to(device)]
-        for start in range(0, len(self.recorded), GROUPS_AT_ONCE):
-            yield self.recorded[start : start + GROUPS_AT_ONCE].to(device, non_blocking=True)
+_FADE, _EDGE = int(CROSSFADE_S * SAMPLING_RATE), int(EDGE_S * SAMPLING_RATE)
 
 
-def render_groups(loops: torch.Tensor, snr_db: torch.Tensor) -> torch.Tensor:
-    """Render all variants of groups of two events without gaps; see [`teminal.rendering.render_group`].
+def render_groups(groups: Sequence[list[Composition]], loops: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:
+    """Render the compositions of G groups together; see [`teminal.rendering.render_group`].
+
+    All are padded to the longest scene, and to the most events and sequences of a group.
 
     Args:
-        loops: (G, 2, EVENT_SAMPLES), any float type.
-        snr_db: (G,) level of the first over the second in the overlay.
+        groups: compositions of each group.
+        loops: for each group (events, then background, EVENT_SAMPLES), any float type, on the device that renders.
 
     Returns:
-        (G, 4, SCENE_SAMPLES) fp32 in the order of `VARIANTS`, within 1e-5 of the NumPy version.
+        For each group the waveforms of its compositions, (samples,) fp32, within 1e-5 of the NumPy version.
     """
-    loops = loops.float()
-    x, y = loops.unbind(1)
-    levels_db = torch.stack([snr_db, -snr_db], dim=1) / 2
-    overlay = (loops * (10 ** (levels_db / 20))[..., None].float()).sum(1)
-    scenes = torch.stack([x.repeat(1, 2), _sequence(x, y), _sequence(y, x), overlay.repeat(1, 2)], dim=1)
-    rise = torch.linspace(0, 1, int(EDGE_S * SAMPLING_RATE), device=loops.device)
-    scenes[..., : len(rise)] *= rise
-    scenes[..., -len(rise) :] *= rise.flip(0)
+    device, firsts = loops[0].device, [group[0] for group in groups]
+    placed = [slot_samples(first.layout, len(first.clips)) for first in firsts]
+    lengths = [n_samples for _, n_samples in placed]
+    slots = _pad([torch.tensor(slots) for slots, _ in placed], max(lengths) + 1).to(device)  # missing ones come later
+    levels = _pad([torch.from_numpy(overlay_gains(first.snr_db, len(first.clips))) for first in firsts]).to(device)
+    events = _pad([sounds[: len(first.clips)] for sounds, first in zip(loops, firsts, strict=True)]).float()
+    names, orders = list_sequences(groups)
 
-    power = scenes.square()
-    gains = limiting_gains(power[:, 1:], torch.full_like(scenes[:, 1:, 0], PEAK, dtype=torch.float64))
-    peaks = (gains * power[:, 1:].amax(2).sqrt()).amin(1, keepdim=True).clamp(max=PEAK).expand(-1, 4)
-    scenes *= limiting_gains(power, peaks)[..., None].float()
-    peaks = peaks[..., None].float()
-    return scenes.clamp_(-peaks, peaks)
+    scenes = place_events(events, slots, levels, orders.to(device), max(lengths))
+    n_loud = (slots[..., 1] - slots[..., 0]).sum(1).double()
+    if any(first.background for first in firsts):
+        powers = [10 ** (-first.background_db / 10) if first.background else 0.0 for first in firsts]
+        backgrounds = torch.stack([sounds[-1] for sounds in loops]).float()
+        n_loud = add_backgrounds(scenes, n_loud, backgrounds, torch.tensor(powers).to(device), lengths)
+    limit_groups(scenes, n_loud)
+    waveforms = []
+    for number, group in enumerate(groups):
+        rows = ["single", "overlay", *names[number]]
+        heard = [rows.index(composition.order or composition.variant) for composition in group]
+        waveforms.append([scenes[number, row, : lengths[number]] for row in heard])
+    return waveforms
 
 
-def limiting_gains(power: torch.Tensor, peaks: torch.Tensor) -> torch.Tensor:
-    """Compute the gains after which waveforms, then clipped to `peaks`, have RMS 0.1.
+def _pad(rows: list[torch.Tensor], value: float = 0) -> torch.Tensor:
+    """Stack (events, ...) of each group, padded with `value` to the most events: (G, E, ...)."""
+    return pad_sequence(rows, batch_first=True, padding_value=value)
 
-    The formula is that of [`teminal.rendering.limiting_gain`], with masked sums. The power after clipping is concave
-    in the square of the gain, and each iteration is a Newton step: it rises from the unclipped gain to the solution
-    and never beyond, in two or three iterations for most sounds.
+
+def list_sequences(groups: Sequence[list[Composition]]) -> tuple[list[list[str | tuple[int, ...]]], torch.Tensor]:
+    """List the sequences of each group: their names, and (G, sequences, slots) long, the event in each slot."""
+    names: list[list[str | tuple[int, ...]]] = []
+    orders = []
+    for group in groups:
+        forward = tuple(range(len(group[0].clips)))
+        more = sorted({composition.order for composition in group if composition.order})
+        names.append(["forward", "reversed", *more])
+        orders.append([forward, forward[::-1], *more])
+    padded = torch.zeros(len(groups), max(map(len, orders)), max(len(group[0].clips) for group in groups))
+    for number, rows in enumerate(orders):
+        padded[number, : len(rows), : len(rows[0])] = torch.tensor(rows)
+    return names, padded.long()
+
+
+def place_events(
+    events: torch.Tensor, slots: torch.Tensor, levels: torch.Tensor, orders: torch.Tensor, n_samples: int
+) -> torch.Tensor:
+    """Place the loops of each group in its slots.
 
     Args:
-        power: (..., N) fp32 squares of the samples.
-        peaks: (...) fp64.
+        events: (G, E, EVENT_SAMPLES) fp32.
+        slots: (G, E, 2) long, start and end in samples.
+        levels: (G, E) fp32, gain of each event in the overlay.
+        orders: (G, V, E) long, the event in each slot of each sequence.
 
     Returns:
-        (...) fp64, accurate to 1e-7.
+        (G, 2 + V, n_samples) fp32: the first event in every slot; all events in every slot; the sequences.
     """
-    target = power.shape[-1] * RMS**2
-    gains = (target / _sum(power)).sqrt()
-    for _ in range(MAX_ITERATIONS):
-        clipped = power > (peaks / gains).square()[..., None].float()
-        left = target - clipped.sum(-1) * peaks.square()
-        power_left = _sum(power.masked_fill(clipped, 0))
-        found = (left / power_left).sqrt()
-        rises = (power_left > 0) & (found > gains * (1 + TOLERANCE))  # also false for NaN, where nothing is left
-        if not rises.any():
-            break
-        gains = torch.where(rises, found, gains)
-    return gains
+    times = torch.arange(n_samples, device=events.device)
+    number = torch.arange(len(events), device=events.device)[:, None]
+    sequences = events.new_zeros(*orders.shape[:2], n_samples)
+    power = events.new_zeros(len(events), n_samples)
+    for slot, gain in enumerate(slot_gains(slots, times.float())):
+        position = (times - slots[:, slot, :1]) % EVENT_SAMPLES
+        playing = events[number, orders[:, :, slot]].gather(2, position[:, None].expand(-1, orders.shape[1], -1))
+        sequences += playing.mul_(gain[:, None])
+        power += gain.square()
+    overlay = (events * levels[..., None]).sum(1)
+    filling = torch.stack([events[:, 0], overlay], 1)[..., times % EVENT_SAMPLES].mul_(power.sqrt()[:, None])
+    return torch.cat([filling, sequences], 1)
 
 
-def _sum(values: torch.Tensor) -> torch.Tensor:
-    """Sum over the last axis to (...) fp64; partial sums in fp32, so that no large tensor is copied to fp64."""
-    return values.unflatten(-1, (-1, N_PARTIAL)).sum(-1).sum(-1, dtype=torch.float64)
+def slot_gains(slots: torch.Tensor, times: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield the gain of each slot at every sample, (G, samples) fp32.
+
+    A slot that touches the next one sounds on into it while they cross-fade at equal power.
+    """
+    touches = slots[:, :-1, 1] == slots[:, 1:, 0]
+    before, after = pad(touches, (1, 0))[..., None], pad(touches, (0, 1))[..., None]
+    for slot in range(slots.shape[1]):  # a float holds any number of samples of a scene
+        start, end = slots[:, slot, :1], slots[:, slot, 1:] + _FADE * after[:, slot]
+        yield _rise(times - start, before[:, slot]) * _rise(end - 1 - times, after[:, slot])
 
 
-def _sequence(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Join loops (G, EVENT_SAMPLES) to (G, SCENE_SAMPLES) with an equal-power cross-fade."""
-    n_samples = int(CROSSFADE_S * SAMPLING_RATE)
-    rise = torch.linspace(0, math.pi / 2, n_samples, dtype=torch.float64, device=first.device).sin().float()
-    scenes = torch.cat([first, second], dim=1)
-    joint = scenes[:, EVENT_SAMPLES : EVENT_SAMPLES + n_samples]
-    joint *= rise
-    joint += first[:, :n_samples] * rise.flip(0)
-    return scenes
+def _rise(n_samples: torch.Tensor, is_joint: torch.Tensor) -> torch.Tensor:
+    """Compute a fade-in after `n_samples`: at equal power over `CROSSFADE_S`, or linear over `EDGE_S`; 0 before."""
+    share = (n_samples / torch.where(is_joint, _FADE - 1, _EDGE - 1)).clamp(0, 1)
+    return torch.where(is_joint, (share * (math.pi / 2)).sin(), share)
+
+
+def add_backgrounds(
+    scenes: torch.Tensor, n_loud: torch.Tensor, backgrounds: torch.Tensor, powers: torch.Tensor, lengths: list[int]
+) -> torch.Tensor:
+    """Add a loop under the whole of each scene, in place.
+
+    Args:
+        scenes: (G, V, samples) fp32.
+        n_loud: (G,) fp64, samples at RMS 0.1 that have the power of each scene.
+        backgrounds: (G, EVENT_SAMPLES) fp32.
+        powers: (G,) of the backgrounds over the events; 0 for none.
+        lengths: samples of the scenes of each group.
+
+    Returns:
+        (G,) fp64, `n_loud` with the background.
+    """
+    ends, times = torch.tensor(lengths, device=scenes.device), torch.arange(scenes.shape[-1], device=scenes.device)
+    scenes *= (n_loud[:, None] * RMS**2 / sum_precisely(scenes.square())).sqrt()[..., None].float()
+    backgrounds = backgrounds[:, times % EVENT_SAMPLES] * powers.sqrt()[:, None]
+    scenes += backgrounds.masked_fill_(times >= ends[:, None], 0)[:, None]
+    return n_loud + ends * powers

@@ -1,121 +1,78 @@
-"""What an accelerator makes of a batch is what the workers make of it in NumPy."""
+"""What an accelerator makes of groups is what NumPy makes of them one by one."""
 
-import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from teminal import rendering_torch
-from teminal.event_loops import EVENT_SAMPLES, PEAK, RMS, limiting_gain
-from teminal.rendering import OVERLAY_SNR_DB, SCENE_SAMPLES, render_group
-from teminal.rendering_torch import limiting_gains, render_groups
-from teminal.sampling.training import TrainingSampler
-from teminal.training.batches import BatchComposer, on_device
-from teminal.training.config import StageConfig
-from teminal.training.loading import BatchLoader
+from teminal.event_loops import EVENT_SAMPLES
+from teminal.rendering import read_sounds, render
+from teminal.rendering_torch import render_groups
+from teminal.sampling.layouts import draw_layout
+from teminal.scenes import MAX_SCENE_S, TEN_SECONDS, VARIANTS, Composition, Layout
 
-from .conftest import run_cli
-from .training.test_loading import take
-
-SETTINGS = StageConfig(per_device_train_batch_size=5, replay_batch_size=3, max_train_steps=3)
+GAPS = Layout(6.0, ((0.5, 1.2), (1.705, 2.0), (4.0, 1.0003)))
+OVERLAPS = Layout(7.1234, ((0.0, 2.0), (1.5, 2.5), (4.0, 1.0), (4.8, 2.0)))
 
 
-@pytest.fixture
-def composer(bank, tiny_clap):
-    def build(stage, device):
-        extractor = tiny_clap[1].feature_extractor
-        return BatchComposer(TrainingSampler(bank), extractor, stage, SETTINGS, seed=3, device=torch.device(device))
-
-    return build
+def variants_and_orders(composition, *orders):
+    group = [replace(composition, variant=variant) for variant in VARIANTS]
+    return group + [replace(composition, variant="forward", order=order) for order in orders]
 
 
-def spiky_loops(rng, n_groups, n_spikes):
+def largest_difference(groups, loops):
+    sounds = [torch.from_numpy(np.array(read_sounds(group[0], loops, {}))) for group in groups]
+    differences = []
+    for group, found in zip(groups, render_groups(groups, sounds), strict=True):
+        for expected, waveform in zip(render(group, loops, {}), found, strict=True):
+            assert waveform.dtype == torch.float32
+            assert waveform.shape == expected.shape
+            differences.append(np.abs(waveform.numpy() - expected).max())
+    return max(differences)
+
+
+def test_groups_of_any_kind_are_rendered_together_as_in_numpy(bank):
+    groups = [
+        variants_and_orders(Composition((0, 5), snr_db=2.0)),
+        variants_and_orders(
+            Composition((3, 9, 1), (7,), (5, 100_000, -7, 90_000), -3.0, 5.0, GAPS), (0, 2, 1), (1, 0, 2)
+        ),
+        variants_and_orders(Composition((4, 8), (), (-1, 30_000), 1.0, 0.0, Layout(4.0))),
+        variants_and_orders(Composition((2, 6, 10, 13), (), snr_db=3.0, layout=OVERLAPS), (1, 0, 2, 3)),
+        [Composition((7, 11), (2,), background_db=20.0, variant="overlay")],
+        variants_and_orders(Composition((2, 6, 10)), (2, 0, 1))[::-1],
+    ]
+    assert largest_difference(groups, bank.loops) <= 1e-6
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_drawn_layouts_are_rendered_as_in_numpy(bank, seed):
+    rng = np.random.default_rng(seed)
+    groups = []
+    for number in range(3):
+        clips = tuple(rng.choice(len(bank.clips), 3 + number, replace=False).tolist())
+        offsets = tuple(rng.integers(0, EVENT_SAMPLES, len(clips)).tolist())
+        layout = draw_layout(rng, len(clips) - 1)
+        drawn = Composition(clips[:-1], clips[-1:], offsets, rng.uniform(-3, 3), rng.uniform(5, 20), layout)
+        groups.append(variants_and_orders(drawn))
+    assert largest_difference(groups, bank.loops) <= 1e-6
+
+
+def test_the_longest_scene_is_as_precise(bank):
+    layout = Layout(MAX_SCENE_S, ((0.0, 29.9), (30.0, 30.0)))
+    assert largest_difference([[Composition((0, 5), layout=layout, variant="reversed")]], bank.loops) <= 1e-6
+
+
+@pytest.mark.parametrize("n_spikes", [0, 3, 1000, 30_000])
+def test_spikes_are_clipped_as_in_numpy(n_spikes):
     """Noise with spikes of up to 50 dB over its level, which are clipped hard."""
-    loops = 0.1 * rng.standard_normal((n_groups, 2, EVENT_SAMPLES)).astype(np.float32)
-    at = rng.integers(0, EVENT_SAMPLES, (n_groups, 2, n_spikes))
-    np.put_along_axis(loops, at, rng.uniform(-30, 30, at.shape).astype(np.float32), axis=2)
-    return loops
-
-
-def real_like_loops(rng, bank, n_groups):
-    return bank.loops[rng.integers(0, len(bank.clips), (n_groups, 2))]
-
-
-@pytest.mark.parametrize("n_spikes", [None, 0, 3, 1000, 30_000])
-def test_groups_are_those_of_numpy(bank, n_spikes):
     rng = np.random.default_rng(0)
-    loops = real_like_loops(rng, bank, 8) if n_spikes is None else spiky_loops(rng, 4, n_spikes)
-    snr_db = rng.uniform(*OVERLAY_SNR_DB, len(loops))
-    expected = [render_group(*group.astype(np.float32), snr_db=snr) for group, snr in zip(loops, snr_db, strict=True)]
-    expected = torch.from_numpy(np.stack([list(group.values()) for group in expected]))
-    found = render_groups(torch.from_numpy(loops), torch.from_numpy(snr_db))
-    assert found.dtype == torch.float32
-    assert found.shape == (len(loops), 4, SCENE_SAMPLES)
-    assert (found - expected).abs().max() <= 1e-6
-    assert (found.double().square().mean(2).sqrt() / RMS - 1).abs().max() <= 1e-6
-
-
-def test_gains_are_those_of_numpy_each_row_with_its_own_peak():
-    rng = np.random.default_rng(1)
-    rows = [0.1 * rng.standard_normal(SCENE_SAMPLES), np.sign(rng.standard_normal(SCENE_SAMPLES))]
-    rows += [rng.laplace(size=SCENE_SAMPLES) ** power for power in (1, 3, 5)]  # ever larger peaks
-    rows, peaks = np.stack(rows).astype(np.float32), PEAK * np.array([0.5, 1, 0.8, 0.9, 1])
-    expected = torch.tensor([limiting_gain(row, peak, len(row)) for row, peak in zip(rows, peaks, strict=True)])
-    found = limiting_gains(torch.from_numpy(rows).square(), torch.from_numpy(peaks))
-    assert (found / expected - 1).abs().max() <= 1e-7
-
-
-def test_gains_hold_the_level_where_nearly_all_is_clipped():
-    rows = np.random.default_rng(1).laplace(size=(2, SCENE_SAMPLES)) ** np.array([[3], [5]])
-    power = torch.from_numpy(rows).float().square()
-    gains = limiting_gains(power, torch.full((2,), 1.01 * RMS, dtype=torch.float64))
-    limited = (power.double().sqrt() * gains[:, None]).clamp(max=1.01 * RMS)
-    assert (limited.square().mean(1).sqrt() / RMS - 1).abs().max() <= 1e-7
-
-
-@pytest.mark.parametrize("stage", ["pretrain", "A", "B", "joint"])
-def test_features_made_later_are_those_of_the_workers(composer, stage, monkeypatch):
-    monkeypatch.setattr(rendering_torch, "GROUPS_AT_ONCE", 2)
-    expected, drawn = composer(stage, "cpu")[1], composer(stage, "cuda")[1]
-    assert drawn.features is None
-    batch = on_device(drawn, composer(stage, "cpu").extractor, torch.device("cpu"))
-    assert batch.features.windows.shape == expected.features.windows.shape
-    assert (batch.features.windows - expected.features.windows).abs().max() <= 1e-3
-    assert batch.texts == expected.texts
-    assert torch.equal(batch.audio_rows, expected.audio_rows)
-
-
-def test_a_batch_of_the_workers_stays_as_it_is(composer):
-    batch = composer("B", "cpu")[0]
-    assert on_device(batch, composer("B", "cpu").extractor, torch.device("cpu")) is batch
-
-
-@pytest.mark.filterwarnings("ignore:.*pin_memory")
-def test_workers_hand_over_what_the_composer_reads(composer):
-    loaded = take(BatchLoader(composer("joint", "cuda"), 1, num_workers=1))
-    for batch, step in zip(loaded, (1, 2), strict=True):
-        found, expected = batch.unrendered, composer("joint", "cuda")[step].unrendered
-        assert found.loops.dtype == torch.float16
-        for name in ("loops", "snr_db", "rows", "recorded"):
-            assert torch.equal(getattr(found, name), getattr(expected, name))
-
-
-@pytest.mark.gpu
-def test_features_made_on_the_gpu_are_those_of_the_workers(composer):
-    batch = take(BatchLoader(composer("joint", "cuda"), 1, num_workers=1))[0]
-    assert batch.unrendered.loops.is_pinned()
-    assert batch.unrendered.recorded.is_pinned()
-    features = on_device(batch, composer("joint", "cuda").extractor, torch.device("cuda")).features.windows
-    assert features.is_cuda
-    assert (features.cpu() - composer("joint", "cpu")[1].features.windows).abs().max() <= 1e-2
-
-
-@pytest.mark.gpu
-def test_two_steps_of_every_stage_on_the_gpu(tiny_recipe, esc50_dir, tmp_path):
-    assert torch.cuda.is_available()
-    flags = ["--esc50_dir", esc50_dir, "--output_dir", tmp_path / "run", "--max_train_steps", 2]
-    result = run_cli("train_accelerate.py", "--config", tiny_recipe, *flags)
-    assert result.returncode == 0, result.stderr
-    stages = json.loads((tmp_path / "run" / "results.json").read_text())["stages"]
-    assert all(np.isfinite(stages[stage]["loss"]) for stage in ("pretrain", "A", "B"))
+    loops = 0.1 * rng.standard_normal((4, EVENT_SAMPLES)).astype(np.float32)
+    at = rng.integers(0, EVENT_SAMPLES, (4, n_spikes))
+    np.put_along_axis(loops, at, rng.uniform(-30, 30, at.shape).astype(np.float32), axis=1)
+    groups = [
+        variants_and_orders(Composition(clips, layout=layout))
+        for clips, layout in (((0, 1), TEN_SECONDS), ((2, 3), Layout(3.0)))
+    ]
+    assert largest_difference(groups, loops.astype(np.float16)) <= 1e-6

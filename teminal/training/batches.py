@@ -9,12 +9,12 @@ from torch.utils.data import Dataset
 from modeling_teminal import TeminalFeatureExtractor
 from teminal.features import ClipFeatures, compute_features
 from teminal.rendering import render
-from teminal.rendering_torch import Unrendered
 from teminal.sampling.layouts import SceneMix
 from teminal.sampling.training import Pair, Replay, TrainingSampler
 from teminal.scenes import VARIANTS, background_captions, in_groups, true_captions
 from teminal.training.augment import N_RANDOM, augment
 from teminal.training.config import STAGES, StageConfig
+from teminal.training.unrendered import Unrendered
 
 CPU = torch.device("cpu")
 
