@@ -146,9 +146,12 @@ def slot_samples(layout: Layout, n_events: int) -> tuple[list[tuple[int, int]], 
     if not layout.slots:
         joints = [number * n_samples // n_events for number in range(n_events + 1)]
         return list(itertools.pairwise(joints)), n_samples
-    slots = []
+    slots: list[tuple[int, int]] = []
     for onset_s, duration_s in layout.place(n_events):
-        slots.append((round(onset_s * SAMPLING_RATE), round((onset_s + duration_s) * SAMPLING_RATE)))
+        start, end = round(onset_s * SAMPLING_RATE), round((onset_s + duration_s) * SAMPLING_RATE)
+        if slots and slots[-1][1] == start + 1:  # they touch, but for the rounding of seconds
+            start += 1
+        slots.append((start, min(end, n_samples)))
     return slots, n_samples
 
 

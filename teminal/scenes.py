@@ -39,12 +39,13 @@ class Layout:
             raise ValueError(f"{self}: a scene lasts {MIN_SCENE_S:g} to {MAX_SCENE_S:g} s")
         if self.slots and not 2 <= len(self.slots) <= MAX_EVENTS:
             raise ValueError(f"{self}: a scene has two to {MAX_EVENTS} slots")
-        shortest_s = min(MIN_SLOT_S, self.duration_s / 10) - TOLERANCE_S
+        shortest_s = min(MIN_SLOT_S, self.duration_s / 10)
         for onset_s, duration_s in self.slots:
-            if not (
-                onset_s >= 0 and duration_s >= shortest_s and onset_s + duration_s <= self.duration_s + TOLERANCE_S
-            ):
-                raise ValueError(f"{self}: slot {onset_s, duration_s} is too short or outside the scene")
+            is_within = onset_s >= 0 and onset_s + duration_s <= self.duration_s + TOLERANCE_S
+            if not (is_within and duration_s >= shortest_s - TOLERANCE_S):
+                raise ValueError(
+                    f"{self}: slot {onset_s, duration_s} is shorter than {shortest_s:g} s or not within the scene"
+                )
         for (onset_s, duration_s), (next_s, next_duration_s) in itertools.pairwise(self.slots):
             overlap_s = onset_s + duration_s - next_s
             most_s = min(duration_s, next_duration_s) / 3 + TOLERANCE_S

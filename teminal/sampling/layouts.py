@@ -82,6 +82,8 @@ def draw_layout(rng: np.random.Generator, n_events: int, max_duration_s: float =
     onsets_ms, ends_ms = np.ceil(1000 * onsets_s).astype(int), np.floor(1000 * ends_s).astype(int)
     if kind == "touching":
         ends_ms[:-1] = onsets_ms[1:]
+    if kind != "gaps":
+        ends_ms[-1] = round(1000 * duration_s)
     slots = [
         (onset / 1000, (end - onset) / 1000) for onset, end in zip(onsets_ms.tolist(), ends_ms.tolist(), strict=True)
     ]
