@@ -1,13 +1,6 @@
-import os
-
 import numpy as np
 import pytest
-import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from teminal.clips import build_bank
 from teminal.event_loops import CREST_DB, EVENT_SAMPLES, PEAK, RMS, SAMPLING_RATE, event_loop, limit_crest
 from teminal.rendering import (
     OVERLAY_SNR_DB,
@@ -19,7 +12,6 @@ from teminal.rendering import (
 )
 from teminal.sampling.layouts import draw_layout, equal_parts
 from teminal.scenes import MAX_EVENTS, TEN_SECONDS, VARIANTS, Layout
-from teminal.sources import load_clips
 
 
 def random_groups(bank, n_groups, seed, n_events=None):
@@ -38,49 +30,6 @@ def random_groups(bank, n_groups, seed, n_events=None):
         if i % 6 == 1:
             drawn |= {"background": loops[-1], "background_db": float(rng.uniform(5, 20))}
         yield loops[:n], drawn
-
-
-def shallow_features(waveforms):
-    """(B, 4): duration, RMS in dB, peak in dB, share of 20 ms frames under -60 dB of full scale."""
-    whole_frames = waveforms[:, : waveforms.shape[1] // 960 * 960]
-    frames = whole_frames.reshape(len(waveforms), -1, 960).double().square().mean(2).sqrt()
-    return torch.stack(
-        [
-            torch.full((len(waveforms),), waveforms.shape[1] / 48_000, dtype=torch.double),
-            20 * waveforms.double().square().mean(1).sqrt().log10(),
-            20 * waveforms.double().abs().amax(1).log10(),
-            (frames < 1e-3).double().mean(1),
-        ],
-        dim=1,
-    ).numpy()
-
-
-def relation_accuracy(bank, n_groups=120):
-    """Held-out accuracy of telling forward, reversed and overlay apart by shallow features, and its chance sd."""
-    groups = [render_group(*loops, **drawn) for loops, drawn in random_groups(bank, n_groups, seed=0)]
-    features = [
-        np.concatenate([shallow_features(torch.from_numpy(group[variant][None])) for group in groups])
-        for variant in VARIANTS[1:]
-    ]
-    relations = [np.full(n_groups, VARIANTS.index(variant)) for variant in VARIANTS[1:]]
-    half = n_groups // 2
-    train_x, train_y = np.concatenate([f[:half] for f in features]), np.concatenate([r[:half] for r in relations])
-    test_x, test_y = np.concatenate([f[half:] for f in features]), np.concatenate([r[half:] for r in relations])
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(train_x, train_y)
-    return classifier.score(test_x, test_y), (1 / 3 * 2 / 3 / len(test_y)) ** 0.5
-
-
-def test_shallow_features_do_not_tell_the_relation(bank):
-    accuracy, deviation = relation_accuracy(bank)
-    assert accuracy <= 1 / 3 + 2.5 * deviation
-
-
-@pytest.mark.esc50
-@pytest.mark.skipif("TEMINAL_ESC50_DIR" not in os.environ, reason="set TEMINAL_ESC50_DIR to real ESC-50")
-def test_shallow_features_do_not_tell_the_relation_of_real_clips():
-    clips = load_clips("esc50", [4], esc50_dir=os.environ["TEMINAL_ESC50_DIR"])
-    accuracy, deviation = relation_accuracy(build_bank(clips))
-    assert accuracy <= 1 / 3 + 2.5 * deviation
 
 
 def test_every_variant_has_the_same_duration_level_peak_silence_and_edges(bank):
