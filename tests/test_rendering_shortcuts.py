@@ -11,11 +11,9 @@ from sklearn.preprocessing import StandardScaler
 from teminal.clips import build_bank
 from teminal.event_loops import EVENT_SAMPLES, SAMPLING_RATE
 from teminal.rendering import OVERLAY_SNR_DB, render_group
-from teminal.sampling.layouts import BACKGROUND_DB, draw_layout
+from teminal.sampling.layouts import BACKGROUND_DB, draw_layout, layout_kind
 from teminal.scenes import TEN_SECONDS, VARIANTS, Layout
 from teminal.sources import load_clips
-
-from .sampling.test_layouts import kind_of
 
 SEVERAL = VARIANTS[1:]
 N_GROUPS = 96  # of each kind
@@ -25,7 +23,7 @@ SIGMAS = 3
 
 def draw_layout_of_kind(rng, kind, n_events, duration_s):
     """Draw layouts until one is of a kind, and stretch it to a duration."""
-    while kind_of(drawn := draw_layout(rng, n_events)) != kind:
+    while layout_kind(drawn := draw_layout(rng, n_events)) != kind:
         pass
     stretch = duration_s / drawn.duration_s
     return Layout(duration_s, tuple((onset_s * stretch, length_s * stretch) for onset_s, length_s in drawn.slots))
