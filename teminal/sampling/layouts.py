@@ -11,7 +11,9 @@ BACKGROUND_DB = (5.0, 20.0)  # level of the events over the background
 BACKGROUND_SHARE = 0.25  # of scenes with a drawn layout
 LONG_SHARE = 0.15  # of scenes, if they may be longer than 10 s
 MIN_GAP_S = 0.1
-ROUNDING_S = 0.002  # slots are in whole milliseconds
+# Slots begin and end at whole 20 ms: within a fade, a sum of sounds is less often near silence than a single sound, so
+# frames of that length would tell them apart if a fade began in the middle of one.
+STEP_MS = 20
 KINDS = ("touching", "gaps", "overlap")
 # of ZSTE task 6, but those that are drawn
 TASK6_LAYOUTS = {
@@ -67,7 +69,7 @@ def draw_layout(rng: np.random.Generator, n_events: int, max_duration_s: float =
     """
     duration_s = _draw_duration(rng, max_duration_s)
     kind = KINDS[rng.integers(len(KINDS))]
-    shortest_s = max(MIN_SLOT_S, duration_s / 10) + ROUNDING_S
+    shortest_s = max(MIN_SLOT_S, duration_s / 10) + 2 * STEP_MS / 1000
     share = rng.uniform(1.1 * n_events * shortest_s / duration_s, 0.9) if kind == "gaps" else 1.0
     lengths_s = shortest_s + (share * duration_s - n_events * shortest_s) * rng.dirichlet(np.ones(n_events))
     gaps_s = np.zeros(n_events + 1)  # before the first event, between events, after the last
@@ -78,8 +80,9 @@ def draw_layout(rng: np.random.Generator, n_events: int, max_duration_s: float =
     onsets_s = np.cumsum(gaps_s[:-1] + np.concatenate([[0], lengths_s[:-1]]))
     ends_s = onsets_s + lengths_s
     if kind == "overlap":
-        ends_s[:-1] += rng.uniform(0.1, 1 / 3) * np.minimum(lengths_s[:-1], lengths_s[1:])
-    onsets_ms, ends_ms = np.ceil(1000 * onsets_s).astype(int), np.floor(1000 * ends_s).astype(int)
+        ends_s[:-1] += rng.uniform(0.15, 0.3) * np.minimum(lengths_s[:-1], lengths_s[1:])
+    onsets_ms = STEP_MS * np.ceil(1000 * onsets_s / STEP_MS).astype(int)
+    ends_ms = STEP_MS * np.floor(1000 * ends_s / STEP_MS).astype(int)
     if kind == "touching":
         ends_ms[:-1] = onsets_ms[1:]
     if kind != "gaps":
@@ -91,14 +94,15 @@ def draw_layout(rng: np.random.Generator, n_events: int, max_duration_s: float =
 
 
 def _draw_duration(rng: np.random.Generator, max_duration_s: float) -> float:
-    """Draw the length of a scene, in whole milliseconds."""
+    """Draw the length of a scene, in whole steps if it is drawn."""
     usual_s = min(max_duration_s, TEN_SECONDS.duration_s)
     if rng.random() < 1 / 3:
         return usual_s
     shortest_s, longest_s = MIN_SCENE_S, usual_s
     if max_duration_s > usual_s and rng.random() < LONG_SHARE:
         shortest_s, longest_s = usual_s, min(max_duration_s, MAX_SCENE_S)
-    return round(float(np.exp(rng.uniform(np.log(shortest_s), np.log(longest_s)))), 3)
+    drawn_ms = 1000 * float(np.exp(rng.uniform(np.log(shortest_s), np.log(longest_s))))
+    return max(MIN_SCENE_S, drawn_ms // STEP_MS * STEP_MS / 1000)
 
 
 def layout_kind(layout: Layout) -> str:
@@ -121,7 +125,7 @@ def equal_parts(n_events: int, gap_s: float) -> Layout:
 
 
 def draw_task6_layout(task: str, rng: np.random.Generator) -> Layout:
-    """Draw the layout of a scene of two events in a sub-task of ZSTE task 6, in whole milliseconds.
+    """Draw the layout of a scene of two events in a sub-task of ZSTE task 6.
 
     The scenes of 6D have a background besides, `TASK6_BACKGROUND_DB` down.
     """
@@ -129,9 +133,9 @@ def draw_task6_layout(task: str, rng: np.random.Generator) -> Layout:
         first_s = float(rng.choice([2.0, 8.0]))
         return Layout(slots=((0.0, first_s), (first_s, 10.0 - first_s)))
     if task == "6B":
-        first_ms, second_ms = rng.integers(1000, 2001, 2).tolist()
-        gap_ms = int(rng.integers(1000, 3001))
-        onset_ms = int(rng.integers(10_000 - first_ms - gap_ms - second_ms + 1))
+        first_ms, second_ms = (STEP_MS * rng.integers(1000 // STEP_MS, 2000 // STEP_MS + 1, 2)).tolist()
+        gap_ms = STEP_MS * int(rng.integers(1000 // STEP_MS, 3000 // STEP_MS + 1))
+        onset_ms = STEP_MS * int(rng.integers((10_000 - first_ms - gap_ms - second_ms) // STEP_MS + 1))
         next_ms = onset_ms + first_ms + gap_ms
         return Layout(slots=((onset_ms / 1000, first_ms / 1000), (next_ms / 1000, second_ms / 1000)))
     return TASK6_LAYOUTS[task]
