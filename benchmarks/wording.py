@@ -61,10 +61,12 @@ class TextEncoder:
         return self.model.get_text_features(**self.tokenizer(texts, padding=True, return_tensors="pt")).pooler_output
 
 
-def train_text(name: str, bank: ClipBank, stage: StageConfig, seed: int) -> tuple[TextEncoder, SceneAnchors, float]:
+def train_text(
+    name: str, dropout: float, bank: ClipBank, stage: StageConfig, seed: int
+) -> tuple[TextEncoder, SceneAnchors, float]:
     """Warm up the text tower in the training wordings; the last value is the in-group loss that it ends with."""
     torch.manual_seed(seed)
-    encoder = TextEncoder(name, dropout=0.0)
+    encoder = TextEncoder(name, dropout)
     encoder.model.train()
     composer = BatchComposer(TrainingSampler(bank), None, "B", stage, seed)
     in_group, anchors = warm_up_text(encoder.model, encoder.encode, composer, Uninterrupted(), show_progress=True)
@@ -141,9 +143,10 @@ def main() -> None:
     parser = bench.make_parser(__doc__)
     parser.add_argument("--text_model_name_or_path", required=True, help="BERT or RoBERTa encoder, folder or Hub id")
     parser.add_argument("--esc50_dir", required=True, help="for the names of its classes")
-    parser.add_argument("--steps", type=int, default=240, help="of the text warm-up")
+    parser.add_argument("--steps", type=int, default=400, help="of the text warm-up")
     parser.add_argument("--batch_size", type=int, default=12, help="groups of four captions in each step")
     parser.add_argument("--learning_rate", type=float, default=2e-4)
+    parser.add_argument("--dropout", type=float, default=0.0, help="of the text tower")
     parser.add_argument("--n_folds", type=int, default=3, help="of the cross-validation; 0: none")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -159,14 +162,17 @@ def main() -> None:
     )
 
     def train_and_measure(templates: Templates) -> dict[str, dict]:
-        encoder, anchors, in_group = train_text(args.text_model_name_or_path, bank, stage, args.seed)
+        encoder, anchors, in_group = train_text(args.text_model_name_or_path, args.dropout, bank, stage, args.seed)
         print(f"in-group loss: {in_group:.3f}", flush=True)
         return measure_templates(templates, pairs, encoder, anchors)
 
     results = {
         "machine": bench.describe_machine(torch.device("cpu")),
         "text_model": args.text_model_name_or_path.rstrip("/").split("/")[-1],
-        **{name: getattr(args, name) for name in ("steps", "batch_size", "learning_rate", "n_folds", "seed")},
+        **{
+            name: getattr(args, name)
+            for name in ("steps", "batch_size", "learning_rate", "dropout", "n_folds", "seed")
+        },
         "n_pairs": N_PAIRS,
     }
     left_out = {}

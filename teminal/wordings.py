@@ -82,12 +82,13 @@ PHRASES = {
     "after": [
         "{0} after {1}", "{0} but first {1}", "{0} and before that {1}", "{0} and earlier {1}", "{0} coming after {1}",
         "{0} subsequent to {1}", "{0} later than {1}", "{0} in the wake of {1}", "{0} taking over from {1}",
-        "{0} on the heels of {1}", "{0} picking up from {1}", "{0} upon {1}",
+        "{0} on the heels of {1}", "{0} picking up from {1}", "{0} only after {1}",
     ],
     "while": [
         "{0} while {1}", "{0} during {1}", "{0} together with {1}", "{0} along with {1}", "{0} alongside {1}",
         "{0} over {1}", "{0} on top of {1}", "{0} mixed with {1}", "{0} in parallel with {1}", "{0} throughout {1}",
         "{0} concurrently with {1}", "{0} in the middle of {1}", "{0} among {1}", "{0} in unison with {1}",
+        "{0} within {1}", "{0} beneath {1}", "{0} beside {1}", "{0} under {1}", "{0} through {1}", "{0} against {1}",
         "{0} coinciding with {1}", "{0} in tandem with {1}", "{0} and {1} at once", "{0} and {1} in chorus",
         "{0} and {1} on top of each other", "{0} with {1} in the background",
     ],
