@@ -36,7 +36,7 @@ SEARCH = {
     "long_before_short": "This is a sound of a long {0} before a short {1}.",
 }
 
-DEFAULT_SHARE = 0.5  # of captions in training that have the default wording
+PARAPHRASE_SHARE = 0.5  # of captions in training that have another than the default wording
 
 TRAINING = {
     "single": ["{0}", "The sound of {0}.", "A recording of {0}.", "{0} can be heard."],
@@ -76,8 +76,8 @@ def say_for_search(wording: str, labels: tuple[str, ...]) -> str:
     return SEARCH[wording].format(*(label.replace("_", " ") for label in labels))
 
 
-def say_for_training(caption: Caption, rng: np.random.Generator) -> str:
-    """Write a caption with the default template half of the time, else with a random training template."""
-    if rng.random() < DEFAULT_SHARE:
+def say_for_training(caption: Caption, rng: np.random.Generator, paraphrase_share: float = PARAPHRASE_SHARE) -> str:
+    """Write a caption with a random training template, or else with the default template."""
+    if rng.random() >= paraphrase_share:
         return say(caption)
     return say(caption, str(rng.choice(training_templates(caption))))

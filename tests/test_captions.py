@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from lemminflect import getAllLemmas
 
-from teminal.captions import DEFAULT, DEFAULT_SHARE, HELD_OUT, TRAINING, TRAINING_THEN, say, say_for_training
+from teminal.captions import DEFAULT, HELD_OUT, PARAPHRASE_SHARE, TRAINING, TRAINING_THEN, say, say_for_training
 from teminal.natural_captions import NATURAL_THEN, NATURAL_TRAINING
 from teminal.scenes import Caption
 
@@ -70,8 +70,9 @@ def test_training_captions_are_drawn_from_both_the_default_and_all_templates():
     caption = Caption("before", ("dog", "rain"))
     rng = np.random.default_rng(0)
     texts = [say_for_training(caption, rng) for _ in range(15_000)]
-    assert abs(texts.count(say(caption)) / len(texts) - DEFAULT_SHARE) < 0.03
+    assert abs(texts.count(say(caption)) / len(texts) - (1 - PARAPHRASE_SHARE)) < 0.03
     assert set(texts) == {say(caption), *(say(caption, template) for template in TRAINING["before"])}
+    assert {say_for_training(caption, rng, paraphrase_share=0) for _ in range(50)} == {say(caption)}
     again = np.random.default_rng(0)
     assert texts[:50] == [say_for_training(caption, again) for _ in range(50)]
 

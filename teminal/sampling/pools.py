@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teminal.captions import say, say_for_training
+from teminal.captions import PARAPHRASE_SHARE, say, say_for_training
 from teminal.clips import Clip
 from teminal.language import content, keys_of_meanings, meaning
 from teminal.natural_captions import as_clause, can_be_joined, say_naturally
@@ -27,11 +27,14 @@ class Events:
 class LabelledPool:
     """Clips with classes. All events of a scene come from one fold, so that dataset rows can be split by fold.
 
-    In the split "train" held-out pairs of `all_classes` never occur together, and wordings vary.
+    In the split "train" held-out pairs of `all_classes` never occur together, and `paraphrase_share` of the captions
+    have another than the default wording.
     """
 
-    def __init__(self, clips: list[Clip], indices: Iterable[int], all_classes: list[str], split: str):
-        self.split = split
+    def __init__(
+        self, clips: list[Clip], indices: Iterable[int], all_classes: list[str], split: str, paraphrase_share: float
+    ):
+        self.split, self.paraphrase_share = split, paraphrase_share
         self.seen = set(split_pairs(all_classes)[0])
         self.keys = [clip.label for clip in clips]
         self.by_fold: dict = {}  # fold -> class -> clips
@@ -79,7 +82,7 @@ class LabelledPool:
     def say(self, rng: np.random.Generator, relation: str, labels: tuple[str, ...]) -> str:
         """Write a caption about classes."""
         caption = Caption(relation, labels)
-        return say_for_training(caption, rng) if self.split == "train" else say(caption)
+        return say_for_training(caption, rng, self.paraphrase_share) if self.split == "train" else say(caption)
 
 
 class CaptionedPool:
@@ -128,10 +131,18 @@ class CaptionedPool:
 Pool = LabelledPool | CaptionedPool
 
 
-def make_pool(clips: list[Clip], indices: Iterable[int], all_classes: list[str], split: str) -> Pool:
+def make_pool(
+    clips: list[Clip],
+    indices: Iterable[int],
+    all_classes: list[str],
+    split: str,
+    paraphrase_share: float = PARAPHRASE_SHARE,
+) -> Pool:
     """Make a pool of the clips at `indices`: captioned if there are no classes.
 
     Raises:
         ValueError: no two of them may occur in one scene.
     """
-    return LabelledPool(clips, indices, all_classes, split) if all_classes else CaptionedPool(clips, indices, split)
+    if all_classes:
+        return LabelledPool(clips, indices, all_classes, split, paraphrase_share)
+    return CaptionedPool(clips, indices, split)

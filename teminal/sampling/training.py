@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from teminal.captions import say
+from teminal.captions import PARAPHRASE_SHARE, say
 from teminal.clips import Clip, ClipBank
 from teminal.language import meaning, swap_order
 from teminal.natural_captions import as_clause, as_sentence
@@ -46,12 +46,14 @@ class TrainingSampler:
     Attributes:
         keys: key of each clip: its class, or one shared by captioned clips with a caption in common.
         class_captions: the caption of each class, if there are classes.
+
+    `paraphrase_share` of the captions of classes have another than the default wording.
     """
 
-    def __init__(self, bank: ClipBank):
+    def __init__(self, bank: ClipBank, paraphrase_share: float = PARAPHRASE_SHARE):
         self.bank = bank
         clips = [replace(clip, fold=None) for clip in bank.clips]  # events of a scene may come from different folds
-        self.pool = make_pool(clips, range(len(clips)), bank.classes, "train")
+        self.pool = make_pool(clips, range(len(clips)), bank.classes, "train", paraphrase_share)
         self.keys = self.pool.keys
         self.class_captions = [say(Caption("single", (label,))) for label in bank.classes]
         self.recorded = [i for i, clip in enumerate(bank.clips) if clip.label or any(map(as_clause, clip.captions))]

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from teminal.captions import PARAPHRASE_SHARE
 from teminal.cli import check_ranges, option
 from teminal.evaluation.options import check_model_path
 from teminal.hub import check_repo_id
@@ -82,6 +83,9 @@ class RunConfig(CreditedSourceOptions):
     validation_scenes: int = option(200, "groups of each validation", least=1, needs=["eval_steps", "wise_ft"])
     eval_steps: int = option(0, "validate every so many steps, and end with the best by `zste`; 0: never", least=0)
 
+    paraphrase_share: float = option(
+        PARAPHRASE_SHARE, "share of captions of classes in another than the default wording", least=0, most=1
+    )
     temporal_head: bool = option(False, "add the residual temporal head to the model")
     lora: Literal["none", "audio", "text", "both"] = option("none", "train low-rank adapters of these towers alone")
     lora_rank: int = option(16, "rank of the adapters", least=1, needs=["lora"])

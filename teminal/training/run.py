@@ -83,7 +83,7 @@ class TrainingRun:
             self.progress, self.resumed = load_checkpoint(checkpoint, self.identity)
 
         # 3. Make sampler, model and scorers.
-        self.sampler = TrainingSampler(bank)
+        self.sampler = TrainingSampler(bank, config.paraphrase_share)
         self.model, self.processor = make_model(bank)
         require_layers(self.model, config.freeze_layers)
         self.model.to(self.accelerator.device)
