@@ -80,4 +80,5 @@ def say_for_training(caption: Caption, rng: np.random.Generator, paraphrase_shar
     """Write a caption with a random training template, or else with the default template."""
     if rng.random() >= paraphrase_share:
         return say(caption)
-    return say(caption, str(rng.choice(training_templates(caption))))
+    templates = training_templates(caption)
+    return say(caption, templates[rng.integers(len(templates))])

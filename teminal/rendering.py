@@ -24,8 +24,7 @@ from teminal.scenes import TEN_SECONDS, VARIANTS, Composition, Layout, in_groups
 
 EDGE_S = 0.01
 OVERLAY_SNR_DB = (-3.0, 3.0)
-SCENE_S = 2 * EVENT_S  # of the default layout
-SCENE_SAMPLES = 2 * EVENT_SAMPLES
+SCENE_SAMPLES = 2 * EVENT_SAMPLES  # of the default layout
 _FADE = int(CROSSFADE_S * SAMPLING_RATE)
 _FP32 = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)  # a lookup table is faster than `astype`
 

@@ -90,7 +90,7 @@ PHRASES = {
         "{0} concurrently with {1}", "{0} in the middle of {1}", "{0} among {1}", "{0} in unison with {1}",
         "{0} within {1}", "{0} beneath {1}", "{0} beside {1}", "{0} under {1}", "{0} through {1}", "{0} against {1}",
         "{0} coinciding with {1}", "{0} in tandem with {1}", "{0} and {1} at once", "{0} and {1} in chorus",
-        "{0} and {1} on top of each other", "{0} with {1} in the background",
+        "{0} and {1} on top of each other",
     ],
 }  # fmt: skip
 SENTENCES = {

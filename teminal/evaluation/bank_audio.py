@@ -27,7 +27,7 @@ class BankAudio:
             sounds[clip] = hashlib.sha256(self.bank.raw[clip].tobytes() + self.bank.loops[clip].tobytes()).hexdigest()
         keys = []
         for composition in compositions:
-            how = replace(composition, clips=(), background=())
+            how = (replace(composition, clips=(), background=()), len(composition.clips))
             of = [sounds[clip] for clip in composition.all_clips]
             keys.append(hashlib.sha256(repr((code, of, how)).encode()).hexdigest())
         return keys

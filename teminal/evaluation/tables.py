@@ -191,7 +191,7 @@ def eval_results(evaluated: str, figures: Mapping, names: list[str]) -> list[Eva
             dataset_type="zste",
             dataset_name=evaluated,
             metric_type="accuracy",
-            metric_name=f"ZSTE: {LABELS[name]}",
+            metric_name=f"ZSTE: {LABELS[name].removeprefix('ZSTE: ')}",
             metric_value=round(100 * figures[name], 2),
         )
         for name in names

@@ -9,7 +9,7 @@ from teminal.scenes import MAX_SCENE_S, MIN_SCENE_S, MIN_SLOT_S, TEN_SECONDS, TO
 
 BACKGROUND_DB = (5.0, 20.0)  # level of the events over the background
 BACKGROUND_SHARE = 0.25  # of scenes with a drawn layout
-LONG_SHARE = 0.15  # of scenes, if they may be longer than 10 s
+LONG_SHARE = 0.15  # of scenes of random length, if they may be longer than 10 s
 MIN_GAP_S = 0.1
 # Slots begin and end at whole 20 ms: within a fade, a sum of sounds is less often near silence than a single sound, so
 # frames of that length would tell them apart if a fade began in the middle of one.

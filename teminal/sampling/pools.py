@@ -93,7 +93,7 @@ class CaptionedPool:
     """
 
     def __init__(self, clips: list[Clip], indices: Iterable[int], split: str):
-        self.split = split
+        self.split, self.clips = split, clips
         self.key_of = keys_of_meanings(clips)
         self.keys = [self.key_of[meaning(clip.captions[0])] for clip in clips]
         self.usable = []  # clips, each with its captions and their content words
@@ -117,10 +117,10 @@ class CaptionedPool:
     def draw_background(self, rng: np.random.Generator, events: Events) -> int | None:
         """Draw a clip whose captions have no content word in common with the events'; `None` if none is found."""
         words = set().union(*(content(as_clause(caption)) for caption in events.labels))
-        for index in rng.integers(0, len(self.usable), 100):
-            clip, captions = self.usable[index]
-            if not any(words & of_caption for _, of_caption in captions):
-                return clip
+        for number in rng.integers(0, len(self.usable), 100):
+            index, _ = self.usable[number]
+            if not any(words & content(as_clause(caption)) for caption in self.clips[index].captions):
+                return index
         return None
 
     def say(self, rng: np.random.Generator, relation: str, captions: tuple[str, ...]) -> str:
