@@ -9,7 +9,7 @@ from teminal.dataset.rows import FRAME_S, group_rows, shallow_features
 from teminal.dataset.tells import N_PARTS, power_over_time, relation_tells, unequal_variants
 from teminal.rendering import RMS, SAMPLING_RATE, render, slot_samples
 from teminal.sampling.groups import Mix, draw_group
-from teminal.sampling.pools import LabelledPool
+from teminal.sampling.pools import make_pool
 
 FREE = Mix(0.2, (-3, 3), (0.1, 0.5), four_event_share=0.2, free_layout_share=1.0, max_duration_s=4.0)
 
@@ -17,7 +17,7 @@ FREE = Mix(0.2, (-3, 3), (0.1, 0.5), four_event_share=0.2, free_layout_share=1.0
 @pytest.fixture(scope="module")
 def groups(bank):
     """Groups of free layouts: rows without features, slots in samples, and the waveforms of all variants."""
-    pool = LabelledPool(bank.clips, range(len(bank.clips)), bank.classes, "test")
+    pool = make_pool(bank.clips, range(len(bank.clips)), bank.classes, "test")
     drawn = [draw_group(pool, "x", 0, FREE, number) for number in range(120)]
     found = []
     for group in drawn:
