@@ -106,22 +106,28 @@ def _draw_duration(rng: np.random.Generator, max_duration_s: float) -> float:
 
 
 def layout_kind(layout: Layout) -> str:
-    """Tell how the events follow each other: in "equal parts" of the scene, or else as one of `KINDS`."""
+    """Tell how the events follow each other: in "equal parts", see [`equal_parts`], or else as one of `KINDS`."""
+    if not layout.slots:
+        return "equal parts"
     between_s = [next_s - onset_s - duration_s for (onset_s, duration_s), (next_s, _) in pairwise(layout.slots)]
     if any(gap_s < -TOLERANCE_S for gap_s in between_s):
         return "overlap"
-    if any(gap_s > TOLERANCE_S for gap_s in between_s):
-        return "gaps"
-    equal_s = layout.duration_s / max(1, len(layout.slots))
-    return "equal parts" if all(abs(length - equal_s) < TOLERANCE_S for _, length in layout.slots) else "touching"
+    expected = _equal_slots(layout.duration_s, len(layout.slots), between_s[0])
+    if np.allclose(layout.slots, expected, rtol=0, atol=TOLERANCE_S):
+        return "equal parts"
+    return "gaps" if any(gap_s > TOLERANCE_S for gap_s in between_s) else "touching"
 
 
 def equal_parts(n_events: int, gap_s: float) -> Layout:
     """Lay out events of equal length in ten seconds, with `gap_s` between them."""
     if gap_s == 0:
         return TEN_SECONDS
-    length_s = (TEN_SECONDS.duration_s - (n_events - 1) * gap_s) / n_events
-    return Layout(slots=tuple((number * (length_s + gap_s), length_s) for number in range(n_events)))
+    return Layout(slots=_equal_slots(TEN_SECONDS.duration_s, n_events, gap_s))
+
+
+def _equal_slots(duration_s: float, n_events: int, gap_s: float) -> tuple[tuple[float, float], ...]:
+    length_s = (duration_s - (n_events - 1) * gap_s) / n_events
+    return tuple((number * (length_s + gap_s), length_s) for number in range(n_events))
 
 
 def draw_task6_layout(task: str, rng: np.random.Generator) -> Layout:

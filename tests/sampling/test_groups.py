@@ -9,7 +9,7 @@ import pytest
 from teminal.clips import Clip
 from teminal.sampling.groups import Mix, draw_group, draw_task6_group
 from teminal.sampling.layouts import TASK6, equal_parts, layout_kind
-from teminal.sampling.pools import LabelledPool
+from teminal.sampling.pools import make_pool
 from teminal.scenes import TEN_SECONDS, Layout
 from teminal.splits import split_pairs
 
@@ -20,7 +20,7 @@ FREE = replace(HALVES, four_event_share=0.1, free_layout_share=0.6, max_duration
 
 
 def pool(split, clips=CLIPS, labels=LABELS):
-    return LabelledPool(clips, range(len(clips)), labels, split)
+    return make_pool(clips, range(len(clips)), labels, split)
 
 
 def draw(split, mix, n=1000, config="x", seed=0):
@@ -100,7 +100,13 @@ def test_groups_of_task_6_take_turns_and_have_its_layouts():
         (TEN_SECONDS, "equal parts"),
         (Layout(9.0, ((0.0, 3.0), (3.0, 3.0), (6.0, 3.0))), "equal parts"),
         (Layout(9.0, ((0.0, 3.0), (3.0, 6.0))), "touching"),
-        (equal_parts(2, 0.2), "gaps"),
+        (equal_parts(2, 0.2), "equal parts"),
+        (equal_parts(4, 0.5), "equal parts"),
+        (Layout(9.0, ((0.0, 4.0), (5.0, 4.0))), "equal parts"),
+        (Layout(9.0, ((0.5, 3.5), (5.0, 3.5))), "gaps"),
+        (Layout(9.0, ((0.0, 3.5), (4.5, 3.5))), "gaps"),
+        (Layout(9.0, ((0.0, 3.0), (4.0, 5.0))), "gaps"),
+        (Layout(9.0, ((0.0, 2.0), (2.5, 2.0), (7.0, 2.0))), "gaps"),
         (Layout(9.0, ((0.0, 3.5), (3.0, 2.0), (6.0, 3.0))), "overlap"),
     ],
 )
