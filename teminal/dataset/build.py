@@ -1,7 +1,6 @@
 """Build a dataset from the clips of a source, and publish it if asked for."""
 
 import logging
-from dataclasses import asdict
 from functools import partial
 
 from teminal.clips import Clip, hash_clips
@@ -42,25 +41,17 @@ def build_dataset(options: BuildOptions, clips: list[Clip]) -> None:
     check_card(options.output_dir)
     if options.push_to_hub:
         check_hub_access("--hub_dataset_id", options.hub_dataset_id, "dataset", options.private)
-    is_zste = options.config == ZSTE
-    mix = Mix(
-        three_event_share=options.three_event_share,
-        snr_db=options.snr_db,
-        gap_s=options.gap_s,
-        four_event_share=0.0 if is_zste else options.four_event_share,
-        free_layout_share=0.0 if is_zste else options.free_layout_share,
-        max_duration_s=options.max_duration_s,
-    )
     recipe = {
         **{name: getattr(options, name) for name in ("source", "seed", "n_groups")},
-        "n_task6_groups": options.n_of_each_task6,
-        **asdict(mix),
+        **options.mix,
         "include_audio": options.includes_audio,
         "folds": {split: _folds(clips, indices) for split, indices in splits.items()},
         "clips": hash_clips(clips),
         "license": terms["license"],
         "attribution": terms["attribution"],
     }
+    if options.config == ZSTE:
+        recipe["n_task6_groups"] = options.n_of_each_task6
     about = {
         "config": options.config,
         "source": options.source,
@@ -77,7 +68,7 @@ def build_dataset(options: BuildOptions, clips: list[Clip]) -> None:
         n_groups=options.n_groups,
         config=options.config,
         seed=options.seed,
-        mix=mix,
+        mix=Mix(**options.mix),
         n_task6_groups=options.n_of_each_task6,
     )
     report = write_config(

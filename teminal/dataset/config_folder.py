@@ -93,7 +93,8 @@ def _check_folder(folder: Path, recipe: dict[str, Any]) -> None:
     if has_shards and before is None:
         raise ValueError(f"{file} is damaged: delete {folder} and build again, or choose another --output_dir")
     if has_shards and before and before != recipe:
-        changed = ", ".join(sorted(name for name in recipe if recipe[name] != before.get(name)))
+        names = sorted(recipe.keys() | before.keys())
+        changed = ", ".join(name for name in names if recipe.get(name) != before.get(name))
         raise ValueError(f"{folder} was built with another {changed}: delete it or choose another --output_dir")
     if before != recipe:
         (folder / SKIPPED).unlink(missing_ok=True)

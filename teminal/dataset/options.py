@@ -2,6 +2,7 @@
 
 from dataclasses import MISSING, dataclass
 from pathlib import Path
+from typing import Any
 
 from teminal.cli import check_ranges, option
 from teminal.hub import check_repo_id
@@ -13,6 +14,8 @@ from teminal.sources import CreditedSourceOptions, SourceOptions, source_module
 REPORT = "build_report.json"  # written last, so that it marks a finished config
 ZSTE = "zste"  # name of the config with fixed evaluation scenes
 TASK6_SHARE = 0.1  # groups of ZSTE task 6 for each of the others
+FOUR_EVENT_SHARE, FREE_LAYOUT_SHARE, MAX_DURATION_S = 0.1, 0.5, 10.0  # unless given
+NOT_FOR_ZSTE = ("four_event_share", "free_layout_share", "max_duration_s")
 
 
 @dataclass(kw_only=True)
@@ -30,15 +33,26 @@ class BuildOptions(CreditedSourceOptions):
         None, "groups of each of 6A to 6G in the config zste; default: a tenth of --n_groups in all", least=0
     )
     three_event_share: float = option(0.2, "share of groups with three events", least=0, most=1)
-    four_event_share: float = option(0.1, "share of groups with four events (zste: none)", least=0, most=1)
-    free_layout_share: float = option(
-        0.5,
-        "share of groups with events of any length that touch, have gaps or overlap, a quarter of them over a "
-        "background (zste: task 6 alone); the others last ten seconds in equal parts",
+    four_event_share: float | None = option(
+        None,
+        f"share of groups with four events; default: {FOUR_EVENT_SHARE}, or what --three_event_share leaves; not of "
+        f"{ZSTE}",
         least=0,
         most=1,
     )
-    max_duration_s: float = option(10.0, "longest of these scenes, seconds", least=MIN_SCENE_S, most=MAX_SCENE_S)
+    free_layout_share: float | None = option(
+        None,
+        "share of groups with events of any length that touch, have gaps or overlap, a quarter of them over a "
+        f"background; the others last ten seconds in equal parts; default: {FREE_LAYOUT_SHARE}; not of {ZSTE}",
+        least=0,
+        most=1,
+    )
+    max_duration_s: float | None = option(
+        None,
+        f"longest of these scenes, seconds; default: {MAX_DURATION_S:g}; not of {ZSTE}",
+        least=MIN_SCENE_S,
+        most=MAX_SCENE_S,
+    )
     snr_db: list[float] = option(
         list(OVERLAY_SNR_DB), "LOW HIGH: level of the first sound over the last in an overlay", least=-60, most=60
     )
@@ -68,7 +82,12 @@ class BuildOptions(CreditedSourceOptions):
             values = getattr(self, name)
             if len(values) != 2 or values[0] > values[1]:
                 raise ValueError(f"--{name} {' '.join(map(str, values))}: must be two values that rise")
-        if self.three_event_share + self.four_event_share > 1:
+        for name in NOT_FOR_ZSTE:
+            if self.config == ZSTE and getattr(self, name) is not None:
+                raise ValueError(f"--{name} does nothing with --config_name {ZSTE}, whose layouts are fixed")
+        if self.max_duration_s is not None and self.free_layout_share == 0:
+            raise ValueError("--max_duration_s does nothing with --free_layout_share 0")
+        if self.four_event_share is not None and self.three_event_share + self.four_event_share > 1:
             raise ValueError(
                 f"--three_event_share {self.three_event_share}, --four_event_share {self.four_event_share}: "
                 "must add up to at most 1"
@@ -86,6 +105,19 @@ class BuildOptions(CreditedSourceOptions):
     def config(self) -> str:
         """The name of the config."""
         return self.config_name or self.source or ""
+
+    @property
+    def mix(self) -> dict[str, Any]:
+        """The arguments of [`teminal.sampling.groups.Mix`], without those that have no effect."""
+        mix: dict[str, Any] = {name: getattr(self, name) for name in ("three_event_share", "snr_db", "gap_s")}
+        if self.config == ZSTE:
+            return mix
+        of_four, of_free, longest_s = self.four_event_share, self.free_layout_share, self.max_duration_s
+        mix["four_event_share"] = min(FOUR_EVENT_SHARE, 1 - self.three_event_share) if of_four is None else of_four
+        mix["free_layout_share"] = FREE_LAYOUT_SHARE if of_free is None else of_free
+        if mix["free_layout_share"]:
+            mix["max_duration_s"] = MAX_DURATION_S if longest_s is None else longest_s
+        return mix
 
     @property
     def n_of_each_task6(self) -> int:

@@ -30,7 +30,7 @@ from teminal.splits import SPLITS
 
 GROUPS_PER_ROW_GROUP, SECONDS_PER_ROW_GROUP = 8, 320.0  # at most; eight groups of four scenes of ten seconds
 LOOP_BYTES = EVENT_SAMPLES * 2
-GROUPS_PER_SHARD = {True: 64, False: 8192}  # with audio about 130 MB; recipes are small
+GROUPS_PER_SHARD = {True: 64, False: 8192}  # with audio about 130 MB, of ZSTE task 6 230 MB; recipes are small
 GroupRows = tuple[Group, list[dict]]  # a group and its rows without audio
 Plan = dict[str, tuple[int, Callable[[int], GroupRows]]]  # split -> number of groups, and how to make each
 
