@@ -29,6 +29,7 @@ def make_rows(config: str, split: str, number: int, includes_audio: bool) -> lis
             "variant": code,
             "group_id": f"{config}-{split}-{number:06d}",
             "events": [{"label": "siren", "clip": "1.wav", "onset_s": 0.0, "duration_s": 5.0}],
+            "background": None,
             "split": split,
             "fold": 1,
             "seen_pair": True,
@@ -44,7 +45,6 @@ def make_rows(config: str, split: str, number: int, includes_audio: bool) -> lis
                 "start_s": [0],
                 "offsets": [0],
                 "snr_db": 0.0,
-                "background_db": None,
                 "duration_s": 10.0,
                 "slots": [],
             }

@@ -151,7 +151,7 @@ def duplicate_rows(rows: list[Row]) -> Iterator[str]:
     """Yield rows with the audio of another row; without audio, those with the same composition and caption."""
     seen: dict[Any, str] = {}
     for row in rows:
-        key = row.get("audio_sha256") or (repr(row["render"]), row["variant"], row["caption"])
+        key = row.get("audio_sha256") or (repr((row["render"], row["background"])), row["variant"], row["caption"])
         if key in seen:
             yield f"duplicate rows: {row['group_id']} {VARIANTS[row['variant']]} has the audio of {seen[key]}"
         seen[key] = f"{row['group_id']} {VARIANTS[row['variant']]}"

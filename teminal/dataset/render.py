@@ -12,7 +12,7 @@ from teminal.dataset.card import check_card
 from teminal.dataset.config_folder import write_config
 from teminal.dataset.options import RenderOptions
 from teminal.dataset.report import command_line, read_report, shard_hashes
-from teminal.dataset.rows import group_from_rows
+from teminal.dataset.rows import RENDER, group_from_rows
 from teminal.dataset.shards import GroupRows, Plan
 from teminal.files import file_sha256
 from teminal.scenes import VARIANTS
@@ -48,7 +48,7 @@ def read_recipes(folder: Path) -> tuple[dict[str, Any], Rows]:
     """Read the report and the rows of each split of a config of recipes.
 
     Raises:
-        ValueError, OSError: the folder does not hold all of it.
+        ValueError, OSError: the folder does not hold all of it, or an earlier version built it.
     """
     report = read_report(folder)
     if report["includes_audio"]:
@@ -58,7 +58,10 @@ def read_recipes(folder: Path) -> tuple[dict[str, Any], Rows]:
         path = folder / name
         if not path.is_file() or file_sha256(path) != sha256:
             raise ValueError(f"{path}: missing or damaged; get it again")
-        rows.setdefault(name.partition("-")[0], []).extend(pq.read_table(path).to_pylist())
+        table = pq.read_table(path)
+        if {field.name for field in table.schema.field("render").type} != set(RENDER):
+            raise ValueError(f"{path}: recipes of another version; build them again")
+        rows.setdefault(name.partition("-")[0], []).extend(table.to_pylist())
     return report, rows
 
 

@@ -22,12 +22,12 @@ from teminal.tables import Row, check_columns
 FRAME_S = 0.02  # of shallow features
 TEXT, SECONDS = Value("string"), Value("float32")
 EVENT = {"label": TEXT, "clip": TEXT, "onset_s": SECONDS, "duration_s": SECONDS}
+BACKGROUND = {"label": TEXT, "clip": TEXT, "level_db": Value("float64")}
 RENDER = {
     "clips": List(TEXT),
     "start_s": List(Value("int32")),
     "offsets": List(Value("int32")),
     "snr_db": Value("float64"),
-    "background_db": Value("float64"),
     "duration_s": Value("float64"),
     "slots": List({"onset_s": Value("float64"), "duration_s": Value("float64")}),
 }
@@ -36,9 +36,10 @@ RENDER = {
 def row_features(includes_audio: bool) -> Features:
     """Declare the columns of a dataset with audio, or of recipes with a column `render` instead.
 
-    `relation` describes the caption, `variant` the scene; `events` are in order of onset. `render` lists the clips of
+    `relation` describes the caption, `variant` the scene; `events` are in order of onset. `background` is the clip
+    under all variants of a group, and the level of the events over it; null without one. `render` lists the clips of
     the group in the order of its forward variant, then its background if it has one, their starts in their recordings,
-    and the start samples of their loops; `background_db` is null without background.
+    and the start samples of their loops.
     """
     columns = {
         "caption": TEXT,
@@ -46,6 +47,7 @@ def row_features(includes_audio: bool) -> Features:
         "variant": ClassLabel(names=list(VARIANTS)),
         "group_id": TEXT,
         "events": List(EVENT),
+        "background": BACKGROUND,
         "split": TEXT,
         "fold": Value("int32"),
         "seen_pair": Value("bool"),
@@ -67,7 +69,6 @@ def group_rows(group: Group, clips: list[Clip]) -> list[dict]:
         "start_s": [clips[index].start_s for index in composition.all_clips],
         "offsets": list(composition.offsets),
         "snr_db": composition.snr_db,
-        "background_db": composition.background_db if composition.background else None,
         "duration_s": composition.layout.duration_s,
         "slots": [
             {"onset_s": onset_s, "duration_s": duration_s}
@@ -91,6 +92,7 @@ def group_rows(group: Group, clips: list[Clip]) -> list[dict]:
                     {"label": label, "clip": clip.name, "onset_s": onset_s, "duration_s": duration_s}
                     for (label, clip), (onset_s, duration_s) in zip(sounding, times, strict=True)
                 ],
+                "background": _describe_background(composition, clips),
                 "split": group.split,
                 "fold": group.fold,
                 "seen_pair": group.seen_pair,
@@ -102,12 +104,21 @@ def group_rows(group: Group, clips: list[Clip]) -> list[dict]:
     return rows
 
 
+def _describe_background(composition: Composition, clips: list[Clip]) -> dict | None:
+    """Make the cell `background`; a clip without a class is named by its first caption."""
+    if not composition.background:
+        return None
+    clip = clips[composition.background[0]]
+    return {"label": clip.label or clip.captions[0], "clip": clip.name, "level_db": composition.background_db}
+
+
 def group_from_rows(rows: list[dict], clip_index: dict[str, int]) -> Group:
     """Invert [`group_rows`]; `clip_index` maps the name of a clip to its index."""
     forward = rows[VARIANTS.index("forward")]
     how, n_events = forward["render"], len(forward["events"])
     clips = tuple(clip_index[name] for name in how["clips"])
     slots = tuple((slot["onset_s"], slot["duration_s"]) for slot in how["slots"])
+    background = forward["background"]
     return Group(
         group_id=forward["group_id"],
         split=forward["split"],
@@ -117,7 +128,7 @@ def group_from_rows(rows: list[dict], clip_index: dict[str, int]) -> Group:
             background=clips[n_events:],
             offsets=tuple(how["offsets"]),
             snr_db=how["snr_db"],
-            background_db=how["background_db"] or 0.0,
+            background_db=background["level_db"] if background else 0.0,
             layout=Layout(how["duration_s"], slots),
             variant="forward",
         ),
@@ -138,6 +149,8 @@ def encode_flac(waveform: np.ndarray) -> bytes:
 def read_rows(folder: Path) -> list[Row]:
     """Read all rows of a config, with shallow features and a hash in place of the audio.
 
+    Where the column `background` is missing, as in configs of earlier versions, it is null.
+
     Raises:
         ValueError: the folder has no rows, or a shard cannot be read.
     """
@@ -147,6 +160,8 @@ def read_rows(folder: Path) -> list[Row]:
             try:
                 file = pq.ParquetFile(shard)
                 schema = row_features(includes_audio="audio" in file.schema_arrow.names).arrow_schema
+                if "background" not in file.schema_arrow.names:
+                    schema = schema.remove(schema.get_field_index("background"))
                 check_columns(shard, file.schema_arrow.names, tuple(schema.names))
                 for batch in file.iter_batches(batch_size=32, columns=schema.names):
                     table = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
@@ -160,8 +175,9 @@ def read_rows(folder: Path) -> list[Row]:
 
 
 def _measure_audio(row: Row) -> Row:
+    row = {"background": None, **row}
     for name, value in row.items():
-        if value is None and name not in ("fold", "seen_pair"):
+        if value is None and name not in ("background", "fold", "seen_pair"):
             raise ValueError(f"group {row['group_id']}, variant {row['variant']}: its {name} is missing")
     if "audio" not in row:
         return row

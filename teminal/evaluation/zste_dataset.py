@@ -26,6 +26,7 @@ from teminal.scenes import VARIANTS, Composition, Scene
 
 CONFIG = "zste"
 NEEDED = ("audio", "variant", "group_id", "events", "seen_pair")
+OPTIONAL = "background"  # a column that scenes of earlier versions lack
 
 
 class DatasetAudio:
@@ -79,18 +80,19 @@ class DatasetAudio:
 def _read_rows(flag: str, dataset: Dataset) -> list[dict]:
     """Read all columns but the audio; a ValueError names a column of another type, or with nulls."""
     expected = row_features(includes_audio=True)
-    for name in NEEDED[1:]:
+    columns = [name for name in (*NEEDED[1:], OPTIONAL) if name in dataset.column_names]
+    for name in columns:
         try:
             dataset = dataset.cast_column(name, expected[name])
         except (ValueError, TypeError, NotImplementedError) as error:
             found = dataset.features[name]
             raise ValueError(f"{flag}: its column {name} is {found}, expected is {expected[name]}") from error
-    rows = dataset.select_columns(list(NEEDED[1:])).to_list()
+    rows = [{OPTIONAL: None, **row} for row in dataset.select_columns(columns).to_list()]
     if all(row["seen_pair"] is None for row in rows):  # only pairs of classes are held out
         raise ValueError(f"{flag}: its groups have captions and no labels; ZSTE needs classes")
     for number, row in enumerate(rows, start=1):
         for name, value in row.items():
-            if value is None or value == []:
+            if name != OPTIONAL and (value is None or value == []):
                 raise ValueError(f"{flag}: row {number} has no {name}: build the scenes again")
     return rows
 
@@ -144,7 +146,8 @@ def load_scenes(dataset_name: str, seed: int) -> tuple[list[Example], DatasetAud
         gaps_s.append(second["onset_s"] - first["onset_s"] - first["duration_s"])
         pairs = set() if forward["seen_pair"] else set(itertools.combinations(sorted(labels), 2))
         if task := next((task for task in TASK6 if f"-{task}-" in group_id), None):
-            heard = Composition((number,), variant="forward"), Scene("sequence", labels)
+            background = forward["background"]["label"] if forward["background"] else None
+            heard = Composition((number,), variant="forward"), Scene("sequence", labels, background)
             in_layouts.setdefault(task, []).append(heard)
             unseen |= pairs
             continue

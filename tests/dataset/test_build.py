@@ -131,10 +131,13 @@ def test_fixed_scenes_of_task_6_come_after_the_others_which_stay_as_they_are(esc
         (shard,) = (tmp_path / str(n_task6) / "zste").glob("*.parquet")
         rows[n_task6] = pq.read_table(shard).to_pylist()
     assert rows[1][:40] == rows[0]
-    found = {row["group_id"]: row["render"] for row in rows[1][40:]}
+    found = {row["group_id"]: row for row in rows[1][40:]}
     assert list(found) == [f"zste-6{letter}-000000" for letter in "ABCDEFG"]
-    assert [how["duration_s"] for how in found.values()] == [10, 10, 10, 10, 4, 20, 60]
-    assert [how["background_db"] for how in found.values()] == [None, None, None, 10, None, None, None]
+    assert [row["render"]["duration_s"] for row in found.values()] == [10, 10, 10, 10, 4, 20, 60]
+    backgrounds = {group: row["background"] for group, row in found.items() if row["background"]}
+    assert list(backgrounds) == ["zste-6D-000000"]
+    assert backgrounds["zste-6D-000000"]["level_db"] == 10
+    assert backgrounds["zste-6D-000000"]["clip"] == found["zste-6D-000000"]["render"]["clips"][-1]
     report = json.loads((tmp_path / "1" / "zste" / "build_report.json").read_text())
     assert report["splits"]["test"]["hours"] == pytest.approx(4 * (10 * 10 + 124) / 3600, abs=1e-3)
 
@@ -143,6 +146,33 @@ def test_a_tenth_as_many_scenes_are_of_task_6():
     flags = ["--source", "esc50", "--output_dir", "x", "--n_groups", "1000"]
     assert parse_options(BuildOptions, [*flags, "--config_name", "zste"], None).n_of_each_task6 == 14
     assert parse_options(BuildOptions, flags, None).n_of_each_task6 == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ((), {"three_event_share": 0.2, "four_event_share": 0.1, "free_layout_share": 0.5, "max_duration_s": 10}),
+        (("--three_event_share", "1"), {"three_event_share": 1, "four_event_share": 0}),
+        (("--three_event_share", "0.95"), {"three_event_share": 0.95, "four_event_share": pytest.approx(0.05)}),
+        (("--four_event_share", "0.5", "--max_duration_s", "20"), {"four_event_share": 0.5, "max_duration_s": 20}),
+        (("--free_layout_share", "0"), {"free_layout_share": 0, "max_duration_s": None}),
+        (
+            ("--config_name", "zste", "--three_event_share", "1"),
+            {"three_event_share": 1, "four_event_share": None, "free_layout_share": None, "max_duration_s": None},
+        ),
+    ],
+)
+def test_shares_fit_each_other_and_those_without_effect_are_left_out(flags, expected):
+    mix = parse_options(BuildOptions, ["--source", "esc50", "--output_dir", "x", *flags], None).mix
+    assert {name: mix.get(name) for name in expected} == expected
+
+
+def test_the_recipe_tells_what_was_used_and_a_change_of_it_is_named(built, esc50_dir):
+    recipe = json.loads((built / "esc50" / "recipe.json").read_text())
+    assert {"three_event_share", "four_event_share", "free_layout_share", "max_duration_s"} <= set(recipe)
+    assert "n_task6_groups" not in recipe
+    with pytest.raises(SystemExit, match="was built with another free_layout_share, max_duration_s: delete it"):
+        build(esc50_dir, built, "--free_layout_share", 0, n_groups=40)
 
 
 def test_a_folder_with_something_else_is_refused(built, esc50_dir, tmp_path):
@@ -170,6 +200,13 @@ def test_a_folder_with_something_else_is_refused(built, esc50_dir, tmp_path):
         (("--max_duration_s", "90"), "--max_duration_s 90.0: must be from 3 to 60"),
         (("--free_layout_share", "-1"), "--free_layout_share -1.0: must be from 0 to 1"),
         (("--four_event_share", "0.6"), "--three_event_share 0.5, --four_event_share 0.6: must add up to at most 1"),
+        (
+            ("--max_duration_s", "20", "--free_layout_share", "0"),
+            "--max_duration_s does nothing with --free_layout_share 0",
+        ),
+        (("--config_name", "zste", "--max_duration_s", "20"), "--max_duration_s does nothing with --config_name zste"),
+        (("--config_name", "zste", "--free_layout_share", "0"), "--free_layout_share does nothing with --config_name"),
+        (("--config_name", "zste", "--four_event_share", "0.1"), "--four_event_share does nothing with --config_name"),
         (("--n_task6_groups", "3"), "--n_task6_groups needs --config_name zste"),
         (("--config_name", "mine"), "--config_name mine: choose esc50 or zste"),
         (("--captions_dir", "x"), "--source esc50 takes --esc50_dir and --dataset_name, not --captions_dir"),

@@ -8,6 +8,7 @@ from matplotlib import pyplot
 
 from teminal.dataset.card import dataset_card, plot_first_group, plot_group, write_card
 from teminal.dataset.report import read_report
+from teminal.dataset.rows import row_features
 
 from ..built import make_build
 
@@ -127,6 +128,13 @@ def test_text_tells_how_each_config_was_made(output_dir):
     assert 'load_dataset("sounds", "esc50", split="test")' in text
     assert "in the parent folder of `sounds`" in text
     assert "parent folder" not in dataset_card({"esc50": make_build(output_dir / "again", "esc50")}, "me/sounds")
+
+
+def test_text_lists_every_column(output_dir):
+    text = dataset_card({"esc50": read_report(output_dir / "esc50")}, "me/sounds")
+    table = text.split("| column | |")[1].split("\n\n")[0]
+    columns = {*row_features(includes_audio=True), *row_features(includes_audio=False)}
+    assert {name for name in columns if f"`{name}`" not in table} == set()
 
 
 def test_text_tells_the_layouts_of_reports_that_count_them(output_dir):

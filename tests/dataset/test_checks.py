@@ -3,6 +3,7 @@
 import json
 from copy import deepcopy
 
+import pyarrow.parquet as pq
 import pytest
 
 from dataset_scripts.check_dataset import main
@@ -21,6 +22,17 @@ def test_a_built_dataset_passes_its_checks(built, capsys):
     out = capsys.readouterr().out
     assert ended.value.code == 0, out
     assert out.count("fine") == 9
+
+
+def test_a_dataset_without_the_column_of_backgrounds_is_read_as_one_without_backgrounds(built, tmp_path):
+    shard = built / "esc50" / "test-00000-of-00002.parquet"
+    table = pq.read_table(shard)
+    assert any(table["background"].to_pylist())
+    pq.write_table(table.drop_columns(["background"]), tmp_path / shard.name)
+    found = read_rows(tmp_path)
+    assert len(found) == len(table)
+    assert all(row["background"] is None for row in found)
+    assert not any(find_faults(found, unseen_pairs_of(built)).values())
 
 
 def unseen_pairs_of(built):

@@ -1,60 +1,76 @@
 """Backgrounds count as sounds of a row: they must not leak between splits, nor make a held-out pair in training."""
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from teminal.clips import Clip
-from teminal.dataset.leaks import background_labels, leaked_sources, unseen_in_training
-from teminal.dataset.rows import group_rows
-from teminal.sampling.groups import Mix, draw_group
-from teminal.sampling.pools import LabelledPool
+from teminal.dataset.leaks import leaked_sources, unseen_in_training
+from teminal.dataset.rows import encode_flac, group_rows, read_rows, row_features
+from teminal.sampling.groups import Group
+from teminal.scenes import Composition
 
-LABELS = ["bell", "cat", "dog", "rain", "siren", "wind"]
-CLIPS = [
-    Clip(f"{label}-{i}", label, 1, f"{label}-{i}", None, license="cc0-1.0", attribution=f"{label} by {i}")
-    for label in LABELS
-    for i in range(3)
-]
-MIX = Mix(0.3, (-3, 3), (0.1, 0.5), free_layout_share=1.0)
+LABELS = ("bell", "cat", "dog", "rain", "siren", "wind")
+BELL, CAT, DOG, RAIN, SIREN, WIND = range(6)
+CAPTIONS = (("single", "a"), ("before", "b"), ("before", "c"), ("while", "d"))
+SOUND = {"bytes": encode_flac(np.full(4800, 0.1, np.float32)), "path": "x.flac"}
 
 
-@pytest.fixture(params=["with audio", "recipes"])
-def rows(request):
-    """Training rows; those with audio tell their background by its credit alone."""
-    pool = LabelledPool(CLIPS, range(len(CLIPS)), LABELS, "train")
-    found = [row for number in range(80) for row in group_rows(draw_group(pool, "x", 0, MIX, number), CLIPS)]
-    if request.param == "with audio":
-        for row in found:
-            del row["render"]
-    return found
-
-
-def test_backgrounds_are_named_by_recipes_and_by_credits(rows):
-    pool = LabelledPool(CLIPS, range(len(CLIPS)), LABELS, "train")
-    groups = [draw_group(pool, "x", 0, MIX, number) for number in range(80)]
-    expected = {group.group_id: group.composition.background for group in groups if group.composition.background}
-    assert len(expected) > 10
-    assert background_labels(rows) == {group: CLIPS[index].label for group, (index,) in expected.items()}
-
-
-def test_a_background_that_makes_a_held_out_pair_is_found(rows):
-    assert not list(unseen_in_training(rows, []))
-    group, background = next(iter(background_labels(rows).items()))
-    labels = next(row for row in rows if row["group_id"] == group)["events"]
-    pair = sorted([background, labels[0]["label"]])
-    lines = list(unseen_in_training(rows, [pair]))
-    assert any(line.startswith(f"held-out pair in training: {group} has ") for line in lines)
-
-
-def test_a_background_of_another_split_is_found(rows):
-    groups = background_labels(rows)
-    group = next(iter(groups))
-    of_group = [row for row in rows if row["group_id"] == group]
-    kept = [
-        {**row, "split": "test"}
-        for row in rows
-        if groups[group] in {event["label"] for event in row["events"]} and row["group_id"] not in groups
+def clips_by(*people):
+    """A clip of each class, credited to one person after the other; to nobody without any."""
+    credits = [people[number % len(people)] if people else "" for number in range(len(LABELS))]
+    return [
+        Clip(f"{label}.wav", label, 1, license="cc0-1.0", attribution=person)
+        for label, person in zip(LABELS, credits, strict=True)
     ]
-    own = {event["clip"] for row in of_group for event in row["events"]}
-    kept = [row for row in kept if not own & {event["clip"] for event in row["events"]}]
-    leaks = list(leaked_sources([*of_group, *kept]))
-    assert any(groups[group] in line for line in leaks)
+
+
+@pytest.fixture(params=[True, False], ids=["with audio", "recipes"])
+def read(request, tmp_path):
+    """Writes groups of (split, two events, background or `None`) as a dataset, and reads its rows."""
+
+    def write_and_read(clips, *groups):
+        rows = []
+        for number, (split, events, background) in enumerate(groups):
+            composition = Composition(
+                clips=events,
+                background=() if background is None else (background,),
+                offsets=(0, 0) if background is None else (0, 0, 0),
+                background_db=10.0,
+                variant="forward",
+            )
+            labels = tuple(LABELS[event] for event in events)
+            group = Group(f"x-{number}", split, 1, composition, labels, CAPTIONS, True)
+            rows += group_rows(group, clips)
+        if request.param:
+            rows = [{**row, "audio": SOUND} for row in rows]
+        schema = row_features(includes_audio=request.param).arrow_schema
+        pq.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "x.parquet")
+        return read_rows(tmp_path)
+
+    return write_and_read
+
+
+@pytest.mark.parametrize("people", [(), ("somebody",), LABELS])
+def test_a_background_of_another_split_is_found_whoever_is_credited(read, people):
+    clips = clips_by(*people)
+    rows = read(clips, ("train", (BELL, CAT), WIND), ("test", (DOG, WIND), None), ("test", (DOG, RAIN), None))
+    of_clips = [line for line in leaked_sources(rows) if ".wav" in line]
+    assert of_clips == ["leaked source: wind.wav is in test and train"]
+
+
+@pytest.mark.parametrize("people", [(), ("somebody",), LABELS])
+def test_a_background_that_makes_a_held_out_pair_is_found_whoever_is_credited(read, people):
+    clips = clips_by(*people)
+    rows = read(clips, ("train", (BELL, CAT), WIND), ("train", (DOG, RAIN), None), ("test", (SIREN, CAT), WIND))
+    assert not list(unseen_in_training(rows, [["dog", "wind"]]))
+    lines = list(unseen_in_training(rows, [["cat", "wind"]]))
+    assert lines == ["held-out pair in training: x-0 has bell and cat and wind"] * 3  # all but the single sound
+
+
+def test_two_events_of_one_person_over_a_background_are_no_leak(read):
+    clips = clips_by("somebody", "somebody", "another", "another", "a third", "a third")
+    rows = read(clips, ("train", (BELL, CAT), DOG), ("train", (DOG, RAIN), CAT), ("test", (SIREN, WIND), None))
+    assert not list(leaked_sources(rows))
+    assert not list(unseen_in_training(rows, [["bell", "rain"], ["bell", "siren"]]))

@@ -168,6 +168,27 @@ def test_groups_named_by_a_sub_task_of_task_6_are_asked_its_question_alone(scene
     assert sum(example.task == "1A" for example in others) == n_of_plain - 3
 
 
+def test_scenes_over_a_background_say_so_and_earlier_ones_without_the_column_load_too(scenes, tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    asked = {}
+
+    def note_scenes(in_layouts, unseen):
+        asked.update({task: [scene for _, scene in heard] for task, heard in in_layouts.items()})
+        return []
+
+    monkeypatch.setattr("teminal.evaluation.zste_dataset.build_statement_examples", note_scenes)
+    table = pq.read_table(next((scenes / "zste").glob("*.parquet")))
+    rows = [row for row in table.to_pylist() if row["variant"] == 1]
+    load_scenes(str(scenes), seed=0)
+    in_6d = [row for row in rows if "-6D-" in row["group_id"]]
+    assert [scene.background for scene in asked["6D"]] == [row["background"]["label"] for row in in_6d]
+    assert not any(scene.background for task, of_task in asked.items() for scene in of_task if task != "6D")
+    without = table.drop_columns(["background"])
+    save_scenes(tmp_path / "earlier", without.to_pylist(), without.schema)
+    load_scenes(str(tmp_path / "earlier"), seed=0)
+    assert not any(scene.background for scene in asked["6D"])
+
+
 def test_bad_scenes_are_named(models, scenes, tmp_path):
     (tmp_path / "zste").mkdir()
     (file,) = (scenes / "zste").glob("*.parquet")
