@@ -103,11 +103,15 @@ def run_cli(
 @pytest.fixture(scope="session")
 def esc50_dir(tmp_path_factory) -> Path:
     """The official layout with three classes in folds 1 and 2: WAV at 44.1 kHz and one Ogg, one of them stereo."""
-    root = tmp_path_factory.mktemp("ESC-50")
+    return write_esc50(tmp_path_factory.mktemp("ESC-50"), ["siren", "ticking", "wind"])
+
+
+def write_esc50(root: Path, classes: list[str]) -> Path:
+    """Write two generated clips of each class and of folds 1 and 2, in the official layout of ESC-50."""
     (root / "audio").mkdir()
     (root / "meta").mkdir()
     rows = []
-    for target, label in enumerate(["siren", "ticking", "wind"]):
+    for target, label in enumerate(classes):
         for fold in (1, 2):
             for take in "AB":
                 suffix = "ogg" if (label, take) == ("wind", "B") else "wav"

@@ -69,6 +69,7 @@ class Batch:
         backgrounds: (A, C) bool, which candidate names the background of each composition.
         clips: names of all clips in the batch.
         truth: of the pairs of all processes, in the order of their ranks.
+        n_pairs: pairs of each process, in the order of their ranks.
         first_pair: index of this process's first pair in `truth`.
         pair_weight, audio_weight: pairs and compositions of this process over their mean in all processes.
     """
@@ -84,6 +85,7 @@ class Batch:
     backgrounds: torch.Tensor
     clips: list[str]
     truth: Truth
+    n_pairs: list[int]
     first_pair: int
     pair_weight: float
     audio_weight: float
@@ -143,6 +145,7 @@ class BatchComposer(Dataset):
         own = slice(self.rank * n_groups, (self.rank + 1) * n_groups)
         own_replays = slice(self.rank * n_replays, (self.rank + 1) * n_replays)
         own_pairs = [pair for group in groups[own] for pair in group]
+        n_pairs = [sum(map(len, groups[first : first + n_groups])) for first in range(0, len(groups), n_groups)]
         own_scenes = [item for group_scenes in scenes[own] for item in group_scenes.items()]
         compositions = [composition for composition, _ in own_scenes]
         row_of = {composition: row for row, composition in enumerate(compositions)}
@@ -174,8 +177,9 @@ class BatchComposer(Dataset):
             backgrounds=torch.tensor(backgrounds, dtype=torch.bool),
             clips=[bank.clips[clip].name for clip in clips],
             truth=Truth([pair for group in groups for pair in group]),
-            first_pair=sum(len(group) for group in groups[: own.start]),
-            pair_weight=len(own_pairs) * self.n_ranks / sum(map(len, groups)),
+            n_pairs=n_pairs,
+            first_pair=sum(n_pairs[: self.rank]),
+            pair_weight=len(own_pairs) * self.n_ranks / sum(n_pairs),
             audio_weight=len(own_scenes) * self.n_ranks / sum(map(len, scenes)),
         )
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 from torch import distributed
-from torch.distributed.nn.functional import all_gather
 from torch.nn import functional as F
 
 from modeling_teminal import chunked_tnce_loss, in_group_loss, tnce_loss
@@ -75,7 +74,7 @@ def compute_losses(embedded: EmbeddedBatch, stage: StageConfig, config: Training
 def tnce(embedded: EmbeddedBatch, config: TrainingConfig) -> torch.Tensor:
     """Compute TNCE over the pairs of all processes, in chunks if they are more than `loss_chunk_size`."""
     truth, device = embedded.batch.truth, embedded.device
-    inputs = [gather_rows(embedded.pair_audio), gather_rows(embedded.pair_text)]
+    inputs = [gather_rows(pairs, embedded.batch.n_pairs) for pairs in (embedded.pair_audio, embedded.pair_text)]
     inputs += [embedded.scale_audio, embedded.scale_text]
     weights: dict[str, Any] = {
         "group": truth.group.to(device),
@@ -142,11 +141,20 @@ def event_loss(logits: torch.Tensor, holds: torch.Tensor, no_negative: torch.Ten
     return ((F.softplus(false - logits) * holds).sum(1) / holds.sum(1)).mean()
 
 
-def gather_rows(embeds: torch.Tensor) -> torch.Tensor:
-    """Concatenate (n, D) of each process to (n * processes, D), with gradients.
+def gather_rows(embeds: torch.Tensor, n_rows: list[int]) -> torch.Tensor:
+    """Concatenate the (n, D) of each process to (N, D), with gradients; `n_rows` holds each n, by rank.
 
-    Every process computes the full loss; after DDP's averaging its gradient is that of one process with the batch.
+    Every process computes the same loss of all rows, so that each has the gradient of its own rows and none is sent.
+    It is multiplied by the number of processes, by which DDP's averaging divides it.
     """
     if not distributed.is_initialized() or distributed.get_world_size() == 1:
         return embeds
-    return torch.cat(all_gather(embeds.contiguous()))
+    padded = F.pad(embeds.detach(), (0, 0, 0, max(n_rows) - len(embeds)))  # `all_gather` takes equal sizes only
+    gathered = [torch.empty_like(padded) for _ in n_rows]
+    distributed.all_gather(gathered, padded)
+    rows = [part[:n] for part, n in zip(gathered, n_rows, strict=True)]
+    own = embeds.view_as(embeds)
+    if own.requires_grad:
+        own.register_hook(lambda gradient: gradient * len(n_rows))
+    rows[distributed.get_rank()] = own
+    return torch.cat(rows)

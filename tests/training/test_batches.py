@@ -88,14 +88,17 @@ def test_stage_b_contrasts_neighbouring_orders_of_three_and_four_events(composer
     assert {len(group) for group in groups} == {4, 6, 7}
 
 
+@pytest.mark.parametrize("max_events", [2, 4])
 @pytest.mark.parametrize("stage", ["pretrain", "A", "B", "joint"])
-def test_two_processes_get_the_halves_of_the_one_process_batch(composer, stage):
-    whole = composer(stage)[5]
-    halved = StageConfig(per_device_train_batch_size=3, replay_batch_size=2)
+def test_two_processes_get_the_halves_of_the_one_process_batch(composer, stage, max_events):
+    whole = composer(stage, StageConfig(per_device_train_batch_size=6, replay_batch_size=4, max_events=max_events))[5]
+    halved = StageConfig(per_device_train_batch_size=3, replay_batch_size=2, max_events=max_events)
     halves = [composer(stage, halved, rank, 2)[5] for rank in range(2)]
     assert halves[0].texts + halves[1].texts == whole.texts
     assert torch.equal(torch.cat([half.replay_targets for half in halves]), whole.replay_targets)
     assert [half.first_pair for half in halves] == [0, len(halves[0].texts)]
+    assert whole.n_pairs == [len(whole.texts)]
+    assert [half.n_pairs for half in halves] == [[len(half.texts) for half in halves]] * 2
     for half in halves:
         assert torch.equal(half.truth.group, whole.truth.group)
         assert torch.equal(half.truth.holds(), whole.truth.holds())

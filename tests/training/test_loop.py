@@ -8,7 +8,14 @@ from safetensors.torch import load_file
 
 from teminal.training.checkpoints import list_checkpoints
 
-from ..conftest import run_cli, run_here
+from ..conftest import run_cli, run_here, write_esc50
+
+
+@pytest.fixture(scope="module")
+def esc50_dir(tmp_path_factory):
+    """Six classes, enough for scenes of four."""
+    classes = ["bell", "drum", "organ", "siren", "ticking", "wind"]
+    return write_esc50(tmp_path_factory.mktemp("six-classes"), classes)
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +57,12 @@ def assert_same_course(one, two):
 
 
 def test_two_processes_chunks_and_mini_batches_change_nothing(base, esc50_dir, tmp_path):
+    scenes = ("--max_events", 4, "--free_layout_share", 0.5)  # groups of 4, 6 and 7 pairs, so processes differ
     in_parts = ("--mini_batch_size", 7, "--loss_chunk_size", 5)
-    one = train_b(base, esc50_dir, tmp_path / "one", 1)
+    one = train_b(base, esc50_dir, tmp_path / "one", 1, *scenes)
     assert len(one[0]) == 10
-    assert_same_course(one, train_b(base, esc50_dir, tmp_path / "two", 2))
-    assert_same_course(one, train_b(base, esc50_dir, tmp_path / "parts", 1, *in_parts))
+    assert_same_course(one, train_b(base, esc50_dir, tmp_path / "two", 2, *scenes))
+    assert_same_course(one, train_b(base, esc50_dir, tmp_path / "parts", 1, *scenes, *in_parts))
 
 
 def test_nor_with_adapters(base, esc50_dir, tmp_path):

@@ -1,5 +1,7 @@
 """Test the terms of the loss."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -9,7 +11,7 @@ from teminal.sampling.training import TrainingSampler
 from teminal.training import objective
 from teminal.training.batches import BatchComposer
 from teminal.training.config import StageConfig
-from teminal.training.objective import EmbeddedBatch, event_loss, in_group
+from teminal.training.objective import EmbeddedBatch, event_loss, gather_rows, in_group
 
 
 @pytest.mark.parametrize("groups_at_once", [1, 2, 64])
@@ -36,6 +38,23 @@ def test_groups_of_any_size_are_contrasted_within_themselves(bank, tiny_clap, mo
     )
     monkeypatch.setattr(objective, "GROUPS_AT_ONCE", groups_at_once)
     torch.testing.assert_close(in_group(embedded), expected)
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_rows_of_processes_with_different_numbers_are_gathered_with_gradients(monkeypatch, rank):
+    rows = [torch.randn(n, 8) for n in (3, 5, 4)]
+
+    def all_gather(gathered, own):
+        for part, sent in zip(gathered, rows, strict=True):
+            assert part.shape == own.shape == (5, 8)
+            part.copy_(F.pad(sent, (0, 0, 0, 5 - len(sent)), value=torch.nan))
+
+    processes = {"is_initialized": lambda: True, "get_world_size": lambda: 3, "get_rank": lambda: rank}
+    monkeypatch.setattr(objective, "distributed", SimpleNamespace(**processes, all_gather=all_gather))
+    assert torch.equal(gather_rows(rows[rank], [3, 5, 4]), torch.cat(rows))
+    own, weights = rows[rank].clone().requires_grad_(), torch.randn(12, 8)
+    (gather_rows(own, [3, 5, 4]) * weights).sum().backward()
+    torch.testing.assert_close(own.grad, 3 * weights.split([3, 5, 4])[rank])
 
 
 def test_of_one_event_it_is_the_cross_entropy():
