@@ -11,6 +11,7 @@ from teminal.sources import CreditedSourceOptions, option_names
 
 Precision = Literal["auto", "no", "bf16"]
 STAGES = ("pretrain", "A", "B", "joint")
+SCENE_OPTIONS = ("max_events", "free_layout_share", "max_duration_s")  # pretrain has no scenes
 
 
 @dataclass
@@ -100,10 +101,19 @@ class RunConfig(CreditedSourceOptions):
     warmup_ratio: float = option(0.05, "share of a stage's steps with rising learning rate", least=0, most=1)
     max_grad_norm: float = option(1.0, "gradients of a larger norm are scaled to it", least=1e-9)
     ema_decay: float = option(0.0, "decay of the mean weights a stage ends with; 0: none", least=0, most=1 - 1e-9)
-    alpha_same: float = option(1.0, "TNCE weight of other variants of the same group", least=0)
+    alpha_same: float = option(
+        1.0,
+        "TNCE weight of other variants of the same group; of three or four events, all orders other than the original "
+        "count as one variant (reversed), so that among them the weight is 1",
+        least=0,
+    )
     alpha_cross: float = option(1.0, "TNCE weight of other variants of other groups", least=0)
     beta: float = option(1.0, "TNCE weight of reversed and overlay rows", least=0)
-    mini_batch_size: int = option(0, "windows that the towers take at a time (gradient caching); 0: all", least=0)
+    mini_batch_size: int = option(
+        0,
+        "windows that the towers take at a time (gradient caching), at least one clip; a clip of 60 s has 6; 0: all",
+        least=0,
+    )
     loss_chunk_size: int = option(4096, "rows of the TNCE loss that are computed at a time", least=1)
     mixed_precision: Precision = option("auto", "bf16 where the hardware has it, else fp32; `no`: fp32 everywhere")
     dataloader_num_workers: int | None = option(

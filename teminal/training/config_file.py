@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from teminal.cli import HIDDEN, make_parser
-from teminal.training.config import STAGES, RunConfig, StageConfig, TrainingConfig
+from teminal.training.config import SCENE_OPTIONS, STAGES, RunConfig, StageConfig, TrainingConfig
 
 STAGE_HELP = "--max_train_steps and the options after it are for all stages; --B.learning_rate 1e-4 is for B alone."
 SET_BY_SCRATCH = {"vocab_size", "max_position_embeddings", "truncation", "frequency_min"}
@@ -122,7 +122,7 @@ def _given_options(parser: Any, argv: list[str]) -> set[str]:
         words = argv[start:end]
         value = getattr(parser.parse_args(words), name)
         before, earlier = said.setdefault(name, (value, words))
-        if value != before:
+        if str(value) != str(before):  # nan does not equal itself
             raise ValueError(f"{' '.join(earlier)} and {' '.join(words)} contradict each other: give one of them")
     return set(said)
 
@@ -170,7 +170,10 @@ def _read_yaml(path: str) -> dict[str, Any]:
 
 
 def _check_used(config: TrainingConfig, given: set[str]) -> None:
-    """Check that every option on the command line has an effect: its stage runs, and an option it `needs` is on."""
+    """Check that every option on the command line has an effect.
+
+    Its stage runs, an option that it `needs` is on, and a stage that it is for has scenes or trains the text encoder.
+    """
     values = config.as_dict()
     settings = {"": values, **values.pop("stage")}
     on = {
@@ -182,6 +185,11 @@ def _check_used(config: TrainingConfig, given: set[str]) -> None:
         stage, _, option = name.rpartition(".")
         if stage and stage not in config.stages:
             raise ValueError(f"--{name} does nothing without {stage} in --stages")
+        is_for = [stage] if stage else config.stages
+        if option in SCENE_OPTIONS and is_for == ["pretrain"]:
+            raise ValueError(f"--{name} does nothing in pretrain, whose audios are single clips; drop it")
+        if option == "text_learning_rate" and config.lora == "audio" and "pretrain" not in is_for:
+            raise ValueError(f"--{name} does nothing with --lora audio, which keeps the text tower; drop it")
         is_on = on[stage] if stage else set().union(*on.values())
         if needed[option] and option in is_on and not is_on.intersection(needed[option]):
             raise ValueError(f"--{name} does nothing without --{needed[option][0]}")

@@ -120,11 +120,31 @@ def test_yaml_is_read_as_people_write_it(tmp_path):
         (("--hub_private_repo",), "--hub_private_repo does nothing without --push_to_hub"),
         (("--text_warmup_hold_weight", "1"), "--text_warmup_hold_weight does nothing without --text_warmup_steps"),
         (("--replay_batch_size", "8"), "--replay_batch_size does nothing without --replay_weight"),
+        (("--lora", "audio", "--text_learning_rate", "1e-5"), "--text_learning_rate does nothing with --lora audio"),
+        (("--lora", "audio", "--B.text_learning_rate", "1e-5"), r"--B\.text_learning_rate does nothing with --lora"),
+        (("--B.free_layout_share", "nan"), r"--B\.free_layout_share nan: must be from 0 to 1"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(flags, message):
     with pytest.raises(ValueError, match=message):
         parse_config(["--model_name_or_path", "clap", *flags])
+
+
+@pytest.mark.parametrize(("name", "value"), [("max_events", 4), ("free_layout_share", 0.5), ("max_duration_s", 20.0)])
+def test_pretraining_has_no_scenes_to_choose(tiny_recipe, name, value):
+    flags = ["--config", str(tiny_recipe), "--free_layout_share", "0.5"]
+    config = parse_config([*flags, f"--{name}", str(value)])
+    assert config.stages == ["pretrain", "A", "B"]
+    assert getattr(config.A, name) == getattr(config.B, name) == value
+    with pytest.raises(ValueError, match=rf"^--pretrain\.{name} does nothing in pretrain"):
+        parse_config([*flags, f"--pretrain.{name}", str(value)])
+    with pytest.raises(ValueError, match=rf"^--{name} does nothing in pretrain"):
+        parse_config(["--config", str(tiny_recipe), "--stages", "pretrain", f"--{name}", str(value)])
+
+
+def test_a_rate_of_the_text_encoder_has_an_effect_in_pretraining_before_adapters(tiny_recipe):
+    flags = ["--config", str(tiny_recipe), "--stages", "pretrain", "A", "--lora", "audio", "--text_warmup_steps", "0"]
+    assert parse_config([*flags, "--text_learning_rate", "1e-5"]).pretrain.text_learning_rate == 1e-5
 
 
 @pytest.mark.parametrize(
