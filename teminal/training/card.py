@@ -97,7 +97,7 @@ def make_model_card(results: dict, hub_model_id: str | None) -> str:
         on_hub=on_hub,
         has_adapter=any(name.startswith("adapter/") for name in results["files"]),
         teminal=recipe["stages"] != ["pretrain"],
-        scenes=_describe_scenes([recipe["stage"][stage] for stage in recipe["stages"] if stage != "pretrain"]),
+        scenes=_describe_scenes(recipe["stage"]),
         learned=has_learned_order(final),
         order=_describe_order(final),
         single_sounds=_describe_change(results["zste"], "1A"),
@@ -113,14 +113,24 @@ def make_model_card(results: dict, hub_model_id: str | None) -> str:
     return card.content.rstrip() + "\n"
 
 
-def _describe_scenes(stages: list[dict]) -> str:
-    """Say of how many sounds the scenes of all stages were, and how they were laid out."""
-    most = max((stage["max_events"] for stage in stages), default=2)
-    longest_s = max((stage["max_duration_s"] for stage in stages if stage["free_layout_share"]), default=0.0)
-    sounds = "two sounds" if most == 2 else f"two to {most} sounds"
-    if not longest_s:
+def _describe_scenes(stages: dict[str, dict]) -> str:
+    """Say of how many sounds the scenes were that order was taught with, and how they were laid out.
+
+    Args:
+        stages: settings of the stages that ran. Order is taught by B and joint; without them, A is described.
+    """
+    names = stages.keys() & {"B", "joint"} or stages.keys() & {"A"}
+    teaching = [stages[name] for name in names]
+    most = max((stage["max_events"] for stage in teaching), default=2)
+    sounds = {2: "two sounds", 3: "two or three sounds", 4: "two to four sounds"}[most]
+    free = [stage for stage in teaching if stage["free_layout_share"]]
+    if not free:
         return f"scenes of 10 s with {sounds} in equal parts"
-    return f"scenes of 3 to {longest_s:g} s with {sounds} in many layouts"
+    longest_s = max(stage["max_duration_s"] for stage in free)
+    scenes = f"scenes of 3 to {longest_s:g} s with {sounds} in many layouts"
+    if all(stage["free_layout_share"] == 1 for stage in teaching):
+        return scenes
+    return f"{scenes}, and of 10 s in equal parts"
 
 
 def has_learned_order(figures: dict) -> bool:

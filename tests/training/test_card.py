@@ -45,7 +45,31 @@ def test_scenes_are_described():
     assert "Order was taught with scenes of 10 s with two sounds in equal parts, made of" in text
     stages["B"] |= {"max_events": 4, "free_layout_share": 0.5, "max_duration_s": 20.0}
     _, text = header_and_text(run_results(recipe={"stages": ["A", "B"], "stage": stages}))
-    assert "composed to scenes of 3 to 20 s with two to 4 sounds in many layouts |" in text
+    assert (
+        "composed to scenes of 3 to 20 s with two to four sounds in many layouts, and of 10 s in equal parts |" in text
+    )
+
+
+DRAWN = {"max_events": 3, "free_layout_share": 1.0, "max_duration_s": 5.0}
+DRAWN_SCENES = "scenes of 3 to 5 s with two or three sounds in many layouts"
+PLAIN_SCENES = "scenes of 10 s with two sounds in equal parts"
+
+
+@pytest.mark.parametrize(
+    ("drawn", "plain", "scenes"),
+    [
+        (["B"], ["pretrain", "A"], DRAWN_SCENES),
+        (["joint"], ["A"], DRAWN_SCENES),
+        (["A"], ["pretrain"], DRAWN_SCENES),
+        (["pretrain", "A"], ["B"], PLAIN_SCENES),
+        (["pretrain"], ["A"], PLAIN_SCENES),
+        (["B"], ["joint"], f"{DRAWN_SCENES}, and of 10 s in equal parts"),
+    ],
+)
+def test_the_scenes_are_those_of_the_stages_that_teach_order(drawn, plain, scenes):
+    stages = {name: asdict(StageConfig()) | (DRAWN if name in drawn else {}) for name in plain + drawn}
+    _, text = header_and_text(run_results(recipe={"stages": plain + drawn, "stage": stages}))
+    assert f"Order was taught with {scenes}, made of" in text
 
 
 @pytest.mark.parametrize(
