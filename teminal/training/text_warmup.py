@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from modeling_teminal import TeminalModel, in_group_loss, tnce_loss
+from teminal.sampling.training import Pair
 from teminal.scenes import Scene
 from teminal.training.batches import BatchComposer, Truth
 from teminal.training.interrupts import Interrupts
@@ -80,16 +81,10 @@ def warm_up_text(
     held = class_captions if stage.text_warmup_hold_weight else []
     with torch.no_grad():
         known = encode_text(class_captions).detach()
-    device, generator = known.device, torch.Generator().manual_seed(seed)
-    anchors = SceneAnchors(known, composer.sampler.bank.classes, generator).to(device)
+    anchors = SceneAnchors(known, composer.sampler.bank.classes, torch.Generator().manual_seed(seed)).to(known.device)
     towers = [*model.text_model.parameters(), *model.text_projection.parameters()]
     towers = [parameter for parameter in towers if parameter.requires_grad]
-    rates = [
-        {"params": towers, "lr": stage.text_warmup_learning_rate},
-        {"params": anchors.parameters(), "lr": ANCHOR_LEARNING_RATE},
-    ]
-    optimizer = torch.optim.AdamW(rates, betas=BETAS, eps=EPS)
-    scale_audio, scale_text = model.logit_scale_a.detach().exp(), model.logit_scale_t.detach().exp()
+    optimizer = _make_optimizer(towers, stage.text_warmup_learning_rate, anchors)
 
     in_group_history = []
     progress = tqdm(range(stage.text_warmup_steps), desc="text warm-up", unit="step", disable=not show_progress)
@@ -98,20 +93,15 @@ def warm_up_text(
             raise SystemExit(128 + interrupts.received)
         groups = composer.draw_groups(np.random.default_rng([seed, 13, step]), stage.text_warmup_batch_size)
         pairs = list(itertools.chain.from_iterable(groups))
-        texts = [pair.text for pair in pairs]
-        distinct = list(dict.fromkeys(texts + held))
+        distinct = list(dict.fromkeys([pair.text for pair in pairs] + held))
         embeds = encode_text(distinct)
         if not torch.isfinite(embeds).all():
             raise FloatingPointError(
                 f"text warm-up, step {step + 1}: an embedding is not finite; try a lower --text_warmup_learning_rate"
             )
         row = {text: i for i, text in enumerate(distinct)}
-        text_embeds = embeds[[row[text] for text in texts]]
-        truth = Truth(pairs)
-        group, variant, holds = (value.to(device) for value in (truth.group, truth.variant, truth.holds()))
-        inputs = anchors([pair.scene for pair in pairs]), text_embeds, scale_audio, scale_text
-        in_group = in_group_loss(*inputs, group=group, variant=variant, holds=holds)
-        loss = tnce_loss(*inputs, group=group, variant=variant, holds=holds) + IN_GROUP_WEIGHT * in_group
+        tnce, in_group = _contrast(model, anchors, pairs, embeds[[row[pair.text] for pair in pairs]])
+        loss = tnce + IN_GROUP_WEIGHT * in_group
         if held:
             moved = 1 - (embeds[[row[text] for text in held]] * known).sum(-1).mean()
             loss = loss + stage.text_warmup_hold_weight * moved
@@ -122,3 +112,24 @@ def warm_up_text(
         in_group_history.append(in_group.item())
         progress.set_postfix(in_group=f"{in_group.item():.3f}", refresh=False)
     return float(np.mean(in_group_history[-20:])), anchors
+
+
+def _make_optimizer(towers: list[nn.Parameter], learning_rate: float, anchors: SceneAnchors) -> torch.optim.Optimizer:
+    """Make AdamW for the text tower, and for the anchors at a rate of their own."""
+    rates = [
+        {"params": towers, "lr": learning_rate},
+        {"params": anchors.parameters(), "lr": ANCHOR_LEARNING_RATE},
+    ]
+    return torch.optim.AdamW(rates, betas=BETAS, eps=EPS)
+
+
+def _contrast(
+    model: TeminalModel, anchors: SceneAnchors, pairs: list[Pair], text_embeds: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Compute the TNCE and in-group losses of captions, (P, D), against the anchors of their scenes."""
+    truth = Truth(pairs)
+    group, variant, holds = (value.to(text_embeds.device) for value in (truth.group, truth.variant, truth.holds()))
+    scales = model.logit_scale_a.detach().exp(), model.logit_scale_t.detach().exp()
+    inputs = anchors([pair.scene for pair in pairs]), text_embeds, *scales
+    tnce = tnce_loss(*inputs, group=group, variant=variant, holds=holds)
+    return tnce, in_group_loss(*inputs, group=group, variant=variant, holds=holds)
