@@ -7,7 +7,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.clap.modeling_clap import ClapOutput
 from transformers.utils.generic import can_return_tuple
 
-from .audio_embedder_teminal import AudioEmbedder
+from .audio_model_teminal import AudioEmbedder
 from .audio_teminal import use_fast_layers
 from .configuration_teminal import TeminalConfig
 from .loss_teminal import tnce_loss

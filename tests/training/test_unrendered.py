@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from teminal.rendering import SCENE_SAMPLES, render
+from teminal.sampling import layouts
 from teminal.sampling.training import TrainingSampler
 from teminal.scenes import Composition, Layout
 from teminal.training import unrendered
@@ -71,12 +72,13 @@ def test_no_scene_is_padded_to_twice_its_length(bank, monkeypatch):
 @pytest.mark.parametrize(
     ("stage", "settings"), [("pretrain", SETTINGS), ("A", SETTINGS), ("B", FREE), ("joint", FREE)]
 )
-def test_features_made_later_are_those_of_the_workers(composer, stage, settings):
+def test_features_made_later_are_those_of_the_workers(composer, stage, settings, monkeypatch):
+    monkeypatch.setattr(layouts, "LONG_SHARE", 1.0)
     expected, drawn = composer(stage, "cpu", settings)[1], composer(stage, "cuda", settings)[1]
     assert drawn.features is None
     batch = on_device(drawn, composer(stage, "cpu").extractor, CPU)
     assert torch.equal(batch.features.window_counts, expected.features.window_counts)
-    assert (expected.features.window_counts.max() > 1) == (stage == "B")  # whose scenes here are long
+    assert (expected.features.window_counts.max() > 1) == (settings is FREE)
     assert torch.equal(batch.features.num_frames, expected.features.num_frames)
     assert (batch.features.windows - expected.features.windows).abs().max() <= 1e-3
     assert batch.texts == expected.texts
