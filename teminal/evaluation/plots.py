@@ -25,17 +25,21 @@ def plot_bars(path: Path, zste: Mapping[str, Mapping], title: str) -> None:
     """Plot a bar per model for each sub-task and mean, with 95 % intervals and chance levels, in percent."""
     with pyplot.rc_context(STYLE):
         figure, axes, place = _accuracy_axes(shared_figures(zste, ZSTE_LABELS), title, 0.14 + 0.05 * len(zste))
-        y = np.array(list(place.values()))
-        width = 0.84 / len(zste)
-        for number, (name, figures) in enumerate(zste.items()):
-            values = np.array([100 * figures[key] for key in place])
-            low, high = 100 * np.array([figures[f"{key}_ci95"] for key in place]).T
-            spread = np.clip([values - low, high - values], 0, None)
-            beside = y + (number - (len(zste) - 1) / 2) * width
-            axes.barh(beside, values, width, xerr=spread, label=name, error_kw={"elinewidth": 0.7})
-        chance = [100 * next(iter(zste.values()))[f"{key}_chance"] for key in place]
-        axes.vlines(chance, y - 0.45, y + 0.45, colors="black", linewidth=1.2, label="chance")
+        draw_bars(axes, zste, list(place), np.array(list(place.values())))
         _save(figure, axes, path)
+
+
+def draw_bars(axes: Axes, results: Mapping[str, Mapping], names: list[str], y: np.ndarray) -> None:
+    """Draw a bar per model for each of the figures `names`, at heights `y`, with intervals and chance, in percent."""
+    width = 0.84 / len(results)
+    for number, (model, figures) in enumerate(results.items()):
+        values = np.array([100 * figures[name] for name in names])
+        low, high = 100 * np.array([figures[f"{name}_ci95"] for name in names]).T
+        spread = np.clip([values - low, high - values], 0, None)
+        beside = y + (number - (len(results) - 1) / 2) * width
+        axes.barh(beside, values, width, xerr=spread, label=model, error_kw={"elinewidth": 0.7})
+    chance = [100 * next(iter(results.values()))[f"{name}_chance"] for name in names]
+    axes.vlines(chance, y - 0.45, y + 0.45, colors="black", linewidth=1.2, label="chance")
 
 
 def plot_change(path: Path, zste: Mapping[str, Mapping], title: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.patches import Patch
 
-from teminal.evaluation.plots import STYLE, WIDTH_INCH
+from teminal.evaluation.plots import STYLE, WIDTH_INCH, draw_bars
 from teminal.evaluation.search_figures import METRICS
 from teminal.evaluation.search_queries import OUTCOMES
 
@@ -31,20 +31,11 @@ def plot_kinds(path: Path, results: Mapping[str, Mapping]) -> None:
     """Plot a bar per model for each kind of query, with 95 % intervals and chance levels; a panel for each metric."""
     rows = [*OUTCOMES, "temporal", "mean"]
     y = np.arange(len(rows))
-    width = 0.84 / len(results)
     with pyplot.rc_context(STYLE):
         height = 1.3 + len(rows) * (0.15 + 0.07 * len(results))
         figure, panels = pyplot.subplots(1, 4, figsize=(WIDTH_INCH, height), sharey=True, layout="constrained")
         for axes, metric in zip(panels, METRICS, strict=True):
-            names = [f"{kind}_{metric}" for kind in rows]
-            for number, (model, figures) in enumerate(results.items()):
-                values = np.array([100 * figures[name] for name in names])
-                low, high = 100 * np.array([figures[f"{name}_ci95"] for name in names]).T
-                spread = np.clip([values - low, high - values], 0, None)
-                beside = y + (number - (len(results) - 1) / 2) * width
-                axes.barh(beside, values, width, xerr=spread, label=model, error_kw={"elinewidth": 0.7})
-            chance = [100 * next(iter(results.values()))[f"{name}_chance"] for name in names]
-            axes.vlines(chance, y - 0.45, y + 0.45, colors="black", linewidth=1.2, label="chance")
+            draw_bars(axes, results, [f"{kind}_{metric}" for kind in rows], y)
             axes.set_title(metric)
             axes.set_xlim(0, 101)
             axes.set_xlabel("%")

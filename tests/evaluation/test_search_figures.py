@@ -9,28 +9,11 @@ from sklearn.metrics import ndcg_score
 
 from teminal.evaluation.embeddings import cosine_scores
 from teminal.evaluation.search_figures import MEANS, METRICS, search_figures
-from teminal.evaluation.search_queries import OUTCOMES, ask_queries, find_unseen, tabulate_outcomes
+from teminal.evaluation.search_queries import OUTCOMES, find_unseen, tabulate_outcomes
 from teminal.evaluation.statistics import compare_models
-from teminal.sampling.search import draw_search_sets
 
-from .test_search_queries import CLASSES, heard, labelled_bank
-
-N_SETS = 15
-
-
-@pytest.fixture(scope="module")
-def sets():
-    return draw_search_sets(labelled_bank(), N_SETS, seed=0)
-
-
-@pytest.fixture(scope="module")
-def entries(sets):
-    return [entry for drawn in sets for entry in drawn.entries()]
-
-
-@pytest.fixture(scope="module")
-def queries(sets):
-    return [query for drawn in sets for query in ask_queries(drawn)]
+from .search_sets import CLASSES, N_SETS
+from .test_search_queries import heard
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import re
 import numpy as np
 import pytest
 
-from teminal.clips import Clip, ClipBank
 from teminal.evaluation.search_queries import (
     OUTCOMES,
     ask_queries,
@@ -18,28 +17,9 @@ from teminal.evaluation.search_queries import (
 from teminal.sampling.search import SET_SIZE, draw_search_sets, drawn_search_clips
 from teminal.scenes import in_groups
 
-CLASSES = ("cow", "door_knock", "frog", "hen", "rain", "wind")
-N_SETS = 12
+from .search_sets import CLASSES, N_SETS, labelled_bank
+
 EACH = dict.fromkeys(OUTCOMES, 2 * N_SETS)
-
-
-def labelled_bank(classes=CLASSES, n_clips=3):
-    return ClipBank([Clip(f"{label} {take}", label) for label in classes for take in range(n_clips)], {}, {}, {}, "")
-
-
-@pytest.fixture(scope="module")
-def sets():
-    return draw_search_sets(labelled_bank(), N_SETS, seed=0)
-
-
-@pytest.fixture(scope="module")
-def entries(sets):
-    return [entry for drawn in sets for entry in drawn.entries()]
-
-
-@pytest.fixture(scope="module")
-def queries(sets):
-    return [query for drawn in sets for query in ask_queries(drawn)]
 
 
 def heard(entry):

@@ -88,5 +88,5 @@ def test_a_compiled_model_has_the_gradients_of_an_eager_one(tiny_clap, batch):
     _, eager = gradients(*tiny_clap, batch, dropout=0.0)
     _, compiled = gradients(*tiny_clap, batch, dropout=0.0, dynamo_backend="aot_eager")
     for name, gradient in eager.items():  # both are as far from that in float64: they round differently
-        scale = gradient.norm().clamp(min=1e-2)  # sums that cancel, such as that of a key.bias, are rounding alone
+        scale = gradient.norm().clamp(min=1e-3)  # that of a key.bias is 0 but for rounding
         assert (compiled[name] - gradient).norm() <= 1e-4 * scale, name

@@ -86,7 +86,7 @@ def warm_up(tiny_clap, bank, hold_weight):
 def test_the_warm_up_moves_the_text_tower_and_holds_class_captions_if_asked(tiny_clap, bank):
     free, moved_freely, texts = warm_up(tiny_clap, bank, hold_weight=0.0)
     held, moved_held, held_texts = warm_up(tiny_clap, bank, hold_weight=1000.0)
-    assert 0 < moved_held < 0.75 * moved_freely
+    assert 0 < moved_held < moved_freely / 2
     assert len(texts) == len(held_texts) == 4
     assert all(len(more) > len(fewer) for more, fewer in zip(held_texts, texts, strict=True))
     for model in (free, held):
