@@ -5,6 +5,8 @@ in one and passive in the other, and as many verbs have the earlier sound as sub
 the order of the names, nor a verb, nor its voice alone tells which sound was first.
 """
 
+import itertools
+
 VERBS = {
     "earlier": [
         "announces | announcing | announced",
@@ -12,24 +14,36 @@ VERBS = {
         "anticipates | anticipating | anticipated",
         "brings on | bringing on | brought on",
         "causes | causing | caused",
+        "cues | cueing | cued",
+        "elicits | eliciting | elicited",
         "foreshadows | foreshadowing | foreshadowed",
         "foretells | foretelling | foretold",
         "gives rise to | giving rise to | given rise to",
         "heralds | heralding | heralded",
+        "induces | inducing | induced",
+        "initiates | initiating | initiated",
         "introduces | introducing | introduced",
         "invites | inviting | invited",
         "kicks off | kicking off | kicked off",
+        "launches | launching | launched",
         "leads up to | leading up to | led up to",
+        "leads | leading | led",
+        "occasions | occasioning | occasioned",
+        "portends | portending | portended",
         "predates | predating | predated",
         "prefaces | prefacing | prefaced",
+        "preludes | preluding | preluded",
         "prepares | preparing | prepared",
         "presages | presaging | presaged",
+        "previews | previewing | previewed",
         "prompts | prompting | prompted",
         "provokes | provoking | provoked",
         "sets off | setting off | set off",
         "signals | signalling | signalled",
         "sparks | sparking | sparked",
+        "summons | summoning | summoned",
         "triggers | triggering | triggered",
+        "unleashes | unleashing | unleashed",
         "ushers in | ushering in | ushered in",
     ],
     "later": [
@@ -41,22 +55,34 @@ VERBS = {
         "completes | completing | completed",
         "concludes | concluding | concluded",
         "cuts off | cutting off | cut off",
+        "dislodges | dislodging | dislodged",
         "displaces | displacing | displaced",
         "echoes | echoing | echoed",
+        "extinguishes | extinguishing | extinguished",
         "finishes | finishing | finished",
+        "halts | halting | halted",
+        "hunts | hunting | hunted",
         "interrupts | interrupting | interrupted",
+        "ousts | ousting | ousted",
+        "outlives | outliving | outlived",
         "postdates | postdating | postdated",
         "pursues | pursuing | pursued",
+        "reacts to | reacting to | reacted to",
         "relieves | relieving | relieved",
         "replaces | replacing | replaced",
+        "replies to | replying to | replied to",
+        "resolves | resolving | resolved",
         "responds to | responding to | responded to",
         "rounds off | rounding off | rounded off",
         "shadows | shadowing | shadowed",
         "silences | silencing | silenced",
+        "stops | stopping | stopped",
         "supersedes | superseding | superseded",
         "supplants | supplanting | supplanted",
         "tails | tailing | tailed",
+        "terminates | terminating | terminated",
         "trails | trailing | trailed",
+        "wraps up | wrapping up | wrapped up",
     ],
     "both": [
         "accompanies | accompanying | accompanied",
@@ -88,6 +114,8 @@ PHRASES = {
         "{0} while {1}", "{0} during {1}", "{0} together with {1}", "{0} along with {1}", "{0} alongside {1}",
         "{0} over {1}", "{0} on top of {1}", "{0} mixed with {1}", "{0} in parallel with {1}", "{0} throughout {1}",
         "{0} concurrently with {1}", "{0} in the middle of {1}", "{0} among {1}", "{0} in unison with {1}",
+        "{0} in the thick of {1}", "{0} immersed in {1}", "{0} embedded in {1}", "{0} with {1} all around",
+        "{0} in the presence of {1}", "{0} inside {1}", "{0} against a background of {1}", "{0} underneath {1}",
         "{0} within {1}", "{0} beneath {1}", "{0} beside {1}", "{0} under {1}", "{0} through {1}", "{0} against {1}",
         "{0} coinciding with {1}", "{0} in tandem with {1}", "{0} and {1} at once", "{0} and {1} in chorus",
         "{0} and {1} on top of each other",
@@ -99,8 +127,6 @@ SENTENCES = {
         "After {0}, {1}.",
         "Once {0} is over, {1} can be heard.",
         "{0} can be heard until {1} sets in.",
-        "The clip opens with {0} and closes with {1}.",
-        "The clip begins with {0} and finishes with {1}.",
         "It begins with {0}, and the last sound is {1}.",
         "The first sound is {0}, the second is {1}.",
         "{0} comes first and {1} second.",
@@ -111,8 +137,6 @@ SENTENCES = {
         "Before {0}, {1}.",
         "Until {0} sets in, {1} can be heard.",
         "{0} can be heard once {1} is over.",
-        "The clip closes with {0} and opens with {1}.",
-        "The clip finishes with {0} and begins with {1}.",
         "It finishes with {0}, and the first sound is {1}.",
         "The second sound is {0}, the first is {1}.",
         "{0} comes second and {1} first.",
@@ -127,6 +151,9 @@ SENTENCES = {
         "{0} during {1}.",
     ],
 }
+SUBJECTS = ["The clip", "The recording", "This audio", "It"]
+BEGINNINGS = ["begins", "opens", "commences", "kicks off"]
+ENDINGS = ["finishes", "closes", "concludes", "winds up"]
 THEN_SENTENCES = {
     3: ["First {0}, later {1}, last {2}.", "Last {2}, before that {1}, and first {0}."],
     4: ["First {0}, second {1}, third {2}, last {3}.", "Last {3}, before that {2}, before that {1}, and first {0}."],
@@ -155,6 +182,15 @@ def make_phrases_and_clauses(relation: str) -> tuple[list[str], list[str]]:
     return [*PHRASES[relation], *active_phrases, *passive_phrases], [*active_clauses, *passive_clauses]
 
 
+def say_beginnings_and_endings(relation: str) -> list[str]:
+    """Make sentences of what the clip begins and finishes with, one for each choice of subject and verbs."""
+    sentences = []
+    for subject, beginning, ending in itertools.product(SUBJECTS, BEGINNINGS, ENDINGS):
+        verbs = (beginning, ending) if relation == "before" else (ending, beginning)
+        sentences.append(f"{subject} {verbs[0]} with {{0}} and {verbs[1]} with {{1}}.")
+    return sentences
+
+
 def frame(phrases: list[str], frames: list[str]) -> list[str]:
     """Put each phrase into each frame."""
     return [sentence.format(phrase) for phrase in phrases for sentence in frames]
@@ -163,7 +199,10 @@ def frame(phrases: list[str], frames: list[str]) -> list[str]:
 def make_templates(relation: str) -> list[str]:
     """Make the templates of "before", "after" or "while"."""
     phrases, clauses = make_phrases_and_clauses(relation)
-    return [*frame(phrases, PHRASE_FRAMES), *frame(clauses, CLAUSE_FRAMES), *SENTENCES[relation]]
+    sentences = SENTENCES[relation]
+    if relation != "while":
+        sentences = sentences + say_beginnings_and_endings(relation)
+    return [*frame(phrases, PHRASE_FRAMES), *frame(clauses, CLAUSE_FRAMES), *sentences]
 
 
 def make_then_templates(n_labels: int) -> list[str]:

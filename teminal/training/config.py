@@ -21,7 +21,9 @@ class StageConfig:
     max_train_steps: int = option(500, "optimizer steps of each stage", least=1)
     per_device_train_batch_size: int = option(32, "clips (pretrain) or groups per step and process", least=1)
     learning_rate: float = option(1e-4, "peak learning rate of AdamW", least=0)
-    text_learning_rate: float | None = option(None, "that of the text encoder; default: learning_rate", least=0)
+    text_learning_rate: float | None = option(
+        None, "that of the text encoder, which 0 keeps fixed; default: learning_rate", least=0
+    )
     text_warmup_steps: int = option(0, "steps of the text tower alone, first", least=0)
     text_warmup_batch_size: int = option(64, "groups in each of them", least=1, needs=["text_warmup_steps"])
     text_warmup_learning_rate: float = option(1e-3, "their learning rate", least=0, needs=["text_warmup_steps"])

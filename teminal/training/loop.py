@@ -53,6 +53,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.step = TrainingStep(self.accelerator, self.model, self.processor.tokenizer, self.config)
+        self.text_weights = [weight for weight in self.model.text_model.parameters() if weight.requires_grad]
         n_workers = self.config.dataloader_num_workers
         self.n_workers = max(1, count_cores() - 1) if n_workers is None else n_workers
 
@@ -75,11 +76,13 @@ class Trainer:
         # 1. Start the stage, or resume it from the checkpoint.
         ranks = {"rank": accelerator.process_index, "n_ranks": accelerator.num_processes, "device": accelerator.device}
         composer = BatchComposer(self.sampler, extractor, stage, self.settings, self.config.seed, **ranks)
-        self._set_train_mode()
         if not resumed:
             progress.start_stage(stage)
             if self.settings.text_warmup_steps:
                 self._warm_up_text(composer)
+        self._fix_text(self.settings.text_learning_rate == 0)
+        self._set_train_mode()
+        self.step.prepare()
         self.state = StageState(accelerator, self.model, self.settings, self.config)
         if resumed:
             self.state.load(resumed)
@@ -127,6 +130,7 @@ class Trainer:
 
         # 6. Use the best weights.
         self.state.use_final_weights()
+        self._fix_text(False)
         self.model.eval()
         figures = ", ".join(f"{name} {value:.4g}" for name, value in progress.end_stage(stage).items())
         logger.info("stage %s: %s", stage, figures)
@@ -138,9 +142,17 @@ class Trainer:
         """Set the training mode, but keep the running statistics of batch norm."""
         self.model.train()
         self.model.audio_model.audio_encoder.batch_norm.eval()
+        if self.settings.text_learning_rate == 0:
+            self.model.text_model.eval()
+
+    def _fix_text(self, fixed: bool) -> None:
+        """Take the text encoder's weights out of training, or put them back."""
+        for weight in self.text_weights:
+            weight.requires_grad_(not fixed)
 
     def _warm_up_text(self, composer: BatchComposer) -> None:
         started, is_main = time.perf_counter(), self.accelerator.is_main_process
+        self.model.text_model.eval()  # with dropout, a pretrained encoder takes many more steps to see order
         in_group, _ = warm_up_text(self.model, self.step.encode_text, composer, self.interrupts, is_main)
         self.model.zero_grad()
         broadcast([parameter.data for parameter in self.model.parameters()])

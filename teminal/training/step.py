@@ -22,7 +22,12 @@ class TrainingStep:
         self, accelerator: Accelerator, model: TeminalModel, tokenizer: PreTrainedTokenizerBase, config: TrainingConfig
     ):
         self.accelerator, self.model, self.tokenizer, self.config = accelerator, model, tokenizer, config
-        self.prepared_model = accelerator.prepare(model)
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Wrap the model for the weights that are trained now; call it again when these are others."""
+        self.accelerator.free_memory()  # two wrappers would both average the gradients
+        self.prepared_model = self.accelerator.prepare(self.model)
 
     def backward(self, batch: Batch, stage: StageConfig) -> dict[str, torch.Tensor]:
         """Add the gradients to the model's parameters and return the losses.
@@ -68,7 +73,8 @@ class TrainingStep:
 
     def encode_text(self, texts: list[str]) -> torch.Tensor:
         """Embed captions with gradients: (N, D)."""
-        return self.model.get_text_features(**self._tokenize(texts)).pooler_output
+        with self.accelerator.autocast():
+            return self.model.get_text_features(**self._tokenize(texts)).pooler_output.float()
 
     def _tokenize(self, texts: list[str]) -> dict[str, torch.Tensor]:
         tokens = self.tokenizer(texts, padding=True, truncation=True, return_tensors="pt")

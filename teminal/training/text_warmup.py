@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
+from transformers import get_cosine_schedule_with_warmup
 
 from modeling_teminal import TeminalModel, in_group_loss, tnce_loss
 from teminal.sampling.training import Pair
@@ -23,21 +24,26 @@ from teminal.training.state import BETAS, EPS
 
 IN_GROUP_WEIGHT = 2.0
 ANCHOR_LEARNING_RATE = 1e-3
+WARMUP_RATIO = 0.05
 MOST_SOUNDS = 4
 OVERLAID = 0  # the slot of overlaid sounds; position n of a sequence has slot n, counted from 1
 
 
 class SceneAnchors(nn.Module):
-    """Learned embeddings of scenes: of each class when overlaid, and as first to fourth sound of a sequence.
+    """Learned embeddings of scenes: the sum of those of its classes, each turned by the matrix of its place.
 
-    All start from the class captions' embeddings with noise.
+    Places are overlaid, and first to fourth sound of a sequence. A place does the same to every class, so the audio
+    tower has to learn one linear map for each place, not a vector for each class in each place. Classes start from the
+    class captions' embeddings, matrices from the identity with noise.
     """
 
     def __init__(self, class_embeds: torch.Tensor, classes: list[str], generator: torch.Generator):
         super().__init__()
         self.row = {label: i for i, label in enumerate(classes)}
-        noise = torch.randn(1 + MOST_SOUNDS, *class_embeds.shape, generator=generator) / class_embeds.shape[1] ** 0.5
-        self.slots = nn.Parameter(class_embeds.detach() + noise.to(class_embeds.device))  # (1 + MOST_SOUNDS, C, D)
+        size = class_embeds.shape[1]
+        noise = torch.randn(1 + MOST_SOUNDS, size, size, generator=generator) / size**0.5
+        self.classes = nn.Parameter(class_embeds.detach().clone())  # (C, D)
+        self.slots = nn.Parameter((torch.eye(size) + noise).to(class_embeds.device))  # (1 + MOST_SOUNDS, D, D)
 
     def forward(self, scenes: list[Scene]) -> torch.Tensor:
         """Embed scenes as (N, D), normalised: the sum of one embedding per sound; a single sound fills both halves."""
@@ -53,7 +59,8 @@ class SceneAnchors(nn.Module):
                 rows.append(slot * len(self.row) + self.row[label])
         device = self.slots.device
         table, offsets = torch.tensor(rows, device=device), torch.tensor(starts, device=device)
-        return F.normalize(F.embedding_bag(table, self.slots.flatten(0, 1), offsets, mode="sum"), dim=-1)
+        turned = self.classes @ self.slots.mT  # (1 + MOST_SOUNDS, C, D)
+        return F.normalize(F.embedding_bag(table, turned.flatten(0, 1), offsets, mode="sum"), dim=-1)
 
 
 def warm_up_text(
@@ -85,6 +92,8 @@ def warm_up_text(
     towers = [*model.text_model.parameters(), *model.text_projection.parameters()]
     towers = [parameter for parameter in towers if parameter.requires_grad]
     optimizer = _make_optimizer(towers, stage.text_warmup_learning_rate, anchors)
+    n_rising = round(WARMUP_RATIO * stage.text_warmup_steps)
+    scheduler = get_cosine_schedule_with_warmup(optimizer, n_rising, stage.text_warmup_steps)
 
     in_group_history = []
     progress = tqdm(range(stage.text_warmup_steps), desc="text warm-up", unit="step", disable=not show_progress)
@@ -109,6 +118,7 @@ def warm_up_text(
         loss.backward()
         torch.nn.utils.clip_grad_norm_([*towers, *anchors.parameters()], 1.0)
         optimizer.step()
+        scheduler.step()
         in_group_history.append(in_group.item())
         progress.set_postfix(in_group=f"{in_group.item():.3f}", refresh=False)
     return float(np.mean(in_group_history[-20:])), anchors

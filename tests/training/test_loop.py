@@ -74,3 +74,15 @@ def test_nor_with_adapters(base, esc50_dir, tmp_path):
     before, after = (json.loads((run / "results.json").read_text()) for run in (base / "run", tmp_path / "two"))
     assert after["n_parameters"] == before["n_parameters"]
     assert list(after["zste"]) == ["base", "after B", "WiSE-FT 0.5"]
+
+
+def test_a_text_rate_of_0_keeps_the_text_encoder_in_one_process_and_two(base, esc50_dir, tmp_path):
+    fixed = ("--text_learning_rate", 0, "--text_warmup_steps", 0, "--wise_ft", 0.5)
+    one = train_b(base, esc50_dir, tmp_path / "one", 1, *fixed)
+    assert_same_course(one, train_b(base, esc50_dir, tmp_path / "two", 2, *fixed))
+    for name, weight in load_file(base / "run" / "model.safetensors").items():
+        if name.startswith("text_model."):
+            assert weight.equal(one[1][name]), name
+    assert not load_file(base / "run" / "model.safetensors")["text_projection.linear1.weight"].equal(
+        one[1]["text_projection.linear1.weight"]
+    )
