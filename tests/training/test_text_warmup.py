@@ -52,9 +52,9 @@ def test_anchors_are_sums_of_turned_classes(anchors):
 
 
 def test_gradients_reach_the_sounds_and_their_places_alone(anchors):
-    anchors([Scene("sequence", ("cat", "dog", "bell"))]).sum().backward()
-    assert anchors.classes.grad.abs().sum(-1).nonzero().flatten().tolist() == [0, 1, 2]
-    assert anchors.slots.grad.abs().sum((1, 2)).nonzero().flatten().tolist() == [1, 2, 3]
+    anchors([Scene("sequence", ("cat", "dog", "bell", "rain"))]).sum().backward()
+    assert anchors.classes.grad.abs().sum(-1).nonzero().flatten().tolist() == [0, 1, 2, 3]
+    assert anchors.slots.grad.abs().sum((1, 2)).nonzero().flatten().tolist() == [1, 2, 3, 4]
 
 
 def test_a_fifth_sound_of_a_sequence_is_refused(anchors):
