@@ -29,6 +29,7 @@ from teminal.sources import load_clips
 from teminal.splits import split_pairs
 from teminal.training.batches import BatchComposer
 from teminal.training.config import StageConfig
+from teminal.training.launch import detect_bf16
 from teminal.training.scratch import load_text_encoder
 from teminal.training.text_warmup import SceneAnchors, warm_up_text
 
@@ -55,10 +56,13 @@ class TextEncoder:
         config = TeminalConfig(audio_config=audio.to_dict(), text_config=text_config, projection_dim=128)
         self.model = TeminalModel(config)
         self.model.text_model.load_state_dict(text_model.state_dict())
+        self.bf16, _ = detect_bf16(torch.device("cpu"))
 
     def encode(self, texts: list[str]) -> torch.Tensor:
-        """Embed captions as (N, 128), normalised."""
-        return self.model.get_text_features(**self.tokenizer(texts, padding=True, return_tensors="pt")).pooler_output
+        """Embed captions as (N, 128), normalised; in bf16 where a training is."""
+        tokens = self.tokenizer(texts, padding=True, return_tensors="pt")
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            return self.model.get_text_features(**tokens).pooler_output.float()
 
 
 def train_text(
@@ -101,13 +105,15 @@ def held_out_templates() -> Templates:
 @contextmanager
 def use_fold(fold: int, n_folds: int, left_out: bool) -> Iterator[None]:
     """Cut the grammar to the verbs, phrases and sentences of a fold (every `n_folds`-th), or to all others."""
+
+    def cut(lines: list[str]) -> list[str]:
+        return [line for number, line in enumerate(lines) if (number % n_folds == fold) == left_out]
+
     with ExitStack() as stack:
         for part in (wordings.VERBS, wordings.PHRASES, wordings.SENTENCES):
-            used = {
-                name: [line for number, line in enumerate(lines) if (number % n_folds == fold) == left_out]
-                for name, lines in part.items()
-            }
-            stack.enter_context(mock.patch.dict(part, used))
+            stack.enter_context(mock.patch.dict(part, {name: cut(lines) for name, lines in part.items()}))
+        for name in ("BEGINNINGS", "ENDINGS"):
+            stack.enter_context(mock.patch.object(wordings, name, cut(getattr(wordings, name))))
         templates = {relation: wordings.make_templates(relation) for relation in RIGHT_SCENE}
         stack.enter_context(mock.patch.dict(TRAINING, templates))
         yield
@@ -118,7 +124,10 @@ def grammar_templates() -> Templates:
     templates = []
     for relation in RIGHT_SCENE:
         phrases, clauses = wordings.make_phrases_and_clauses(relation)
-        templates += [(relation, said) for said in (*phrases, *clauses, *wordings.SENTENCES[relation])]
+        sentences = list(wordings.SENTENCES[relation])
+        if relation != "while":
+            sentences += wordings.say_beginnings_and_endings(relation)
+        templates += [(relation, said) for said in (*phrases, *clauses, *sentences)]
     return templates
 
 
@@ -143,7 +152,7 @@ def main() -> None:
     parser = bench.make_parser(__doc__)
     parser.add_argument("--text_model_name_or_path", required=True, help="BERT or RoBERTa encoder, folder or Hub id")
     parser.add_argument("--esc50_dir", required=True, help="for the names of its classes")
-    parser.add_argument("--steps", type=int, default=400, help="of the text warm-up")
+    parser.add_argument("--steps", type=int, default=800, help="of the text warm-up")
     parser.add_argument("--batch_size", type=int, default=12, help="groups of four captions in each step")
     parser.add_argument("--learning_rate", type=float, default=2e-4)
     parser.add_argument("--dropout", type=float, default=0.0, help="of the text tower")

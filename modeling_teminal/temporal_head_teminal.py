@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .attention_teminal import attend
 from .clip_time_teminal import pool_over_clips
 from .configuration_teminal import TeminalConfig
 
@@ -71,5 +72,5 @@ class SelfAttention(nn.Module):
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         projected = F.linear(hidden, self.in_proj_weight, self.in_proj_bias)
         query, key, value = projected.unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind()
-        context = F.scaled_dot_product_attention(query, key, value)
+        context = attend(query, key, value)
         return self.out_proj(context.transpose(1, 2).flatten(2))

@@ -1,13 +1,14 @@
 """Run CLAP's text tower with fused attention, and check that captions fit it."""
 
 import torch
-from torch.nn import functional as F
 from transformers import ClapTextConfig
 from transformers.models.clap.modeling_clap import ClapTextModel, ClapTextSelfAttention
 
+from .attention_teminal import attend
+
 
 class TeminalTextSelfAttention(ClapTextSelfAttention):
-    """Self-attention by `scaled_dot_product_attention`; with `output_attentions` the stock layer runs instead."""
+    """Self-attention by the fused kernel; with `output_attentions` the stock layer runs instead."""
 
     def forward(
         self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, **kwargs
@@ -19,7 +20,7 @@ class TeminalTextSelfAttention(ClapTextSelfAttention):
             for project in (self.query, self.key, self.value)
         )
         dropout = self.attention_dropout if self.training else 0.0
-        context = F.scaled_dot_product_attention(query, key, value, attention_mask, dropout)
+        context = attend(query, key, value, attention_mask, dropout)
         return context.transpose(1, 2).flatten(2), None
 
 

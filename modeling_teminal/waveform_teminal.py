@@ -91,7 +91,7 @@ def log_mel(waveforms: torch.Tensor, mel_filters, n_fft: int, hop_length: int) -
     mel = []
     n_frames = CPU_FRAMES if device.type == "cpu" else GPU_FRAMES
     for block in frames.split(max(1, n_frames // len(frames)), dim=1):
-        spectrum = torch.fft.rfft(block * window)[..., :n_bins]
+        spectrum = torch.fft.rfft(block.to(window.dtype) * window)[..., :n_bins]
         power = torch.view_as_real(spectrum).flatten(2).float().square_()
         with without_autocast(device.type):
             mel.append(power @ filters)

@@ -51,7 +51,8 @@ CONTROL_LABELS = {
     "control_3C": "before, after or while, audios permuted: must be chance (control_3C)",
 }
 LABELS = ZSTE_LABELS | CONTROL_LABELS
-WORDING_LABELS = {
+OTHER_LABELS = {
+    "2C_over_1A_squared": "both sounds of a sequence over one sound squared (2C / 1A²)",
     "consistency": "consistency: all wordings give one order",
     "consistency_held_out": "consistency: all held-out wordings give one order",
 }
@@ -70,7 +71,7 @@ LATEX = str.maketrans(
 
 def label_figure(name: str) -> str:
     """Name a figure in words."""
-    return (LABELS | WORDING_LABELS).get(name, name.replace("_", " "))
+    return (LABELS | OTHER_LABELS).get(name, name.replace("_", " "))
 
 
 def list_figures(figures: Mapping) -> list[str]:

@@ -49,6 +49,7 @@ def run_zste(options: ZsteOptions, clips: list[Clip] | None) -> None:
         def score(cosines: np.ndarray) -> Figures:
             table = CosineTable(asked, cosines)
             figures = score_zste(examples, table, seed)
+            add_both_over_single(figures)
             figures.wordings = wordings.score_wordings(reworded, table, seed)
             figures.curves = score_curves(on_curves, table) if on_curves else {}
             return figures
@@ -67,6 +68,14 @@ def run_zste(options: ZsteOptions, clips: list[Clip] | None) -> None:
         )
 
     evaluate("zste", options, prepare)
+
+
+def add_both_over_single(figures: Figures) -> None:
+    """Add 2C over 1A squared: 1 if both sounds of a sequence are found as often as each alone, 0 where 1A is 0."""
+    single = figures.samples["1A"] ** 2
+    samples = np.divide(figures.samples["2C"], single, out=np.zeros_like(single), where=single > 0)
+    ratio = figures["2C"] / figures["1A"] ** 2 if figures["1A"] else 0.0
+    figures.add("2C_over_1A_squared", ratio, samples, figures["2C_n"])
 
 
 def get_wordings(results: dict[str, Figures]) -> dict[str, Figures]:

@@ -44,6 +44,8 @@ def parse_config(argv: list[str] | None = None, description: str | None = None) 
     values = vars(parser.parse_args([*_as_flags(settings), *argv]))
 
     run = {item.name: values[item.name] for item in fields(RunConfig)}
+    if run["model_name_or_path"] and "text_model_name_or_path" not in given:
+        run["text_model_name_or_path"] = None  # in YAML it is for a model from scratch, like `scratch`
     stages: dict[str, Any] = {}
     for stage in STAGES:
         for_one = {name: values[f"{stage}.{name}"] for name in STAGE_OPTIONS}
@@ -77,13 +79,15 @@ def check_scratch(config: TrainingConfig) -> None:
     if not scratch:
         return
     parts = {"audio_config": ClapAudioConfig, "text_config": ClapTextConfig, "feature_extractor": ClapFeatureExtractor}
-    _check_keys(path, "scratch.", scratch, {"projection_dim", "vocab_size", *parts})
+    _check_keys(path, "scratch.", scratch, {"projection_dim", "temporal_positions", "vocab_size", *parts})
     for name, kind in parts.items():
         if name == "text_config" and config.text_model_name_or_path and name not in scratch:
             continue
         if name not in scratch:
             raise ValueError(f"{where}.{name} is missing")
         known = set(inspect.signature(kind).parameters) - SET_BY_SCRATCH
+        if name == "feature_extractor":
+            known.add("return_num_frames")
         _check_keys(path, f"scratch.{name}.", scratch[name], known)
         try:
             kind(**scratch[name])

@@ -44,6 +44,7 @@ def build_scratch_clap(
     *,
     text_encoder: tuple[ClapTextModel, PreTrainedTokenizerBase] | None = None,
     projection_dim: int = 128,
+    temporal_positions: int = 8,
     vocab_size: int = 800,
     audio_config: dict,
     text_config: dict | None = None,
@@ -56,6 +57,7 @@ def build_scratch_clap(
         text_encoder: pretrained text tower and tokenizer from [`load_text_encoder`], instead of `vocab_size` and
             `text_config`.
         projection_dim: dimension of the shared embedding space.
+        temporal_positions: that the temporal head hears over a clip.
         vocab_size: of the byte-level BPE tokenizer.
         audio_config, text_config, feature_extractor: arguments of the transformers classes.
     """
@@ -72,10 +74,10 @@ def build_scratch_clap(
         text_config=full_text_config.to_dict(),
         projection_dim=projection_dim,
         temporal_head=temporal_head,
+        temporal_positions=temporal_positions,
     )
-    extractor = TeminalFeatureExtractor(
-        truncation="rand_trunc", frequency_min=50, return_num_frames=temporal_head, **feature_extractor
-    )
+    feature_extractor = {"return_num_frames": temporal_head} | feature_extractor
+    extractor = TeminalFeatureExtractor(truncation="rand_trunc", frequency_min=50, **feature_extractor)
     model = TeminalModel(config)
     if text_encoder:
         model.text_model.load_state_dict(text_model.state_dict())

@@ -203,6 +203,16 @@ def test_a_model_that_cannot_be_an_id_must_be_there():
             parse_config(["--config", f"{ROOT}/configs/esc50_tiny.yaml", f"--{option}", "./nowhere"])
 
 
+def test_the_text_model_of_a_yaml_is_for_a_model_from_scratch(tmp_path):
+    (tmp_path / "run.yaml").write_text("text_model_name_or_path: bert\nscratch: {projection_dim: 8}\n")
+    flags = ["--config", str(tmp_path / "run.yaml")]
+    assert parse_config([*flags, "--stages", "pretrain"]).text_model_name_or_path == "bert"
+    from_clap = [*flags, "--model_name_or_path", str(tmp_path)]
+    assert parse_config(from_clap).text_model_name_or_path is None
+    with pytest.raises(ValueError, match="--text_model_name_or_path is for a CLAP from scratch"):
+        parse_config([*from_clap, "--text_model_name_or_path", "bert"])
+
+
 def test_a_later_file_overrides_single_settings_of_an_earlier_one(tmp_path):
     (tmp_path / "part.yaml").write_text("stages: [pretrain, B]\nB: {in_group_weight: 0.5}\n")
     whole = ROOT / "configs/quickstart.yaml"
@@ -218,5 +228,5 @@ def test_a_later_file_overrides_single_settings_of_an_earlier_one(tmp_path):
 @pytest.mark.parametrize("path", sorted((ROOT / "configs/ablations").glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_ablation_is_the_whole_training_with_one_part_changed(path, tmp_path):
     whole = ["--config", str(ROOT / "configs/esc50_tiny.yaml")]
-    base = ["--model_name_or_path", str(tmp_path)]
-    parse_config([*whole, str(path), *base])
+    base = [] if "pretrain" in path.read_text() else ["--model_name_or_path", str(tmp_path)]
+    check_scratch(parse_config([*whole, str(path), *base]))

@@ -9,9 +9,9 @@ from transformers import AutoModel, AutoTokenizer, BertForMaskedLM, BertTokenize
 
 from teminal.evaluation.checkpoints import load_clap
 from teminal.training.config_file import check_scratch, parse_config
-from teminal.training.scratch import load_text_encoder
+from teminal.training.scratch import build_scratch_clap, load_text_encoder
 
-from ..conftest import run_here
+from ..conftest import TINY_SCRATCH, run_here
 from ..encoders import CAPTIONS, KINDS, bert_tokenizer, build_clap, save_bert, save_encoder
 
 
@@ -148,3 +148,10 @@ def test_training_starts_from_the_encoder(tiny_recipe, esc50_dir, tmp_path):
 
     result = run_here(*command, "--model_name_or_path", tmp_path / "run", "--stages", "B")
     assert "error: --text_model_name_or_path is for a CLAP from scratch" in result.stderr
+
+
+def test_the_head_can_hear_more_positions_and_go_without_the_time_of_clips(bank):
+    scratch = TINY_SCRATCH | {"feature_extractor": TINY_SCRATCH["feature_extractor"] | {"return_num_frames": False}}
+    model, processor = build_scratch_clap(bank, temporal_head=True, temporal_positions=16, **scratch)
+    assert len(model.temporal_head.position_embeddings) == 16
+    assert not processor.feature_extractor.return_num_frames
