@@ -126,7 +126,8 @@ class AudioEmbedder:
         """
         clips = pooled if window_counts is None else average_over_clips(pooled, window_counts)
         if self.config.temporal_head:
-            clips = clips + self.temporal_head(over_time, window_counts, durations)
+            own_time = durations if self.config.own_time else None
+            clips = clips + self.temporal_head(over_time, window_counts, own_time)
         return F.normalize(self.audio_projection(clips), dim=-1)
 
 

@@ -22,6 +22,8 @@ class TeminalConfig(ClapConfig):
             time positions. Without it the checkpoint is saved as a plain CLAP (`model_type: "clap"`), which stock
             `ClapModel` loads; with it, as `"teminal"`, which stock classes refuse.
         temporal_positions (`int`, defaults to 8): number of time positions that the head sees.
+        own_time (`bool`, defaults to `True`): the positions cover each clip from its start to its end; without, they
+            cover its windows, with what repeats or pads it.
 
     All other arguments are those of [`~transformers.ClapConfig`].
 
@@ -33,6 +35,7 @@ class TeminalConfig(ClapConfig):
 
     temporal_head: bool = False
     temporal_positions: int = 8
+    own_time: bool = True
 
     def __post_init__(self, **kwargs):
         if isinstance(self.audio_config, dict) and KEPT in self.audio_config:
@@ -74,8 +77,8 @@ class TeminalConfig(ClapConfig):
             output["audio_config"] |= {GUARDED: REFUSAL, KEPT: self.audio_config.spec_size}
         else:
             output["model_type"] = "clap"
-            output.pop("temporal_head", None)
-            output.pop("temporal_positions", None)
+            for name in ("temporal_head", "temporal_positions", "own_time"):
+                output.pop(name, None)
         return output
 
 

@@ -61,18 +61,10 @@ class ClipFeatures:
 
 
 def compute_features(extractor: TeminalFeatureExtractor, waveforms: Iterable[Any]) -> ClipFeatures:
-    """Compute the features of groups of waveforms of any lengths at 48 kHz, on their device.
-
-    Without `extractor.return_num_frames` each clip counts as long as its windows, which lie end to end.
-    """
+    """Compute the features of groups of waveforms of any lengths at 48 kHz, on their device."""
     clips, num_frames = [], []
     for group in waveforms:
         features, frames = extractor.windows(group, sampling_rate=SAMPLING_RATE)
         clips += features
         num_frames.append(frames)
-    windows, window_counts = torch.cat(clips), torch.tensor([len(clip) for clip in clips])
-    if extractor.return_num_frames:
-        durations = torch.cat(num_frames)
-    else:
-        durations = window_counts[:, None] * (windows.shape[2] - 1)
-    return ClipFeatures(windows, window_counts, durations)
+    return ClipFeatures(torch.cat(clips), torch.tensor([len(clip) for clip in clips]), torch.cat(num_frames))

@@ -71,7 +71,7 @@ def load_clap(model_name_or_path: str, **config_overrides: Any) -> tuple[Teminal
     new_head = config.temporal_head and not values.get("temporal_head")
     require_complete(flag, model, loading["missing_keys"], loading["unexpected_keys"], new_head)
     tokenizer.model_max_length = min(tokenizer.model_max_length, longest_caption(model.config.text_config))
-    extractor.return_num_frames = new_head or (extractor.return_num_frames and model.config.temporal_head)
+    extractor.return_num_frames = model.config.temporal_head
     return model.eval(), TeminalProcessor(extractor, tokenizer)
 
 

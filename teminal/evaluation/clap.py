@@ -89,11 +89,9 @@ def embed_waveforms(
         if n_ready:
             ready = {window.clip: window for window in waiting[:n_ready]}.values()
             counts = torch.tensor([clip.n_windows for clip in ready], device=model.device)
-            durations = None
-            if extractor.return_num_frames:
-                frames = [-(-clip.n_samples // extractor.hop_length) for clip in ready]
-                num_frames = torch.tensor(frames, device=model.device)
-                durations = measure_durations(num_frames, counts, n_ready, features.shape[2])
+            frames = [-(-clip.n_samples // extractor.hop_length) for clip in ready]
+            num_frames = torch.tensor(frames, device=model.device)
+            durations = measure_durations(num_frames, counts, n_ready, features.shape[2])
             combined = model.combine_windows(pooled[:n_ready], over_time[:n_ready], counts, durations)
             embeds.append(require_finite_embeds(combined.float().cpu()))
             waiting, pooled, over_time = waiting[n_ready:], pooled[n_ready:], over_time[n_ready:]

@@ -49,7 +49,6 @@ def run_zste(options: ZsteOptions, clips: list[Clip] | None) -> None:
         def score(cosines: np.ndarray) -> Figures:
             table = CosineTable(asked, cosines)
             figures = score_zste(examples, table, seed)
-            add_both_over_single(figures)
             figures.wordings = wordings.score_wordings(reworded, table, seed)
             figures.curves = score_curves(on_curves, table) if on_curves else {}
             return figures
@@ -62,7 +61,7 @@ def run_zste(options: ZsteOptions, clips: list[Clip] | None) -> None:
             about=about,
             legend=LEGEND,
             skipped=skipped,
-            format=lambda results: f"{format_table(results)}\n\n{format_table(get_wordings(results))}",
+            format=format_report,
             arrange=arrange_report,
             save=lambda folder, results: save_results(folder, results, evaluated, examples, audio),
         )
@@ -70,12 +69,22 @@ def run_zste(options: ZsteOptions, clips: list[Clip] | None) -> None:
     evaluate("zste", options, prepare)
 
 
-def add_both_over_single(figures: Figures) -> None:
-    """Add 2C over 1A squared: 1 if both sounds of a sequence are found as often as each alone, 0 where 1A is 0."""
-    single = figures.samples["1A"] ** 2
-    samples = np.divide(figures.samples["2C"], single, out=np.zeros_like(single), where=single > 0)
-    ratio = figures["2C"] / figures["1A"] ** 2 if figures["1A"] else 0.0
-    figures.add("2C_over_1A_squared", ratio, samples, figures["2C_n"])
+def compare_both_with_one(results: dict[str, Figures]) -> dict[str, Figures]:
+    """Compute 2C over 1A squared: 1 if both sounds of a sequence are found as often as each alone, 0 where 1A is 0."""
+    ratios = {}
+    for name, figures in results.items():
+        one = figures.samples["1A"] ** 2
+        samples = np.divide(figures.samples["2C"], one, out=np.zeros_like(one), where=one > 0)
+        value = figures["2C"] / figures["1A"] ** 2 if figures["1A"] else 0.0
+        ratios[name] = Figures()
+        ratios[name].add("2C_over_1A_squared", value, samples, figures["2C_n"])
+    return ratios
+
+
+def format_report(results: dict[str, Figures]) -> str:
+    """Format the tables of ZSTE, of both sounds against one, and of wordings."""
+    tables = (results, compare_both_with_one(results), get_wordings(results))
+    return "\n\n".join(format_table(table) for table in tables)
 
 
 def get_wordings(results: dict[str, Figures]) -> dict[str, Figures]:
@@ -89,8 +98,13 @@ def get_curves(results: dict[str, Figures]) -> dict[str, dict[str, list[dict]]]:
 
 
 def arrange_report(results: dict[str, Figures]) -> dict[str, Any]:
-    """Arrange the entries of the JSON file: `zste`, `wordings` and `curves`, of several models by their names."""
-    entries: dict[str, dict[str, Any]] = {"zste": {**results}, "wordings": {**get_wordings(results)}}
+    """Arrange the entries of the JSON file, of several models by their names: figures, ratios, wordings and curves."""
+    ratios = compare_both_with_one(results)
+    entries: dict[str, dict[str, Any]] = {
+        "zste": {**results},
+        "ratios": {**ratios},
+        "wordings": {**get_wordings(results)},
+    }
     if curves := get_curves(results):
         entries["curves"] = {**curves}
     return {key: of if len(results) > 1 else next(iter(of.values())) for key, of in entries.items()}

@@ -79,15 +79,14 @@ def check_scratch(config: TrainingConfig) -> None:
     if not scratch:
         return
     parts = {"audio_config": ClapAudioConfig, "text_config": ClapTextConfig, "feature_extractor": ClapFeatureExtractor}
-    _check_keys(path, "scratch.", scratch, {"projection_dim", "temporal_positions", "vocab_size", *parts})
+    sizes = {"projection_dim", "temporal_positions", "own_time", "vocab_size"}
+    _check_keys(path, "scratch.", scratch, {*sizes, *parts})
     for name, kind in parts.items():
         if name == "text_config" and config.text_model_name_or_path and name not in scratch:
             continue
         if name not in scratch:
             raise ValueError(f"{where}.{name} is missing")
         known = set(inspect.signature(kind).parameters) - SET_BY_SCRATCH
-        if name == "feature_extractor":
-            known.add("return_num_frames")
         _check_keys(path, f"scratch.{name}.", scratch[name], known)
         try:
             kind(**scratch[name])

@@ -45,6 +45,7 @@ def build_scratch_clap(
     text_encoder: tuple[ClapTextModel, PreTrainedTokenizerBase] | None = None,
     projection_dim: int = 128,
     temporal_positions: int = 8,
+    own_time: bool = True,
     vocab_size: int = 800,
     audio_config: dict,
     text_config: dict | None = None,
@@ -57,7 +58,7 @@ def build_scratch_clap(
         text_encoder: pretrained text tower and tokenizer from [`load_text_encoder`], instead of `vocab_size` and
             `text_config`.
         projection_dim: dimension of the shared embedding space.
-        temporal_positions: that the temporal head hears over a clip.
+        temporal_positions, own_time: of the temporal head, see [`TeminalConfig`].
         vocab_size: of the byte-level BPE tokenizer.
         audio_config, text_config, feature_extractor: arguments of the transformers classes.
     """
@@ -75,9 +76,11 @@ def build_scratch_clap(
         projection_dim=projection_dim,
         temporal_head=temporal_head,
         temporal_positions=temporal_positions,
+        own_time=own_time,
     )
-    feature_extractor = {"return_num_frames": temporal_head} | feature_extractor
-    extractor = TeminalFeatureExtractor(truncation="rand_trunc", frequency_min=50, **feature_extractor)
+    extractor = TeminalFeatureExtractor(
+        truncation="rand_trunc", frequency_min=50, return_num_frames=temporal_head, **feature_extractor
+    )
     model = TeminalModel(config)
     if text_encoder:
         model.text_model.load_state_dict(text_model.state_dict())

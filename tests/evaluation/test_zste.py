@@ -14,7 +14,7 @@ from eval.zste.zste import MEANS, SUBTASKS
 from teminal.evaluation.options import EvaluationOptions
 from teminal.evaluation.score import distinct_audios
 from teminal.evaluation.statistics import N_BOOTSTRAP, Figures
-from teminal.evaluation.zste import add_both_over_single, file_stems
+from teminal.evaluation.zste import compare_both_with_one, file_stems
 from teminal.evaluation.zste_dataset import load_scenes
 from teminal.sampling.curves import CURVES
 from teminal.sampling.layouts import TASK6
@@ -59,7 +59,8 @@ def test_two_models_in_one_command_and_the_same_on_two_processes(models, esc50_d
     assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "out" / "zste.json").read_text())
     assert report["models"] == {"CLAP, 50 %": str(models[0]), "ours": str(models[1])}
-    assert "2C_over_1A_squared_ci95" in report["zste"]["ours"]
+    assert "2C_over_1A_squared_ci95" in report["ratios"]["ours"]
+    assert "(2C / 1A²)" in result.stdout
     assert set(report["zste"]) == set(report["fingerprints"]) == set(report["models"])
     difference = report["differences"]["ours - CLAP, 50 %"]["temporal"]
     assert difference["difference"] == pytest.approx(
@@ -101,11 +102,12 @@ def test_both_sounds_are_set_against_one_sound_squared():
     figures = Figures()
     figures.add("1A", 0.5, np.linspace(0, 0.6, N_BOOTSTRAP), 40)
     figures.add("2C", 0.2, np.full(N_BOOTSTRAP, 0.2), 30)
-    add_both_over_single(figures)
-    assert figures["2C_over_1A_squared"] == pytest.approx(0.8)
-    assert figures["2C_over_1A_squared_n"] == 30
-    assert figures.samples["2C_over_1A_squared"][0] == 0  # no single sound was right
-    assert figures.samples["2C_over_1A_squared"][-1] == pytest.approx(0.2 / 0.36)
+    found = compare_both_with_one({"ours": figures})["ours"]
+    assert found["2C_over_1A_squared"] == pytest.approx(0.8)
+    assert found["2C_over_1A_squared_n"] == 30
+    samples = found.samples["2C_over_1A_squared"]
+    assert samples[0] == 0  # no single sound was right
+    assert samples[-1] == pytest.approx(0.2 / 0.36)
 
 
 def test_fixed_scenes_of_a_dataset(models, scenes, tmp_path):

@@ -11,8 +11,7 @@ from transformers import ClapModel, DataCollatorWithPadding, Trainer, TrainingAr
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from modeling_teminal import TeminalAudioModelWithProjection, TeminalModel
-from teminal.evaluation.checkpoints import load_clap
-from teminal.evaluation.clap import embed_features, embed_waveforms
+from teminal.evaluation.clap import Clap, embed_features, embed_waveforms
 from teminal.evaluation.windows import LongFile, load_file
 from teminal.features import compute_features
 
@@ -52,21 +51,21 @@ def expected(checkpoint, clips):
     return torch.cat([outputs.pooler_output for outputs in alone])
 
 
-def test_without_durations_every_way_hears_whole_windows(checkpoint, clips, tmp_path):
-    model, processor = checkpoint
-    silent = copy.deepcopy(processor)
-    silent.feature_extractor.return_num_frames = False
-    for part in (model, silent):
-        part.save_pretrained(tmp_path)
-    loaded, silent = load_clap(str(tmp_path))
-    assert not silent.feature_extractor.return_num_frames
+def test_a_head_without_own_time_hears_whole_windows(checkpoint, clips, tmp_path):
+    model, processor = copy.deepcopy(checkpoint)
+    short = processor.feature_extractor(clips[0], sampling_rate=48_000)  # 3 s, repeated to 10
     with torch.no_grad():
-        alone = [loaded.get_audio_features(**silent.feature_extractor(clip, sampling_rate=48_000)) for clip in clips]
-    found = torch.cat([outputs.pooler_output for outputs in alone])
-    assert_close(embed_waveforms(loaded, silent, clips, 48_000), found)
-    assert_close(embed_features(loaded, compute_features(silent.feature_extractor, [clips])), found)
-    short = torch.from_numpy(embed_waveforms(loaded, processor, clips[:1], 48_000))
-    assert (short - found[:1]).abs().max() > 1e-3  # 3 s, heard as 10
+        on_own_time = model.get_audio_features(**short).pooler_output
+        model.config.own_time = False
+        without = model.get_audio_features(**short).pooler_output
+        whole = model.get_audio_features(**{name: short[name] for name in ("input_features", "is_longer")})
+    assert_close(without, whole.pooler_output)
+    assert (without - on_own_time).abs().max() > 1e-3
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    loaded = Clap(str(tmp_path))
+    assert not loaded.model.config.own_time
+    assert_close(loaded.embed_audio(clips[:1], 48_000), without)
 
 
 def assert_close(embeds, expected):

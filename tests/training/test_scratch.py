@@ -151,7 +151,6 @@ def test_training_starts_from_the_encoder(tiny_recipe, esc50_dir, tmp_path):
 
 
 def test_the_head_can_hear_more_positions_and_go_without_the_time_of_clips(bank):
-    scratch = TINY_SCRATCH | {"feature_extractor": TINY_SCRATCH["feature_extractor"] | {"return_num_frames": False}}
-    model, processor = build_scratch_clap(bank, temporal_head=True, temporal_positions=16, **scratch)
+    model, _ = build_scratch_clap(bank, temporal_head=True, temporal_positions=16, own_time=False, **TINY_SCRATCH)
     assert len(model.temporal_head.position_embeddings) == 16
-    assert not processor.feature_extractor.return_num_frames
+    assert not model.config.own_time
