@@ -168,6 +168,7 @@ def main() -> None:
         text_warmup_batch_size=args.batch_size,
         text_warmup_learning_rate=args.learning_rate,
         text_warmup_hold_weight=0.0,
+        text_learning_rate=0.0,  # as for a pretrained text tower
     )
 
     def train_and_measure(templates: Templates) -> dict[str, dict]:

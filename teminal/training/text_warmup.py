@@ -72,6 +72,9 @@ def warm_up_text(
 ) -> tuple[float, SceneAnchors]:
     """Train the text tower and its projection for `text_warmup_steps`; the audio tower does not change.
 
+    With `text_learning_rate` 0, for a pretrained text tower, its input embeddings are fixed too (`requires_grad` is
+    off afterwards): words that no training caption has keep their meaning beside those that one has.
+
     Args:
         encode_text: captions -> (N, D) embeddings of `model`, with gradients.
         composer: of the next stage; it draws the groups.
@@ -89,6 +92,8 @@ def warm_up_text(
     with torch.no_grad():
         known = encode_text(class_captions).detach()
     anchors = SceneAnchors(known, composer.sampler.bank.classes, torch.Generator().manual_seed(seed)).to(known.device)
+    if stage.text_learning_rate == 0:
+        model.text_model.embeddings.requires_grad_(False)
     towers = [*model.text_model.parameters(), *model.text_projection.parameters()]
     towers = [parameter for parameter in towers if parameter.requires_grad]
     optimizer = _make_optimizer(towers, stage.text_warmup_learning_rate, anchors)

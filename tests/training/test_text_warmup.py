@@ -62,7 +62,7 @@ def test_a_fifth_sound_of_a_sequence_is_refused(anchors):
         anchors([Scene("sequence", tuple(CLASSES))])
 
 
-def warm_up(tiny_clap, bank, hold_weight):
+def warm_up(tiny_clap, bank, hold_weight, text_learning_rate=None):
     """Warm up a copy of the tiny model; returns it, how far its class captions moved, and the texts of each step."""
     model, tokenizer, encoded = deepcopy(tiny_clap[0]), tiny_clap[1].tokenizer, []
 
@@ -71,7 +71,11 @@ def warm_up(tiny_clap, bank, hold_weight):
         return model.get_text_features(**tokenizer(texts, padding=True, return_tensors="pt")).pooler_output
 
     stage = StageConfig(
-        text_warmup_steps=4, text_warmup_batch_size=5, text_warmup_hold_weight=hold_weight, max_events=4
+        text_learning_rate=text_learning_rate,
+        text_warmup_steps=4,
+        text_warmup_batch_size=5,
+        text_warmup_hold_weight=hold_weight,
+        max_events=4,
     )
     composer = BatchComposer(TrainingSampler(bank), tiny_clap[1].feature_extractor, "B", stage, seed=0)
     captions = composer.sampler.class_captions
@@ -95,3 +99,10 @@ def test_the_warm_up_moves_the_text_tower_and_holds_class_captions_if_asked(tiny
             if name.startswith(("audio_", "logit_scale")):
                 assert weight.equal(model.get_parameter(name)), name
         assert not tiny_clap[0].text_projection.linear1.weight.equal(model.text_projection.linear1.weight)
+
+
+def test_the_warm_up_keeps_the_input_embeddings_of_a_text_tower_that_its_stage_fixes(tiny_clap, bank):
+    model, _, _ = warm_up(tiny_clap, bank, hold_weight=0.0, text_learning_rate=0.0)
+    for name, weight in tiny_clap[0].text_model.named_parameters():
+        same = weight.equal(model.text_model.get_parameter(name))
+        assert same == name.startswith(("embeddings", "pooler")), name
