@@ -73,7 +73,7 @@ def warm_up_text(
     """Train the text tower and its projection for `text_warmup_steps`; the audio tower does not change.
 
     With `text_learning_rate` 0, for a pretrained text tower, its input embeddings are fixed too (`requires_grad` is
-    off afterwards): words that no training caption has keep their meaning beside those that one has.
+    off afterwards), so that words that no training caption has keep their meaning.
 
     Args:
         encode_text: captions -> (N, D) embeddings of `model`, with gradients.
