@@ -52,6 +52,11 @@ class Truth:
         return table[[distinct[scene] for scene in scenes]][:, self.caption]
 
 
+def find_named(pairs: list[Pair], classes: list[str]) -> torch.Tensor:
+    """Tell for each pair which classes its caption names, (P, C) bool."""
+    return torch.tensor([[label in pair.caption.labels for label in classes] for pair in pairs], dtype=torch.bool)
+
+
 @dataclass
 class Batch:
     """The share of one process in a batch: P pairs, A compositions, R replayed clips, C candidate captions.
@@ -67,6 +72,7 @@ class Batch:
         replay_targets: (R,) long, index of the true candidate.
         event_holds: (A, C) bool, which candidates are true of each composition, for the event loss.
         backgrounds: (A, C) bool, which candidate names the background of each composition.
+        named: (P, C) bool, which candidates name a class that the caption names, for the naming loss.
         clips: names of all clips in the batch.
         truth: of the pairs of all processes, in the order of their ranks.
         n_pairs: pairs of each process, in the order of their ranks.
@@ -83,6 +89,7 @@ class Batch:
     replay_targets: torch.Tensor
     event_holds: torch.Tensor
     backgrounds: torch.Tensor
+    named: torch.Tensor
     clips: list[str]
     truth: Truth
     n_pairs: list[int]
@@ -153,7 +160,7 @@ class BatchComposer(Dataset):
         masks = torch.from_numpy(np.concatenate([*group_masks[own], replay_masks[own_replays]]))
 
         # 3. Label compositions with their classes, and replayed clips with their captions.
-        classes = self.sampler.bank.classes if self.settings.event_weight else []
+        classes = self.sampler.bank.classes if self.settings.needs_classes else []
         event_holds = [[label in scene.labels for label in classes] for _, scene in own_scenes]
         backgrounds = [[label == scene.background for label in classes] for _, scene in own_scenes]
         keys = list(candidates)
@@ -175,6 +182,7 @@ class BatchComposer(Dataset):
             replay_targets=torch.tensor(targets, dtype=torch.long),
             event_holds=torch.tensor(event_holds, dtype=torch.bool),
             backgrounds=torch.tensor(backgrounds, dtype=torch.bool),
+            named=find_named(own_pairs, classes),
             clips=[bank.clips[clip].name for clip in clips],
             truth=Truth([pair for group in groups for pair in group]),
             n_pairs=n_pairs,
@@ -188,7 +196,7 @@ class BatchComposer(Dataset):
 
         With classes, these are all class captions; else the captions of the batch, and their swapped versions.
         """
-        if not replays and not self.settings.event_weight:
+        if not replays and not self.settings.needs_classes:
             return {}
         if self.sampler.class_captions:
             return {caption: caption for caption in self.sampler.class_captions}

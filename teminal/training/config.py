@@ -41,8 +41,16 @@ class StageConfig:
     )
     in_group_weight: float = option(0.0, "weight of the in-group loss", least=0)
     event_weight: float = option(0.0, "weight of the event loss: every event of a scene against all classes", least=0)
+    naming_weight: float = option(
+        0.0, "weight of the naming loss, also in the text warm-up: the classes of a caption against all", least=0
+    )
     replay_batch_size: int = option(0, "single clips per step and process", least=0, needs=["replay_weight"])
     replay_weight: float = option(0.0, "weight of the replay loss", least=0)
+
+    @property
+    def needs_classes(self) -> bool:
+        """Tell whether a loss contrasts all classes."""
+        return bool(self.event_weight or self.naming_weight)
 
     def check(self, name: str) -> None:
         """Check the options; error messages name the stage `name`."""

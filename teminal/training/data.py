@@ -140,7 +140,7 @@ def _select_validation(config: TrainingConfig, clips: list[Clip], test: list[Cli
 def _select_captioned(config: TrainingConfig, clips: list[Clip]) -> list[Clip]:
     """Select the captioned clips that have audio, after checking that no option needs classes."""
     for stage in config.stages:
-        for option in ("text_warmup_steps", "event_weight"):
+        for option in ("text_warmup_steps", "event_weight", "naming_weight"):
             if value := getattr(config.stage(stage), option):
                 raise ValueError(
                     f"--{stage}.{option} {value}: needs classes, and clips of --source {config.source} have captions; "

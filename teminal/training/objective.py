@@ -65,6 +65,7 @@ def compute_losses(embedded: EmbeddedBatch, stage: StageConfig, config: Training
         "in_group": (stage.in_group_weight, lambda: in_group(embedded)),
         "replay": (stage.replay_weight, lambda: replay(embedded)),
         "event": (stage.event_weight, lambda: event(embedded)),
+        "naming": (stage.naming_weight, lambda: naming(embedded)),
     }
     losses = {name: compute() for name, (weight, compute) in terms.items() if weight}
     total = sum((terms[name][0] * loss for name, loss in losses.items()), torch.zeros((), device=embedded.device))
@@ -129,6 +130,13 @@ def event(embedded: EmbeddedBatch) -> torch.Tensor:
     return loss * embedded.batch.audio_weight
 
 
+def naming(embedded: EmbeddedBatch) -> torch.Tensor:
+    """Contrast every class that a caption names with those that it does not."""
+    named = embedded.batch.named.to(embedded.device)
+    loss = naming_loss(embedded.pair_text, embedded.candidates, named, embedded.scale_audio)
+    return loss * embedded.batch.pair_weight
+
+
 def event_loss(logits: torch.Tensor, holds: torch.Tensor, no_negative: torch.Tensor) -> torch.Tensor:
     """Compute the cross-entropy of each true candidate against the negatives; other true ones are left out.
 
@@ -139,6 +147,16 @@ def event_loss(logits: torch.Tensor, holds: torch.Tensor, no_negative: torch.Ten
     """
     false = logits.masked_fill(no_negative, torch.finfo(logits.dtype).min).logsumexp(1, keepdim=True)
     return ((F.softplus(false - logits) * holds).sum(1) / holds.sum(1)).mean()
+
+
+def naming_loss(
+    text_embeds: torch.Tensor, class_embeds: torch.Tensor, named: torch.Tensor, scale: torch.Tensor
+) -> torch.Tensor:
+    """Compute the event loss of captions, (P, D), against class captions, (C, D); `named` (P, C) bool says which.
+
+    With it a caption of several sounds lies near the captions of each, so that an audio can lie near all of them.
+    """
+    return event_loss(text_embeds @ class_embeds.T * scale, named, named)
 
 
 def gather_rows(embeds: torch.Tensor, n_rows: list[int]) -> torch.Tensor:

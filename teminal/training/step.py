@@ -14,6 +14,14 @@ from teminal.training.config import StageConfig, TrainingConfig
 from teminal.training.gradient_cache import Tensors, backward_in_parts
 from teminal.training.objective import EmbeddedBatch, compute_losses
 
+TEXT_PARTS = 4  # captions of similar length go through the text tower together, so that few tokens are padding
+
+
+def split_evenly(texts: list[str]) -> list[list[str]]:
+    """Split captions, sorted by length, into at most `TEXT_PARTS` lists."""
+    size = math.ceil(len(texts) / TEXT_PARTS)
+    return [texts[start : start + size] for start in range(0, len(texts), size)]
+
 
 class TrainingStep:
     """Forward and backward pass of a batch through `model`."""
@@ -35,7 +43,7 @@ class TrainingStep:
         Raises:
             FloatingPointError: an embedding or the loss is not finite.
         """
-        texts = list(dict.fromkeys(batch.texts + batch.candidates))  # embed each once
+        texts = sorted({*batch.texts, *batch.candidates}, key=lambda text: (len(text), text))  # embed each once
         assert batch.features is not None, "[`on_device`] renders them"
         n_windows = len(batch.features.windows)
         audio_parts = list(batch.features.split(math.ceil(n_windows / (self.config.mini_batch_size or n_windows))))
@@ -65,14 +73,20 @@ class TrainingStep:
         """
         features, texts, n_texts = part
         audio = features.to(self.accelerator.device).model_inputs()
-        tokens = self._tokenize(texts)
+        shortest, *others = split_evenly(texts)
         with self.accelerator.autocast():
-            output = self.prepared_model(**tokens, **audio)
+            output = self.prepared_model(**self._tokenize(shortest), **audio)
+        text = torch.cat([output.text_embeds.float(), *map(self._encode, others)])
         scales = torch.stack([self.model.logit_scale_a.exp(), self.model.logit_scale_t.exp()])
-        return output.audio_embeds.float(), output.text_embeds[:n_texts].float(), scales[None]
+        return output.audio_embeds.float(), text[:n_texts], scales[None]
 
     def encode_text(self, texts: list[str]) -> torch.Tensor:
         """Embed captions with gradients: (N, D)."""
+        by_length = sorted(texts, key=len)
+        row = {text: i for i, text in enumerate(by_length)}
+        return torch.cat([*map(self._encode, split_evenly(by_length))])[[row[text] for text in texts]]
+
+    def _encode(self, texts: list[str]) -> torch.Tensor:
         with self.accelerator.autocast():
             return self.model.get_text_features(**self._tokenize(texts)).pooler_output.float()
 

@@ -2,7 +2,7 @@
 
 Trained together from the start, neither tower gets a gradient for order while the other ignores it (a saddle point).
 Contrasting captions with learned embeddings of scenes escapes it within seconds. A penalty keeps the embeddings of
-class captions, which the audio tower is aligned with.
+class captions, which the audio tower is aligned with, and the naming loss keeps those of other captions near them.
 """
 
 import itertools
@@ -18,8 +18,9 @@ from transformers import get_cosine_schedule_with_warmup
 from modeling_teminal import TeminalModel, in_group_loss, tnce_loss
 from teminal.sampling.training import Pair
 from teminal.scenes import Scene
-from teminal.training.batches import BatchComposer, Truth
+from teminal.training.batches import BatchComposer, Truth, find_named
 from teminal.training.interrupts import Interrupts
+from teminal.training.objective import naming_loss
 from teminal.training.state import BETAS, EPS
 
 IN_GROUP_WEIGHT = 2.0
@@ -94,6 +95,7 @@ def warm_up_text(
     anchors = SceneAnchors(known, composer.sampler.bank.classes, torch.Generator().manual_seed(seed)).to(known.device)
     if stage.text_learning_rate == 0:
         model.text_model.embeddings.requires_grad_(False)
+    scale = model.logit_scale_a.detach().exp()
     towers = [*model.text_model.parameters(), *model.text_projection.parameters()]
     towers = [parameter for parameter in towers if parameter.requires_grad]
     optimizer = _make_optimizer(towers, stage.text_warmup_learning_rate, anchors)
@@ -114,8 +116,12 @@ def warm_up_text(
                 f"text warm-up, step {step + 1}: an embedding is not finite; try a lower --text_warmup_learning_rate"
             )
         row = {text: i for i, text in enumerate(distinct)}
-        tnce, in_group = _contrast(model, anchors, pairs, embeds[[row[pair.text] for pair in pairs]])
+        caption_embeds = embeds[[row[pair.text] for pair in pairs]]
+        tnce, in_group = _contrast(model, anchors, pairs, caption_embeds)
         loss = tnce + IN_GROUP_WEIGHT * in_group
+        if stage.naming_weight:
+            named = find_named(pairs, composer.sampler.bank.classes).to(known.device)
+            loss = loss + stage.naming_weight * naming_loss(caption_embeds, known, named, scale)
         if held:
             moved = 1 - (embeds[[row[text] for text in held]] * known).sum(-1).mean()
             loss = loss + stage.text_warmup_hold_weight * moved

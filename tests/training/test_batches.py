@@ -119,6 +119,21 @@ def test_events_are_those_of_each_audio(composer, stage):
         assert set(chosen) == {caption.replace("_", " ") for caption in true}
 
 
+@pytest.mark.parametrize("stage", ["A", "B"])
+def test_a_caption_names_its_own_classes_alone(composer, stage):
+    settings = StageConfig(per_device_train_batch_size=6, max_events=3, naming_weight=1.0)
+    whole = composer(stage, settings)
+    batch, groups = whole[0], whole.draw_groups(np.random.default_rng([whole.seed, STAGES.index(stage), 0]), 6)
+    pairs = list(itertools.chain.from_iterable(groups))
+    assert batch.named.shape == (len(pairs), len(whole.sampler.bank.classes))
+    for pair, named in zip(pairs, batch.named, strict=True):
+        assert {batch.candidates[column] for column in named.nonzero()} == {
+            f"This is a sound of {label.replace('_', ' ')}." for label in pair.caption.labels
+        }
+    if stage == "A":  # of three sounds "and" names two
+        assert any(set(pair.caption.labels) < set(pair.scene.labels) for pair in pairs)
+
+
 def test_a_batch_depends_on_seed_stage_and_step_alone(composer):
     first, again, other = composer("B")[2], composer("B")[2], composer("B")[3]
     assert torch.equal(first.features.windows, again.features.windows)

@@ -67,6 +67,13 @@ def test_an_unknown_tower_is_named():
         lora_config("video")
 
 
+def test_of_a_model_that_is_trained_whole_the_batch_norm_of_mel_bins_alone_is_frozen(tiny_clap):
+    model = copy.deepcopy(tiny_clap[0])
+    freeze(model, 0, learn_temperature=True)
+    frozen = {name for name, weight in model.named_parameters() if not weight.requires_grad}
+    assert frozen == {f"audio_model.audio_encoder.batch_norm.{name}" for name in ("weight", "bias")}
+
+
 def test_frozen_layers_are_the_inputs_and_the_first_layers(tiny_clap):
     model = copy.deepcopy(tiny_clap[0])
     deeper = copy.deepcopy(model.text_model.encoder.layer[0])

@@ -11,7 +11,7 @@ from teminal.sampling.training import TrainingSampler
 from teminal.training import objective
 from teminal.training.batches import BatchComposer
 from teminal.training.config import StageConfig
-from teminal.training.objective import EmbeddedBatch, event_loss, gather_rows, in_group
+from teminal.training.objective import EmbeddedBatch, event_loss, gather_rows, in_group, naming_loss
 
 
 @pytest.mark.parametrize("groups_at_once", [1, 2, 64])
@@ -87,3 +87,16 @@ def test_where_all_is_true_there_is_nothing_to_learn():
     loss.backward()
     assert loss == 0
     assert not logits.grad.any()
+
+
+def test_naming_loss_is_the_mean_over_captions_and_the_classes_that_each_names():
+    generator = torch.Generator().manual_seed(0)
+    captions, classes = (F.normalize(torch.randn(n, 8, generator=generator), dim=1) for n in (3, 5))
+    named = torch.tensor([[1, 0, 0, 0, 0], [0, 1, 1, 0, 0], [1, 0, 1, 0, 1]]).bool()
+    expected = []
+    for caption, own in zip(captions, named, strict=True):
+        scores = 14.0 * classes @ caption
+        false = scores[~own].exp().sum()
+        expected.append(torch.stack([(1 + false / scores[i].exp()).log() for i in own.nonzero().flatten()]).mean())
+    loss = naming_loss(captions, classes, named, torch.tensor(14.0))
+    torch.testing.assert_close(loss, torch.stack(expected).mean())

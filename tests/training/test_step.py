@@ -16,7 +16,7 @@ from teminal.training.batches import BatchComposer
 from teminal.training.config import StageConfig, TrainingConfig
 from teminal.training.step import TrainingStep
 
-WEIGHTS = {"in_group_weight": 1.0, "replay_weight": 1.0, "event_weight": 1.0}
+WEIGHTS = {"in_group_weight": 1.0, "replay_weight": 1.0, "event_weight": 1.0, "naming_weight": 1.0}
 SETTINGS = StageConfig(per_device_train_batch_size=3, replay_batch_size=2, **WEIGHTS)
 
 
@@ -50,7 +50,7 @@ def gradients(model, processor, batch, dropout, dynamo_backend="no", **recipe):
 @pytest.mark.parametrize("mini_batch_size", [1, 4, 100])
 def test_mini_batches_give_loss_and_gradients_of_the_whole(tiny_clap, batch, mini_batch_size):
     losses, whole = gradients(*tiny_clap, batch, 0.0)
-    assert set(losses) == {"loss", "tnce", "in_group", "replay", "event"}
+    assert set(losses) == {"loss", "tnce", "in_group", "replay", "event", "naming"}
     in_parts, parts = gradients(*tiny_clap, batch, 0.0, mini_batch_size=mini_batch_size, loss_chunk_size=3)
     for name, loss in losses.items():
         assert torch.allclose(loss, in_parts[name], rtol=1e-5), name
@@ -76,6 +76,15 @@ def test_mini_batches_of_clips_of_any_length_give_the_gradients_of_the_whole(tin
     for name, gradient in whole.items():
         assert (parts[name] - gradient).norm() <= 1e-4 * gradient.norm().clamp(min=1e-3), name
     assert whole["temporal_head.position_embeddings"].abs().max() > 0
+
+
+def test_captions_are_embedded_in_the_order_they_are_given(tiny_clap):
+    model, tokenizer = copy.deepcopy(tiny_clap[0]), tiny_clap[1].tokenizer
+    step = TrainingStep(Accelerator(cpu=True), model, tokenizer, TrainingConfig(model_name_or_path="clap"))
+    captions = ["rain before a siren and a bell", "a bell", "rain", "wind, then a siren", "a siren while it rains"]
+    embeds = step.encode_text(captions)
+    for caption, embed in zip(captions, embeds, strict=True):
+        torch.testing.assert_close(step.encode_text([caption])[0], embed)
 
 
 def test_an_embedding_that_is_not_finite_is_told(tiny_clap, batch):

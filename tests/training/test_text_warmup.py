@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from teminal.captions import say
 from teminal.sampling.training import TrainingSampler
-from teminal.scenes import Scene
+from teminal.scenes import Caption, Scene
 from teminal.training.batches import BatchComposer
 from teminal.training.config import StageConfig
+from teminal.training.objective import naming_loss
 from teminal.training.text_warmup import SceneAnchors, warm_up_text
 
 CLASSES = ["bell", "cat", "dog", "rain", "wind"]
@@ -62,7 +64,7 @@ def test_a_fifth_sound_of_a_sequence_is_refused(anchors):
         anchors([Scene("sequence", tuple(CLASSES))])
 
 
-def warm_up(tiny_clap, bank, hold_weight, text_learning_rate=None):
+def warm_up(tiny_clap, bank, hold_weight, **options):
     """Warm up a copy of the tiny model; returns it, how far its class captions moved, and the texts of each step."""
     model, tokenizer, encoded = deepcopy(tiny_clap[0]), tiny_clap[1].tokenizer, []
 
@@ -70,13 +72,8 @@ def warm_up(tiny_clap, bank, hold_weight, text_learning_rate=None):
         encoded.append(texts)
         return model.get_text_features(**tokenizer(texts, padding=True, return_tensors="pt")).pooler_output
 
-    stage = StageConfig(
-        text_learning_rate=text_learning_rate,
-        text_warmup_steps=4,
-        text_warmup_batch_size=5,
-        text_warmup_hold_weight=hold_weight,
-        max_events=4,
-    )
+    options = {"text_warmup_steps": 4, "text_warmup_batch_size": 5, "max_events": 4, **options}
+    stage = StageConfig(text_warmup_hold_weight=hold_weight, **options)
     composer = BatchComposer(TrainingSampler(bank), tiny_clap[1].feature_extractor, "B", stage, seed=0)
     captions = composer.sampler.class_captions
     before = encode(captions).detach()
@@ -107,3 +104,21 @@ def test_the_warm_up_keeps_the_input_embeddings_of_a_text_tower_that_its_stage_f
     for name, weight in before.embeddings.named_parameters():
         assert weight.equal(after.embeddings.get_parameter(name)), name
     assert not before.encoder.layer[0].output.dense.weight.equal(after.encoder.layer[0].output.dense.weight)
+
+
+def test_the_warm_up_draws_captions_to_the_classes_that_they_name_if_asked(tiny_clap, bank):
+    named = torch.zeros(len(bank.classes), len(bank.classes), dtype=torch.bool)
+    captions = []
+    for first in range(len(bank.classes)):
+        second = (first + 1) % len(bank.classes)
+        named[first, [first, second]] = True
+        captions.append(say(Caption("before", (bank.classes[first], bank.classes[second]))))
+    losses = []
+    for weight in (0.0, 10.0):
+        options = {"naming_weight": weight, "text_warmup_steps": 40, "text_warmup_learning_rate": 5e-3}
+        model, _, _ = warm_up(tiny_clap, bank, hold_weight=20.0, **options)
+        singles = [say(Caption("single", (label,))) for label in bank.classes]
+        tokens = tiny_clap[1].tokenizer(captions + singles, padding=True, return_tensors="pt")
+        embeds, class_embeds = model.get_text_features(**tokens).pooler_output.split(len(singles))
+        losses.append(naming_loss(embeds, class_embeds, named, model.logit_scale_a.exp()).item())
+    assert losses[1] < 0.95 * losses[0]

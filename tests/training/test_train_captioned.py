@@ -162,6 +162,7 @@ def test_the_recipe_trains_on_captions_and_tests_on_classes(audiocaps, esc50_dir
     [
         (("--text_warmup_steps", 2), "--A.text_warmup_steps 2: needs classes"),
         (("--event_weight", 1), "--A.event_weight 1.0: needs classes"),
+        (("--B.naming_weight", 1), "--B.naming_weight 1.0: needs classes"),
         (("--eval_source", "audiocaps", "--train_folds", 1), "--eval_source audiocaps: ZSTE needs classes"),
     ],
 )
