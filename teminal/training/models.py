@@ -101,9 +101,8 @@ def add_adapters(model: TeminalModel, towers: str, rank: int, alpha: int) -> Pef
 def freeze(model: TeminalModel, n_layers: int, learn_temperature: bool) -> None:
     """Freeze the input embeddings and the first `n_layers` layers of both towers (TACT, arXiv 2301.02074); 0: none.
 
-    The batch norm of the mel bins is always frozen, for the layer after it can do the same: no gradient passes through
-    the interpolation between them, which saves a fifth of the audio tower's time. Without `learn_temperature`, the
-    temperatures are frozen too.
+    The batch norm of the mel bins is always frozen, for the layer after it can do the same: so no gradient has to pass
+    through the interpolation between them. Without `learn_temperature`, the temperatures are frozen too.
     """
     encoder = model.audio_model.audio_encoder
     frozen = [encoder.batch_norm]
