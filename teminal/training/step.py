@@ -76,6 +76,7 @@ class TrainingStep:
         shortest, *others = split_evenly(texts)
         with self.accelerator.autocast():
             output = self.prepared_model(**self._tokenize(shortest), **audio)
+        # DDP averages the gradients of these as well: its hooks are on the weights.
         text = torch.cat([output.text_embeds.float(), *map(self._encode, others)])
         scales = torch.stack([self.model.logit_scale_a.exp(), self.model.logit_scale_t.exp()])
         return output.audio_embeds.float(), text[:n_texts], scales[None]

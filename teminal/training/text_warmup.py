@@ -95,7 +95,7 @@ def warm_up_text(
     anchors = SceneAnchors(known, composer.sampler.bank.classes, torch.Generator().manual_seed(seed)).to(known.device)
     if stage.text_learning_rate == 0:
         model.text_model.embeddings.requires_grad_(False)
-    scale = model.logit_scale_a.detach().exp()
+    scales = model.logit_scale_a.detach().exp(), model.logit_scale_t.detach().exp()
     towers = [*model.text_model.parameters(), *model.text_projection.parameters()]
     towers = [parameter for parameter in towers if parameter.requires_grad]
     optimizer = _make_optimizer(towers, stage.text_warmup_learning_rate, anchors)
@@ -117,11 +117,11 @@ def warm_up_text(
             )
         row = {text: i for i, text in enumerate(distinct)}
         caption_embeds = embeds[[row[pair.text] for pair in pairs]]
-        tnce, in_group = _contrast(model, anchors, pairs, caption_embeds)
+        tnce, in_group = _contrast(anchors, pairs, caption_embeds, scales)
         loss = tnce + IN_GROUP_WEIGHT * in_group
         if stage.naming_weight:
             named = find_named(pairs, composer.sampler.bank.classes).to(known.device)
-            loss = loss + stage.naming_weight * naming_loss(caption_embeds, known, named, scale)
+            loss = loss + stage.naming_weight * naming_loss(caption_embeds, known, named, scales[0])
         if held:
             moved = 1 - (embeds[[row[text] for text in held]] * known).sum(-1).mean()
             loss = loss + stage.text_warmup_hold_weight * moved
@@ -145,12 +145,15 @@ def _make_optimizer(towers: list[nn.Parameter], learning_rate: float, anchors: S
 
 
 def _contrast(
-    model: TeminalModel, anchors: SceneAnchors, pairs: list[Pair], text_embeds: torch.Tensor
+    anchors: SceneAnchors, pairs: list[Pair], text_embeds: torch.Tensor, scales: tuple[torch.Tensor, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Compute the TNCE and in-group losses of captions, (P, D), against the anchors of their scenes."""
+    """Compute the TNCE and in-group losses of captions, (P, D), against the anchors of their scenes.
+
+    Args:
+        scales: logit scales of audio and text.
+    """
     truth = Truth(pairs)
     group, variant, holds = (value.to(text_embeds.device) for value in (truth.group, truth.variant, truth.holds()))
-    scales = model.logit_scale_a.detach().exp(), model.logit_scale_t.detach().exp()
     inputs = anchors([pair.scene for pair in pairs]), text_embeds, *scales
     tnce = tnce_loss(*inputs, group=group, variant=variant, holds=holds)
     return tnce, in_group_loss(*inputs, group=group, variant=variant, holds=holds)
