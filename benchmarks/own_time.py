@@ -28,7 +28,8 @@ from teminal.rendering import SAMPLING_RATE
 from teminal.sampling.training import TrainingSampler
 from teminal.sources import load_clips
 from teminal.training.batches import BatchComposer, on_device
-from teminal.training.config import StageConfig, TrainingConfig
+from teminal.training.config import TrainingConfig
+from teminal.training.stages import StageConfig
 from teminal.training.state import StageState
 from teminal.training.step import TrainingStep
 

@@ -43,8 +43,9 @@ from teminal.sampling.layouts import SceneMix
 from teminal.sampling.training import Pair, TrainingSampler
 from teminal.sources import load_clips
 from teminal.training.batches import Batch, BatchComposer, on_device
-from teminal.training.config import STAGES, StageConfig, TrainingConfig
+from teminal.training.config import TrainingConfig
 from teminal.training.loading import BatchLoader
+from teminal.training.stages import STAGES, StageConfig
 from teminal.training.state import StageState
 from teminal.training.step import TrainingStep
 

@@ -28,9 +28,9 @@ from teminal.scenes import Caption, variant_scene
 from teminal.sources import load_clips
 from teminal.splits import split_pairs
 from teminal.training.batches import BatchComposer
-from teminal.training.config import StageConfig
 from teminal.training.launch import detect_bf16
 from teminal.training.scratch import load_text_encoder
+from teminal.training.stages import StageConfig
 from teminal.training.text_warmup import SceneAnchors, warm_up_text
 
 RIGHT_SCENE = {"before": "forward", "after": "reversed", "while": "overlay"}  # of "x before y" and so on

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from eval.zste.zste import TASKS
-from teminal.training.config import StageConfig
+from teminal.training.stages import StageConfig
 
 NAMES = [
     *TASKS,

@@ -114,8 +114,8 @@ def test_halves_hold_the_events_in_order(bank):
 
 
 def test_event_times():
-    layout = equal_parts(3, gap_s=0.4)
-    assert sum(duration_s for _, duration_s in event_times("forward", 3, layout)) == pytest.approx(10 - 2 * 0.4)
+    layout = equal_parts(3, gap_s=0.5)
+    assert sum(duration_s for _, duration_s in event_times("forward", 3, layout)) == pytest.approx(10 - 2 * 0.5)
     assert event_times("overlay", 3, layout) == [(0.0, pytest.approx(10))] * 3
     assert event_times("single", 2, Layout(6.0, ((1.0, 1.0), (3.0, 2.0)))) == [(1.0, 4.0)]
     assert event_times("forward", 2, TEN_SECONDS) == [(0.0, 5.0), (5.0, 5.0)]

@@ -35,6 +35,12 @@ def build_dataset(options: BuildOptions, clips: list[Clip]) -> None:
             raise ValueError(f"--config_name {ZSTE}: there are no clips for testing")
         clips = [clips[index] for index in splits["test"]]
         splits = {"test": list(range(len(clips)))}
+        tested = {clip.label for clip in clips}
+        if options.n_of_each_task6 and classes and len(tested) < 3:
+            raise ValueError(
+                f"--config_name {ZSTE}: clips for testing are of {len(tested)} classes, and a scene of ZSTE task 6D "
+                "needs three; --n_task6_groups 0 leaves task 6 out"
+            )
     terms = source_credits(str(options.source), clips)
     if options.push_to_hub:
         check_publishable(terms["license"], options.private, "--private")

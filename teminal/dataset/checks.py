@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from teminal.captions import HELD_OUT, TRAINING, TRAINING_THEN, say
+from teminal.captions import TRAINING, TRAINING_THEN, say
 from teminal.clip_report import describe_clips, find_problems, inspect_clips
 from teminal.clips import Clip
 from teminal.dataset.leaks import leaked_sources, unseen_in_training
@@ -99,7 +99,7 @@ def true_wordings(row: Row) -> set[str]:
     if relation == "then":
         templates, natural = TRAINING_THEN.get(len(labels), []), NATURAL_THEN.get(len(labels), [])
     else:
-        templates = [*TRAINING.get(relation, []), *HELD_OUT.get(relation, [])]
+        templates = TRAINING.get(relation, [])
         natural = [*NATURAL_TRAINING.get(relation, []), *FORMER.get(relation, [])]
     n_labels = {"single": 1, "then": len(labels)}.get(relation, 2)
     for said in itertools.permutations(labels, n_labels):

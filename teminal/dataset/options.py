@@ -15,6 +15,7 @@ REPORT = "build_report.json"  # written last, so that it marks a finished config
 ZSTE = "zste"  # name of the config with fixed evaluation scenes
 TASK6_SHARE = 0.1  # groups of ZSTE task 6 for each of the others
 FOUR_EVENT_SHARE, FREE_LAYOUT_SHARE, MAX_DURATION_S = 0.1, 0.5, 10.0  # unless given
+GAP_S = [0.1, 0.5]
 NOT_FOR_ZSTE = ("four_event_share", "free_layout_share", "max_duration_s")
 
 
@@ -57,7 +58,7 @@ class BuildOptions(CreditedSourceOptions):
         list(OVERLAY_SNR_DB), "LOW HIGH: level of the first sound over the last in an overlay", least=-60, most=60
     )
     gap_s: list[float] = option(
-        [0.1, 0.5], "LOW HIGH: silence between equal parts, in half of their groups", least=0.02, most=EVENT_S / 3
+        GAP_S, "LOW HIGH: silence between equal parts, in half of their groups", least=0.02, most=EVENT_S / 3
     )
     seed: int = option(0, least=0)
     include_audio: bool | None = option(None, "default: if the audio may be redistributed", nargs="?", const=True)
@@ -87,6 +88,8 @@ class BuildOptions(CreditedSourceOptions):
                 raise ValueError(f"--{name} does nothing with --config_name {ZSTE}, whose layouts are fixed")
         if self.max_duration_s is not None and self.free_layout_share == 0:
             raise ValueError("--max_duration_s does nothing with --free_layout_share 0")
+        if self.gap_s != GAP_S and self.free_layout_share == 1:
+            raise ValueError("--gap_s does nothing with --free_layout_share 1, for no group is in equal parts")
         if self.four_event_share is not None and self.three_event_share + self.four_event_share > 1:
             raise ValueError(
                 f"--three_event_share {self.three_event_share}, --four_event_share {self.four_event_share}: "

@@ -82,6 +82,8 @@ class ZsteOptions(EvaluationOptions, SourceOptions):
                 if getattr(self, name, None):
                     raise ValueError(f"--zste_dataset brings its own scenes: drop it, or --{name}")
             return
+        if self.robustness_curves and not (self.output_json or self.output_dir):
+            raise ValueError("--robustness_curves prints nothing: give --output_dir for its plots, or --output_json")
         self.source = self.source or "esc50"
         self.n_scenes = self.n_scenes or 1000
 

@@ -80,7 +80,7 @@ def list_figures(figures: Mapping) -> list[str]:
 
 
 def shared_figures(results: Mapping[str, Mapping], names: Iterable[str]) -> list[str]:
-    """List those of the figures that every model has; fixed scenes, and runs of old versions, have no task 6."""
+    """List those of the figures that every model has; runs and fixed scenes of old versions have no task 6."""
     return [name for name in names if all(name in figures for figures in results.values())]
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from teminal.sampling.zste import Heard, SceneGroup, take_quarter
 from teminal.scenes import TEN_SECONDS, Layout
 
-EVENT_S = 2.0
+CURVE_EVENT_S = 2.0
 GAPS_S = (0.0, 1.0, 2.0, 3.0, 4.0)  # between two events of 2 s, anywhere in 10 s
 RATIOS = (1.0, 2.0, 3.0, 5.0, 9.0)  # of the longer event to the shorter, 10 s in all
 DURATIONS_S = (3.0, 4.0, 6.0, 10.0, 20.0, 30.0, 60.0)  # of two halves in all
@@ -51,8 +51,8 @@ def draw_curve_scenes(groups: list[SceneGroup], seed: int) -> dict[str, list[Hea
 
 def place_with_gap(gap_s: float, lead: float) -> Layout:
     """Lay out two events of 2 s with a gap, after `lead` (0 to 1) of the time that is left of 10 s."""
-    onset_s = round(lead * (TEN_SECONDS.duration_s - 2 * EVENT_S - gap_s), 3)
-    return Layout(slots=((onset_s, EVENT_S), (round(onset_s + EVENT_S + gap_s, 3), EVENT_S)))
+    onset_s = round(lead * (TEN_SECONDS.duration_s - 2 * CURVE_EVENT_S - gap_s), 3)
+    return Layout(slots=((onset_s, CURVE_EVENT_S), (round(onset_s + CURVE_EVENT_S + gap_s, 3), CURVE_EVENT_S)))
 
 
 def place_with_ratio(ratio: float, first_is_shorter: bool) -> Layout:

@@ -87,7 +87,7 @@ def draw_task6_group(pool: Pool, config: str, seed: int, mix: Mix, number: int) 
     """Draw group `number` of all of ZSTE task 6, whose sub-tasks take turns.
 
     Raises:
-        ValueError: 6D finds no background, for no fold has clips of three classes.
+        ValueError: 6D finds no background.
     """
     task, number = TASK6[number % len(TASK6)], number // len(TASK6)
     of_two = replace(mix, three_event_share=0.0, four_event_share=0.0)
@@ -97,7 +97,10 @@ def draw_task6_group(pool: Pool, config: str, seed: int, mix: Mix, number: int) 
         group = _lay_out(rng, pool, group, draw_task6_layout(task, rng), TASK6_BACKGROUND_DB if task == "6D" else None)
         if group.composition.background or task != "6D":
             return group
-    raise ValueError("scenes of ZSTE task 6D have a background, so they need clips of three classes in one fold")
+    raise ValueError(
+        "scenes of ZSTE task 6D have a background, so they need clips of three classes in one fold, or three captions "
+        "without a word in common; --n_task6_groups 0 leaves task 6 out"
+    )
 
 
 def _draw_in_equal_parts(rng: np.random.Generator, pool: Pool, mix: Mix, group_id: str) -> Group:

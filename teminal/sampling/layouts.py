@@ -81,28 +81,41 @@ def draw_layout(rng: np.random.Generator, n_events: int, max_duration_s: float =
     ends_s = onsets_s + lengths_s
     if kind == "overlap":
         ends_s[:-1] += rng.uniform(0.15, 0.3) * np.minimum(lengths_s[:-1], lengths_s[1:])
-    onsets_ms = STEP_MS * np.ceil(1000 * onsets_s / STEP_MS).astype(int)
-    ends_ms = STEP_MS * np.floor(1000 * ends_s / STEP_MS).astype(int)
+    onsets_ms, ends_ms = _to_steps(onsets_s, ends_s)
     if kind == "touching":
         ends_ms[:-1] = onsets_ms[1:]
     if kind != "gaps":
         ends_ms[-1] = round(1000 * duration_s)
-    slots = [
-        (onset / 1000, (end - onset) / 1000) for onset, end in zip(onsets_ms.tolist(), ends_ms.tolist(), strict=True)
-    ]
-    return Layout(duration_s, tuple(slots))
+    return Layout(duration_s, _slots(onsets_ms, ends_ms))
 
 
 def _draw_duration(rng: np.random.Generator, max_duration_s: float) -> float:
-    """Draw the length of a scene, in whole steps if it is drawn."""
-    usual_s = min(max_duration_s, TEN_SECONDS.duration_s)
+    """Draw the length of a scene, in whole steps."""
+    usual_s = _whole_steps(min(max_duration_s, TEN_SECONDS.duration_s))
     if rng.random() < 1 / 3:
         return usual_s
     shortest_s, longest_s = MIN_SCENE_S, usual_s
     if max_duration_s > usual_s and rng.random() < LONG_SHARE:
         shortest_s, longest_s = usual_s, min(max_duration_s, MAX_SCENE_S)
-    drawn_ms = 1000 * float(np.exp(rng.uniform(np.log(shortest_s), np.log(longest_s))))
-    return max(MIN_SCENE_S, drawn_ms // STEP_MS * STEP_MS / 1000)
+    return max(MIN_SCENE_S, _whole_steps(float(np.exp(rng.uniform(np.log(shortest_s), np.log(longest_s))))))
+
+
+def _to_steps(onsets_s: np.ndarray, ends_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Move (events,) onsets up and ends down to whole steps, ms."""
+    onsets_ms = STEP_MS * np.ceil(1000 * (onsets_s - TOLERANCE_S) / STEP_MS).astype(int)
+    ends_ms = STEP_MS * np.floor(1000 * (ends_s + TOLERANCE_S) / STEP_MS).astype(int)
+    return onsets_ms, ends_ms
+
+
+def _slots(onsets_ms: np.ndarray, ends_ms: np.ndarray) -> tuple[tuple[float, float], ...]:
+    """Convert (events,) onsets and ends to slots, onset and duration in seconds."""
+    edges = zip(onsets_ms.tolist(), ends_ms.tolist(), strict=True)
+    return tuple((onset_ms / 1000, (end_ms - onset_ms) / 1000) for onset_ms, end_ms in edges)
+
+
+def _whole_steps(duration_s: float) -> float:
+    """Round down to whole steps, seconds."""
+    return 1000 * (duration_s + TOLERANCE_S) // STEP_MS * STEP_MS / 1000
 
 
 def layout_kind(layout: Layout) -> str:
@@ -112,22 +125,25 @@ def layout_kind(layout: Layout) -> str:
     between_s = [next_s - onset_s - duration_s for (onset_s, duration_s), (next_s, _) in pairwise(layout.slots)]
     if any(gap_s < -TOLERANCE_S for gap_s in between_s):
         return "overlap"
-    expected = _equal_slots(layout.duration_s, len(layout.slots), between_s[0])
-    if np.allclose(layout.slots, expected, rtol=0, atol=TOLERANCE_S):
+    onsets_s, durations_s = np.array(layout.slots).T
+    expected_s = _equal_edges(layout.duration_s, len(layout.slots), float(np.mean(between_s)))
+    if np.allclose([onsets_s, onsets_s + durations_s], expected_s, rtol=0, atol=2 * STEP_MS / 1000):
         return "equal parts"
     return "gaps" if any(gap_s > TOLERANCE_S for gap_s in between_s) else "touching"
 
 
 def equal_parts(n_events: int, gap_s: float) -> Layout:
-    """Lay out events of equal length in ten seconds, with `gap_s` between them."""
+    """Lay out events of equal length, `gap_s` apart, in ten seconds; both are rounded to whole steps."""
     if gap_s == 0:
         return TEN_SECONDS
-    return Layout(slots=_equal_slots(TEN_SECONDS.duration_s, n_events, gap_s))
+    return Layout(slots=_slots(*_to_steps(*_equal_edges(TEN_SECONDS.duration_s, n_events, gap_s))))
 
 
-def _equal_slots(duration_s: float, n_events: int, gap_s: float) -> tuple[tuple[float, float], ...]:
+def _equal_edges(duration_s: float, n_events: int, gap_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Compute (events,) onsets and ends of equal parts, seconds."""
     length_s = (duration_s - (n_events - 1) * gap_s) / n_events
-    return tuple((number * (length_s + gap_s), length_s) for number in range(n_events))
+    onsets_s = np.arange(n_events) * (length_s + gap_s)
+    return onsets_s, onsets_s + length_s
 
 
 def draw_task6_layout(task: str, rng: np.random.Generator) -> Layout:

@@ -115,11 +115,13 @@ class CaptionedPool:
         raise ValueError(f"{self.split}: no two clips have captions without a word in common")
 
     def draw_background(self, rng: np.random.Generator, events: Events) -> int | None:
-        """Draw a clip whose captions have no content word in common with the events'; `None` if none is found."""
+        """Draw a clip that shares neither a caption nor a content word with the events; `None` if none is found."""
         words = set().union(*(content(as_clause(caption)) for caption in events.labels))
+        keys = {self.keys[clip] for clip in events.clips}
         for number in rng.integers(0, len(self.usable), 100):
             index, _ = self.usable[number]
-            if not any(words & content(as_clause(caption)) for caption in self.clips[index].captions):
+            shares_word = any(words & content(as_clause(caption)) for caption in self.clips[index].captions)
+            if self.keys[index] not in keys and not shares_word:
                 return index
         return None
 

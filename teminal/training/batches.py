@@ -13,7 +13,7 @@ from teminal.sampling.layouts import SceneMix
 from teminal.sampling.training import Pair, Replay, TrainingSampler
 from teminal.scenes import VARIANTS, background_captions, in_groups, true_captions
 from teminal.training.augment import N_RANDOM, augment
-from teminal.training.config import STAGES, StageConfig
+from teminal.training.stages import STAGES, StageConfig
 from teminal.training.unrendered import Unrendered
 
 CPU = torch.device("cpu")

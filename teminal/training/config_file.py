@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from teminal.cli import HIDDEN, make_parser
-from teminal.training.config import SCENE_OPTIONS, STAGES, RunConfig, StageConfig, TrainingConfig
+from teminal.training.config import RunConfig, TrainingConfig
+from teminal.training.stages import SCENE_OPTIONS, STAGES, StageConfig
 
 STAGE_HELP = "--max_train_steps and the options after it are for all stages; --B.learning_rate 1e-4 is for B alone."
 SET_BY_SCRATCH = {"vocab_size", "max_position_embeddings", "truncation", "frequency_min"}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from teminal.captions import PARAPHRASE_SHARE
 from teminal.clips import Clip, ClipBank, build_bank
 from teminal.licenses import check_publishable
 from teminal.sources import load_clips, require_labels, select_folds, source_credits, taken_options
@@ -146,6 +147,11 @@ def _select_captioned(config: TrainingConfig, clips: list[Clip]) -> list[Clip]:
                     f"--{stage}.{option} {value}: needs classes, and clips of --source {config.source} have captions; "
                     "set it to 0"
                 )
+    if config.paraphrase_share != PARAPHRASE_SHARE:
+        raise ValueError(
+            f"--paraphrase_share {config.paraphrase_share}: is of captions of classes, and clips of --source "
+            f"{config.source} have their own; leave it out"
+        )
     with_audio = [clip for clip in clips if clip.audio is not None]
     if not with_audio:
         raise ValueError(f"--source {config.source}: no training clip has audio; --audio_dir says where it is")

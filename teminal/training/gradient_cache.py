@@ -32,8 +32,7 @@ def backward_in_parts(
 ) -> dict[str, torch.Tensor]:
     """Add the gradients of a loss over all parts to the parameters, and return the losses.
 
-    Both equal those of a single pass over the whole batch. A single part is embedded once, several are embedded twice,
-    both times with the same random numbers.
+    Both equal those of a single pass over the whole batch. Each part is embedded twice, with the same random numbers.
 
     Args:
         embed: part -> tensors, whose rows are concatenated over the parts.
@@ -41,11 +40,6 @@ def backward_in_parts(
         device: where `embed` draws random numbers, as for dropout.
         no_sync: context in which DDP does not average gradients; the last part runs outside it.
     """
-    if len(parts) == 1:
-        losses = compute_losses(embed(parts[0]))
-        losses["loss"].backward()
-        return losses
-
     # 1. Embed every part without gradients.
     states, embeds = [], []
     with torch.no_grad():

@@ -109,7 +109,7 @@ def freeze(model: TeminalModel, n_layers: int, learn_temperature: bool) -> None:
     if n_layers:
         frozen += [encoder.patch_embed, model.text_model.embeddings]
         frozen += [layer for layers in _layers(model).values() for layer in layers[:n_layers]]
-    if encoder.enable_fusion:  # scenes fit one window, so the fusion of longer audio is not used
+    if encoder.enable_fusion:  # audio is given in windows, so the fusion of longer audio is not used
         frozen += [encoder.patch_embed.fusion_model, encoder.patch_embed.mel_conv2d]
     if not learn_temperature:
         frozen += [model.logit_scale_a, model.logit_scale_t]

@@ -21,7 +21,8 @@ from torch.nn import functional as F
 
 from modeling_teminal import chunked_tnce_loss, in_group_loss, tnce_loss
 from teminal.training.batches import Batch
-from teminal.training.config import StageConfig, TrainingConfig
+from teminal.training.config import TrainingConfig
+from teminal.training.stages import StageConfig
 
 GROUPS_AT_ONCE = 64
 

@@ -11,8 +11,9 @@ from torch import nn
 from transformers import get_cosine_schedule_with_warmup
 
 from modeling_teminal import TeminalModel
-from teminal.training.config import StageConfig, TrainingConfig
+from teminal.training.config import TrainingConfig
 from teminal.training.gradient_cache import get_random_state, set_random_state
+from teminal.training.stages import StageConfig
 
 Weights = dict[str, torch.Tensor]  # by parameter name
 MAX_LOGIT_SCALE = 100.0

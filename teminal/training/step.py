@@ -10,9 +10,10 @@ from transformers import PreTrainedTokenizerBase
 from modeling_teminal import TeminalModel
 from teminal.features import ClipFeatures
 from teminal.training.batches import Batch
-from teminal.training.config import StageConfig, TrainingConfig
+from teminal.training.config import TrainingConfig
 from teminal.training.gradient_cache import Tensors, backward_in_parts
 from teminal.training.objective import EmbeddedBatch, compute_losses
+from teminal.training.stages import StageConfig
 
 TEXT_PARTS = 4  # captions of similar length go through the text tower together, so that few tokens are padding
 
@@ -62,6 +63,11 @@ class TrainingStep:
                 raise FloatingPointError(f"the loss is {losses['loss'].item()}")
             return losses
 
+        if not self.config.mini_batch_size:
+            losses = compute_finite_losses(self._embed(parts[0]))
+            losses["loss"].backward()
+            return losses
+        # Also of a single part, for other processes may have several: all must call DDP and gather in the same order.
         no_sync = functools.partial(self.accelerator.no_sync, self.prepared_model)
         return backward_in_parts(parts, self._embed, compute_finite_losses, self.accelerator.device, no_sync)
 

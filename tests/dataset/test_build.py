@@ -24,7 +24,7 @@ from teminal.dataset.config_folder import _require_disk
 from teminal.dataset.options import BuildOptions
 from teminal.dataset.report import command_line
 from teminal.dataset.shards import GROUPS_PER_SHARD
-from tests.conftest import ROOT, run_cli
+from tests.conftest import ROOT, run_cli, write_esc50
 
 MODULE = "tests.small_shards"
 
@@ -142,6 +142,15 @@ def test_fixed_scenes_of_task_6_come_after_the_others_which_stay_as_they_are(esc
     assert report["splits"]["test"]["hours"] == pytest.approx(4 * (10 * 10 + 124) / 3600, abs=1e-3)
 
 
+def test_two_classes_are_too_few_for_task_6(tmp_path):
+    folder = tmp_path / "ESC-50"
+    folder.mkdir()
+    write_esc50(folder, ["siren", "wind"])
+    with pytest.raises(SystemExit, match=r"of 2 classes, .* --n_task6_groups 0 leaves task 6 out"):
+        build(folder, tmp_path / "out", "--config_name", "zste")
+    assert not (tmp_path / "out" / "zste").exists()
+
+
 def test_a_tenth_as_many_scenes_are_of_task_6():
     flags = ["--source", "esc50", "--output_dir", "x", "--n_groups", "1000"]
     assert parse_options(BuildOptions, [*flags, "--config_name", "zste"], None).n_of_each_task6 == 14
@@ -203,6 +212,10 @@ def test_a_folder_with_something_else_is_refused(built, esc50_dir, tmp_path):
         (
             ("--max_duration_s", "20", "--free_layout_share", "0"),
             "--max_duration_s does nothing with --free_layout_share 0",
+        ),
+        (
+            ("--gap_s", "0.2", "0.3", "--free_layout_share", "1"),
+            "--gap_s does nothing with --free_layout_share 1",
         ),
         (("--config_name", "zste", "--max_duration_s", "20"), "--max_duration_s does nothing with --config_name zste"),
         (("--config_name", "zste", "--free_layout_share", "0"), "--free_layout_share does nothing with --config_name"),

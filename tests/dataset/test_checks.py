@@ -73,6 +73,14 @@ def test_each_break_is_found_and_named(built, rows, how):
         assert any("tell the relation" in line for line in found["relation"])
 
 
+def test_a_held_out_wording_is_a_wrong_caption(built, rows):
+    rows = deepcopy(rows)
+    row = next(row for row in rows if row["relation"] == "before")
+    first, second = (event["label"].replace("_", " ") for event in sorted(row["events"], key=lambda e: e["onset_s"]))
+    row["caption"] = f"{first} precedes {second}"
+    assert find_faults(rows, unseen_pairs_of(built))["captions"]
+
+
 def test_held_out_pairs_in_training_are_found(rows):
     labels = sorted({event["label"] for event in rows[1]["events"]})[:2]
     assert find_faults(rows, [labels])["held-out pairs"]

@@ -266,6 +266,11 @@ def test_what_fixed_scenes_would_ignore_is_refused(given):
         run_zste_main(flags)
 
 
+def test_curves_that_nobody_would_see_are_refused():
+    with pytest.raises(SystemExit, match="--robustness_curves prints nothing: give --output_dir"):
+        run_zste_main(["--model_name_or_path", "me/x", "--robustness_curves"])
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [(["a"], "1 names for 2 models"), (["a", "a"], "'a': every model needs"), (["a", " "], "' ': every model needs")],

@@ -98,7 +98,7 @@ def draw_many(seed):
     return [draw_layout(rng, 2 + number % 3, 60.0) for number in range(20)]
 
 
-@pytest.mark.parametrize("max_duration_s", [3.0, 5.0])
+@pytest.mark.parametrize("max_duration_s", [3.0, 5.0, 3.1416, 6.6667, 8.2, 9.9999])
 def test_short_scenes_stay_short(max_duration_s):
     rng = np.random.default_rng(0)
     for number in range(300):
@@ -111,6 +111,16 @@ def test_equal_parts():
     assert overlaps_s(layout) == [-0.4] * 3
     assert {round(duration_s, 9) for _, duration_s in layout.slots} == {2.2}
     assert sum(layout.slots[-1]) == pytest.approx(10)
+
+
+@pytest.mark.parametrize("n_events", [2, 3, 4])
+def test_equal_parts_begin_and_end_at_whole_steps(n_events):
+    for gap_s in np.linspace(0.02, 0.5, 50):
+        layout = equal_parts(n_events, gap_s)
+        edges_ms = [1000 * edge for onset_s, duration_s in layout.slots for edge in (onset_s, onset_s + duration_s)]
+        np.testing.assert_allclose(np.array(edges_ms) / 20, np.round(np.array(edges_ms) / 20), atol=1e-6)
+        assert all(gap_s - 1e-6 <= -overlap_s < gap_s + 0.04 for overlap_s in overlaps_s(layout))
+        assert layout_kind(layout) == "equal parts"
 
 
 def test_layouts_of_task_6_are_those_of_its_definition():

@@ -11,7 +11,7 @@ from teminal.sampling.training import TrainingSampler
 from teminal.scenes import holds
 from teminal.splits import split_pairs
 from teminal.training.batches import BatchComposer, Truth
-from teminal.training.config import STAGES, StageConfig
+from teminal.training.stages import STAGES, StageConfig
 
 SETTINGS = StageConfig(per_device_train_batch_size=6, replay_batch_size=4)
 FREE = {"max_events": 4, "free_layout_share": 0.8, "event_weight": 1.0}

@@ -9,8 +9,8 @@ import yaml
 from teminal.natural_captions import as_sentence
 from teminal.sampling.training import TrainingSampler
 from teminal.training.card import SHOWN, describe_run, has_learned_order, make_example_captions, make_model_card
-from teminal.training.config import StageConfig
 from teminal.training.config_file import parse_config
+from teminal.training.stages import StageConfig
 
 from ..card_results import LEARNED, figures, run_results
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from teminal.training.config import STAGES, StageConfig, TrainingConfig
+from teminal.training.config import TrainingConfig
+from teminal.training.stages import STAGES, StageConfig
 
 
 @pytest.fixture

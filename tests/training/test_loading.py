@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader
 from teminal.sampling.training import TrainingSampler
 from teminal.training import loading
 from teminal.training.batches import BatchComposer
-from teminal.training.config import StageConfig
 from teminal.training.loading import BatchLoader
+from teminal.training.stages import StageConfig
 
 SETTINGS = StageConfig(max_train_steps=4, per_device_train_batch_size=2)
 

@@ -10,8 +10,8 @@ from modeling_teminal import in_group_loss
 from teminal.sampling.training import TrainingSampler
 from teminal.training import objective
 from teminal.training.batches import BatchComposer
-from teminal.training.config import StageConfig
 from teminal.training.objective import EmbeddedBatch, event_loss, gather_rows, in_group, naming_loss
+from teminal.training.stages import StageConfig
 
 
 @pytest.mark.parametrize("groups_at_once", [1, 2, 64])

@@ -7,8 +7,9 @@ import torch
 from accelerate import Accelerator
 from peft import PeftModel
 
-from teminal.training.config import StageConfig, TrainingConfig
+from teminal.training.config import TrainingConfig
 from teminal.training.models import add_adapters, interpolate
+from teminal.training.stages import StageConfig
 from teminal.training.state import StageState, copy_weights, make_optimizer, trained_weights, using_weights
 
 STAGE = StageConfig(max_train_steps=10)

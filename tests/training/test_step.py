@@ -13,7 +13,8 @@ from modeling_teminal import TeminalModel
 from teminal.features import compute_features
 from teminal.sampling.training import TrainingSampler
 from teminal.training.batches import BatchComposer
-from teminal.training.config import StageConfig, TrainingConfig
+from teminal.training.config import TrainingConfig
+from teminal.training.stages import StageConfig
 from teminal.training.step import TrainingStep
 
 WEIGHTS = {"in_group_weight": 1.0, "replay_weight": 1.0, "event_weight": 1.0, "naming_weight": 1.0}
@@ -57,6 +58,21 @@ def test_mini_batches_give_loss_and_gradients_of_the_whole(tiny_clap, batch, min
     for name, gradient in whole.items():
         assert torch.allclose(gradient, parts[name], rtol=1e-4, atol=1e-5), name
     assert whole["logit_scale_a"].abs() > 0
+
+
+@pytest.mark.parametrize(("mini_batch_size", "n_passes"), [(0, 1), (100, 2)])
+def test_processes_with_one_and_with_several_mini_batches_go_the_same_way(
+    tiny_clap, batch, monkeypatch, mini_batch_size, n_passes
+):
+    with_gradients, embed = [], TrainingStep._embed
+
+    def note_and_embed(*args):
+        with_gradients.append(torch.is_grad_enabled())
+        return embed(*args)
+
+    monkeypatch.setattr(TrainingStep, "_embed", note_and_embed)
+    gradients(*tiny_clap, batch, 0.0, mini_batch_size=mini_batch_size)
+    assert with_gradients == [False, True][-n_passes:]
 
 
 @pytest.mark.parametrize("mini_batch_size", [1, 5])

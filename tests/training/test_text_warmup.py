@@ -11,8 +11,8 @@ from teminal.captions import say
 from teminal.sampling.training import TrainingSampler
 from teminal.scenes import Caption, Scene
 from teminal.training.batches import BatchComposer
-from teminal.training.config import StageConfig
 from teminal.training.objective import naming_loss
+from teminal.training.stages import StageConfig
 from teminal.training.text_warmup import SceneAnchors, warm_up_text
 
 CLASSES = ["bell", "cat", "dog", "rain", "wind"]

@@ -15,8 +15,8 @@ from teminal.sampling.training import TrainingSampler
 from teminal.sources import load_clips
 from teminal.sources.synthetic import SYNTHETIC_CLASSES, synthesise
 from teminal.training.batches import BatchComposer, Truth, on_device
-from teminal.training.config import StageConfig
 from teminal.training.scratch import build_scratch_clap
+from teminal.training.stages import StageConfig
 
 from ..conftest import TINY_SCRATCH, run_here
 from ..stock import save_stock_clap
@@ -163,6 +163,7 @@ def test_the_recipe_trains_on_captions_and_tests_on_classes(audiocaps, esc50_dir
         (("--text_warmup_steps", 2), "--A.text_warmup_steps 2: needs classes"),
         (("--event_weight", 1), "--A.event_weight 1.0: needs classes"),
         (("--B.naming_weight", 1), "--B.naming_weight 1.0: needs classes"),
+        (("--paraphrase_share", 0.2), "--paraphrase_share 0.2: is of captions of classes"),
         (("--eval_source", "audiocaps", "--train_folds", 1), "--eval_source audiocaps: ZSTE needs classes"),
     ],
 )

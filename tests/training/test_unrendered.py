@@ -14,8 +14,8 @@ from teminal.sampling.training import TrainingSampler
 from teminal.scenes import Composition, Layout
 from teminal.training import unrendered
 from teminal.training.batches import BatchComposer, on_device
-from teminal.training.config import StageConfig
 from teminal.training.loading import BatchLoader
+from teminal.training.stages import StageConfig
 from teminal.training.unrendered import Unrendered
 
 from ..conftest import run_cli
