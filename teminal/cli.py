@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -70,6 +71,13 @@ def make_parser(kinds: list[Any], description: str | None) -> "HfArgumentParser"
             for name in ("least", "most", "may_change", "needs"):  # of `option`; argparse does not know them
                 kwargs.pop(name, None)
             return super().add_argument(*flags, **kwargs)
+
+        def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+            words = sys.argv[1:] if args is None else args
+            for flag, word in pairwise(["", *words]):
+                if word == "" or (word.startswith("--") and word.endswith("=")):
+                    raise ValueError(f"{word[:-1] or flag} is empty: give a value, or look why the shell has none")
+            return super().parse_known_args(args, namespace)
 
         def error(self, message: str) -> NoReturn:
             raise ValueError(re.sub(r"^argument (--[\w.]+)\S*: ", r"\1: ", message))

@@ -56,6 +56,25 @@ def test_ctrl_c_in_the_first_import_that_takes_time_is_one_line(command, monkeyp
     assert capsys.readouterr().err == f"{command.split('/')[1]}: interrupted{COMMANDS[command]}\n"
 
 
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [
+        ("train_accelerate.py", "--text_model_name_or_path"),
+        ("dataset_scripts/build_dataset.py", "--esc50_dir"),
+        ("dataset_scripts/render_dataset.py", "--audio_dir"),
+        ("dataset_scripts/swap_captions.py", "--captions_file"),
+        ("eval/embed.py", "--audio_dir"),
+        ("eval/run_zste.py", "--model_name_or_path"),
+        ("eval/publish_metric.py", "--hub_model_id"),
+    ],
+)
+def test_a_value_that_the_shell_left_empty_is_refused(command, flag, monkeypatch):
+    for words in ([flag, ""], [f"{flag}="]):
+        monkeypatch.setattr(sys, "argv", [command, *words])
+        with pytest.raises(SystemExit, match=f"error: {flag} is empty: give a value"):
+            runpy.run_path(str(ROOT / command), run_name="__main__")
+
+
 def test_a_disk_that_is_full_in_the_end_is_one_line(tmp_path, monkeypatch):
     def full(path, value):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
