@@ -127,9 +127,11 @@ def layout_kind(layout: Layout) -> str:
         return "overlap"
     onsets_s, durations_s = np.array(layout.slots).T
     expected_s = _equal_edges(layout.duration_s, len(layout.slots), float(np.mean(between_s)))
-    if np.allclose([onsets_s, onsets_s + durations_s], expected_s, rtol=0, atol=2 * STEP_MS / 1000):
+    has_gaps = any(gap_s > TOLERANCE_S for gap_s in between_s)
+    tolerance_s = 2 * STEP_MS / 1000 if has_gaps else TOLERANCE_S  # with gaps they are rounded to whole steps
+    if np.allclose([onsets_s, onsets_s + durations_s], expected_s, rtol=0, atol=tolerance_s):
         return "equal parts"
-    return "gaps" if any(gap_s > TOLERANCE_S for gap_s in between_s) else "touching"
+    return "gaps" if has_gaps else "touching"
 
 
 def equal_parts(n_events: int, gap_s: float) -> Layout:
