@@ -76,7 +76,7 @@ def make_parser(kinds: list[Any], description: str | None) -> "HfArgumentParser"
             words = sys.argv[1:] if args is None else args
             for flag, word in pairwise(["", *words]):
                 if word == "" or (word.startswith("--") and word.endswith("=")):
-                    raise ValueError(f"{word[:-1] or flag} is empty: give a value, or look why the shell has none")
+                    raise ValueError(f"{word[:-1] or flag} is empty: give a value, or leave it out")
             return super().parse_known_args(args, namespace)
 
         def error(self, message: str) -> NoReturn:

@@ -138,7 +138,9 @@ def equal_parts(n_events: int, gap_s: float) -> Layout:
     """Lay out events of equal length, `gap_s` apart, in ten seconds; both are rounded to whole steps."""
     if gap_s == 0:
         return TEN_SECONDS
-    return Layout(slots=_slots(*_to_steps(*_equal_edges(TEN_SECONDS.duration_s, n_events, gap_s))))
+    onsets_s, ends_s = _equal_edges(TEN_SECONDS.duration_s, n_events, gap_s)
+    onsets_ms, ends_ms = _to_steps(onsets_s, ends_s)
+    return Layout(slots=_slots(onsets_ms, ends_ms))
 
 
 def _equal_edges(duration_s: float, n_events: int, gap_s: float) -> tuple[np.ndarray, np.ndarray]:
