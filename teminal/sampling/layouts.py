@@ -102,8 +102,8 @@ def _draw_duration(rng: np.random.Generator, max_duration_s: float) -> float:
 
 def _to_steps(onsets_s: np.ndarray, ends_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Move (events,) onsets up and ends down to whole steps, ms."""
-    onsets_ms = STEP_MS * np.ceil(1000 * (onsets_s - TOLERANCE_S) / STEP_MS).astype(int)
-    ends_ms = STEP_MS * np.floor(1000 * (ends_s + TOLERANCE_S) / STEP_MS).astype(int)
+    onsets_ms = STEP_MS * np.ceil(_count_steps(onsets_s)).astype(int)
+    ends_ms = STEP_MS * np.floor(_count_steps(ends_s)).astype(int)
     return onsets_ms, ends_ms
 
 
@@ -115,7 +115,12 @@ def _slots(onsets_ms: np.ndarray, ends_ms: np.ndarray) -> tuple[tuple[float, flo
 
 def _whole_steps(duration_s: float) -> float:
     """Round down to whole steps, seconds."""
-    return 1000 * (duration_s + TOLERANCE_S) // STEP_MS * STEP_MS / 1000
+    return float(np.floor(_count_steps(duration_s))) * STEP_MS / 1000
+
+
+def _count_steps(time_s: np.ndarray | float) -> np.ndarray | float:
+    """Convert seconds to steps, rounded so that whole steps are whole numbers."""
+    return np.round(1000 * time_s / STEP_MS, 9)
 
 
 def layout_kind(layout: Layout) -> str:
