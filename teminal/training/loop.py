@@ -23,7 +23,8 @@ from teminal.training.config import TrainingConfig
 from teminal.training.interrupts import Interrupts
 from teminal.training.loading import BatchLoader
 from teminal.training.progress import MEANS, Progress
-from teminal.training.state import StageState, copy_weights, using_weights
+from teminal.training.stages import ORDER_STAGES
+from teminal.training.state import StageState, copy_weights, fix_weights, trained_weights_of, using_weights
 from teminal.training.step import TrainingStep
 from teminal.training.text_warmup import warm_up_text
 
@@ -53,7 +54,8 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.step = TrainingStep(self.accelerator, self.model, self.processor.tokenizer, self.config)
-        self.text_weights = [weight for weight in self.model.text_model.parameters() if weight.requires_grad]
+        self.text_weights = trained_weights_of(self.model, "text_model")
+        self.head_weights = trained_weights_of(self.model, "temporal_head")
         n_workers = self.config.dataloader_num_workers
         self.n_workers = max(1, count_cores() - 1) if n_workers is None else n_workers
 
@@ -80,7 +82,8 @@ class Trainer:
             progress.start_stage(stage)
             if self.settings.text_warmup_steps:
                 self._warm_up_text(composer)
-        self._fix_text(self.settings.text_learning_rate == 0)
+        fix_weights(self.text_weights, self.settings.text_learning_rate == 0)
+        fix_weights(self.head_weights, stage not in ORDER_STAGES)
         self._set_train_mode()
         self.step.prepare()
         self.state = StageState(accelerator, self.model, self.settings, self.config)
@@ -130,7 +133,7 @@ class Trainer:
 
         # 6. Use the best weights.
         self.state.use_final_weights()
-        self._fix_text(False)
+        fix_weights(self.text_weights + self.head_weights, False)
         self.model.eval()
         figures = ", ".join(f"{name} {value:.4g}" for name, value in progress.end_stage(stage).items())
         logger.info("stage %s: %s", stage, figures)
@@ -144,11 +147,6 @@ class Trainer:
         self.model.audio_model.audio_encoder.batch_norm.eval()
         if self.settings.text_learning_rate == 0:
             self.model.text_model.eval()
-
-    def _fix_text(self, fixed: bool) -> None:
-        """Take the text encoder's weights out of training, or put them back."""
-        for weight in self.text_weights:
-            weight.requires_grad_(not fixed)
 
     def _warm_up_text(self, composer: BatchComposer) -> None:
         started, is_main = time.perf_counter(), self.accelerator.is_main_process

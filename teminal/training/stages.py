@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from teminal.cli import check_ranges, option
 
 STAGES = ("pretrain", "A", "B", "joint")
+ORDER_STAGES = ("B", "joint")  # they alone train the temporal head: one that learned sounds first is slow to see order
 SCENE_OPTIONS = ("max_events", "free_layout_share", "max_duration_s")  # pretrain has no scenes
 
 

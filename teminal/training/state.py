@@ -99,6 +99,17 @@ def trained_weights(model: nn.Module) -> Weights:
     return {name: weight.detach() for name, weight in model.named_parameters() if weight.requires_grad}
 
 
+def trained_weights_of(model: nn.Module, part: str) -> list[nn.Parameter]:
+    """List the trainable weights of a part of the model, such as "text_model"; none if it has no such part."""
+    return [weight for name, weight in model.named_parameters() if f"{part}." in name and weight.requires_grad]
+
+
+def fix_weights(weights: list[nn.Parameter], fixed: bool) -> None:
+    """Take weights out of training, or put them back."""
+    for weight in weights:
+        weight.requires_grad_(not fixed)
+
+
 def copy_weights(model: nn.Module) -> Weights:
     """Copy the trainable weights."""
     return {name: weight.clone() for name, weight in trained_weights(model).items()}

@@ -86,3 +86,17 @@ def test_a_text_rate_of_0_keeps_the_text_encoder_in_one_process_and_two(base, es
     assert not load_file(base / "run" / "model.safetensors")["text_projection.linear1.weight"].equal(
         one[1]["text_projection.linear1.weight"]
     )
+
+
+def test_the_temporal_head_learns_in_stage_b_alone(base, esc50_dir, tmp_path):
+    flags = ["--config", base / "tiny.yaml", "--esc50_dir", esc50_dir, "--n_scenes", 2, "--max_train_steps", 3]
+    stages = ("--stages", "pretrain", "A", "B", "--temporal_head", "yes", "--output_dir", tmp_path / "run")
+    result = run_here("train_accelerate.py", *flags, *stages)
+    assert result.returncode == 0, result.stderr
+    folders = [tmp_path / "run" / name for name in ("after_pretrain", "after_A", ".")]
+    pretrained, after_a, after_b = (load_file(folder / "model.safetensors") for folder in folders)
+    head = [name for name in after_b if name.startswith("temporal_head.")]
+    assert all(pretrained[name].equal(after_a[name]) for name in head)
+    assert not after_a["temporal_head.output.weight"].any()
+    changed = {name for name in head if not after_a[name].equal(after_b[name])}
+    assert {"temporal_head.output.weight", "temporal_head.position_embeddings"} <= changed
