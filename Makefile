@@ -14,6 +14,11 @@ $(VENV)/.installed: pyproject.toml
 demo: setup
 	@echo "A small CLAP learns the order of synthetic sounds: 4 to 5 minutes on two CPU cores, less on more."
 	$(RUN)/python train_accelerate.py --config configs/quickstart.yaml --resume_from_checkpoint latest
+	@echo
+	@echo "Try next, after 'source $(VENV)/bin/activate':"
+	@echo '  teminal timeline docs/bell_then_siren.ogg --model runs/quickstart --labels bell siren drum wind'
+	@echo '  teminal embed docs --model runs/quickstart --index runs/docs.index'
+	@echo '  teminal search runs/docs.index "This is a sound of bell before siren."'
 
 test: setup
 	$(RUN)/pytest

@@ -13,7 +13,7 @@ from teminal.cli import command, parse_options, show_messages
 def main(argv: list[str] | None = None) -> None:
     from teminal.dataset.options import CheckOptions
 
-    options = parse_options(CheckOptions, argv, __doc__, first="path")
+    options = parse_options(CheckOptions, argv, __doc__, first=["path"])
     show_messages()
     clips = options.load() if options.source else []
     from teminal.dataset.checks import check_clips, check_dataset

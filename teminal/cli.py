@@ -8,7 +8,7 @@ import math
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import field, fields
 from itertools import pairwise
 from pathlib import Path
@@ -86,7 +86,7 @@ def make_parser(kinds: list[Any], description: str | None) -> "HfArgumentParser"
 
 
 def parse_options(
-    kind: type[Options], argv: list[str] | None, description: str | None, first: str | None = None
+    kind: type[Options], argv: list[str] | None, description: str | None, first: Sequence[str] = ()
 ) -> Options:
     """Parse command-line flags into a dataclass, which checks itself in `__post_init__`.
 
@@ -95,16 +95,18 @@ def parse_options(
             `True` by default also has a flag `--no_...`.
         argv: arguments; `None` for those of this process.
         description: shown by `--help`.
-        first: a field whose value may be the first argument, without its flag.
+        first: fields whose values may be the first arguments, without their flags.
 
     Raises:
         ValueError, OSError: an option is wrong; the message names its flag.
         SystemExit: `--help`.
     """
-    words = sys.argv[1:] if argv is None else argv
-    if first and words and not words[0].startswith("-"):
-        words = [f"--{first}", *words]
-    return kind(**vars(make_parser([kind], description).parse_args(words)))
+    words = list(sys.argv[1:] if argv is None else argv)
+    flags = []
+    for name in first:
+        if words and not words[0].startswith("-"):
+            flags += [f"--{name}", words.pop(0)]
+    return kind(**vars(make_parser([kind], description).parse_args(flags + words)))
 
 
 def show_messages() -> None:
@@ -141,17 +143,58 @@ def command(hint: str = "", name: str = "") -> Callable[[Callable[..., None]], C
     return decorate
 
 
+COMMANDS = {
+    "embed": "Embed the recordings of a folder into an index; the same command brings it up to date",
+    "search": "Search an index by text, or by an example sound",
+    "timeline": "Tell which sounds a recording holds, from when to when, and in which order",
+}
+
+
 @command("run the same command again to continue", name="teminal")
 def main(argv: list[str] | None = None) -> None:
-    """Run `teminal embed`, the only command that is installed with the package."""
-    arguments = sys.argv[1:] if argv is None else argv
-    if arguments[:1] != ["embed"]:
-        sys.exit("usage: teminal embed --help")
-    from teminal.evaluation.options import EmbedOptions
-
-    options = parse_options(EmbedOptions, arguments[1:], "Embed a folder of audio files with a CLAP checkpoint.")
+    """Run the command that is installed with the package."""
+    name, *words = sys.argv[1:] if argv is None else argv or [""]
+    if name not in COMMANDS:
+        listed = "\n".join(f"  {command:9}{about}" for command, about in COMMANDS.items())
+        text = f"usage: teminal COMMAND ...; teminal COMMAND --help\n\n{listed}"
+        if name in ("-h", "--help"):
+            print(text)
+            return
+        sys.exit(text)
     try:
-        from teminal.evaluation.embed import embed_folder
+        {"embed": run_embed, "search": run_search, "timeline": run_timeline}[name](words)
     except ImportError as error:
-        raise ValueError(f"{error}; pip install 'teminal[eval]'") from error
+        raise ValueError(f"{error}; pip install 'teminal[search]'") from error
+
+
+def run_embed(words: list[str]) -> None:
+    """Run `teminal embed`."""
+    from teminal.search.options import EmbedOptions
+
+    options = parse_options(EmbedOptions, words, COMMANDS["embed"], ["folder"])
+    show_messages()
+    from teminal.search.embed import embed_folder
+
     embed_folder(options)
+
+
+def run_search(words: list[str]) -> None:
+    """Run `teminal search`."""
+    from teminal.search.options import QueryOptions
+
+    options = parse_options(QueryOptions, words, COMMANDS["search"], ["index", "query"])
+    show_messages()
+    from teminal.search import commands
+
+    commands.run_query(options)
+
+
+def run_timeline(words: list[str]) -> None:
+    """Run `teminal timeline`."""
+    from teminal.search.options import TimelineOptions
+
+    options = parse_options(TimelineOptions, words, COMMANDS["timeline"], ["file"])
+    show_messages()
+    from teminal.search import commands
+
+    commands.run_timeline(options)

@@ -74,14 +74,14 @@ def file_sha256(path: Path) -> str:
 
 
 @contextmanager
-def lock_folder(folder: Path, what: str) -> Iterator[None]:
+def lock_folder(folder: Path, what: str, flag: str = "--output_dir") -> Iterator[None]:
     """Create an output folder if needed, and lock it against other processes.
 
     Temporary files of a killed process are deleted first. A folder created here that stays empty is deleted at the
     end.
 
     Args:
-        folder: `--output_dir`, or a folder in it.
+        folder: the value of `flag`, or a folder in it.
         what: name of the work for the error message, such as "build".
 
     Raises:
@@ -98,7 +98,7 @@ def lock_folder(folder: Path, what: str) -> Iterator[None]:
     except NotImplementedError:
         logger.warning("%s: its disk has no file locks; see that nothing else writes there", folder)
     except OSError as error:
-        raise OSError(f"--output_dir {folder}: cannot be written ({error.strerror}); name another") from error
+        raise OSError(f"{flag} {folder}: cannot be written ({error.strerror}); name another") from error
     for leftover in folder.glob(".[0-9]*-*"):  # of `write_whole`
         leftover.unlink(missing_ok=True)
     try:

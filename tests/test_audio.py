@@ -9,12 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from eval import embed
-from teminal import audio
+from teminal import audio, cli
 from teminal.audio import AUDIO_SUFFIXES, FoundAudio, find_audio, find_audio_by_name, printable, read_audio
 from teminal.clips import Clip, hash_clips
-from teminal.evaluation import embed as embed_job
-from teminal.evaluation.embeddings import PART_SIZE
+from teminal.search import embed as embed_job
 from teminal.sources import load_clips
 
 from .tones import save_clap, write_tones
@@ -142,8 +140,9 @@ def model(tiny_clap, tmp_path_factory):
 
 
 def run_embed(model, audio_dir, output_file):
-    flags = ["--model_name_or_path", model, "--audio_dir", audio_dir, "--output_file", output_file]
-    embed.main(list(map(str, flags)))
+    index = output_file.with_name("index")
+    flags = ["embed", audio_dir, "--model", model, "--index", index, "--output_file", output_file]
+    cli.main(list(map(str, flags)))
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".npz"])
@@ -157,7 +156,7 @@ def test_embedding_considers_every_file(model, tmp_path, capsys, without_pyav, s
     (folder / "c.m4a").write_bytes(b"")
     run_embed(model, folder, tmp_path / f"out{suffix}")
     out, err = capsys.readouterr()
-    assert "3 embeddings" in out
+    assert "3 files in 3 windows" in out
     assert r"skipped b\xe4d.wav: unreadable audio" in err
     assert "left out: 1 .m4a (install PyAV" in out
     names = ["b.aif", r"caf\xe9.wav", "linked/a.wav"]
@@ -167,7 +166,7 @@ def test_embedding_considers_every_file(model, tmp_path, capsys, without_pyav, s
         assert pq.read_table(tmp_path / "out.parquet")["path"].to_pylist() == names
 
 
-def test_embedding_stops_where_the_system_refuses_and_makes_damaged_parts_again(model, tmp_path, monkeypatch, capsys):
+def test_embedding_stops_where_the_system_refuses_and_goes_on_later(model, tmp_path, monkeypatch, capsys):
     for name in ("a.wav", "b.wav"):
         write_tones(tmp_path / "audio" / name, 1)
 
@@ -176,16 +175,14 @@ def test_embedding_stops_where_the_system_refuses_and_makes_damaged_parts_again(
             raise PermissionError(13, "Permission denied", str(path))
         return read_audio(path)
 
-    monkeypatch.setitem(PART_SIZE, "audio", 1)
+    monkeypatch.setattr(embed_job, "FILES_AT_ONCE", 1)
     with monkeypatch.context() as patch:
         patch.setattr(embed_job, "load_file", refuse)
-        with pytest.raises(SystemExit, match=r"^embed.py: error: .*Permission denied.*b\.wav'; run the same"):
+        with pytest.raises(SystemExit, match=r"^teminal: error: .*Permission denied.*b\.wav'; run the same"):
             run_embed(model, tmp_path / "audio", tmp_path / "out.parquet")
-    [part] = tmp_path.glob("*.parts/*/audio/*.safetensors")
-    part.write_bytes(b"{")
+    assert not (tmp_path / "out.parquet").exists()
     run_embed(model, tmp_path / "audio", tmp_path / "out.parquet")
-    assert "2 embeddings" in capsys.readouterr().out
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["out.parquet"]
+    assert "2 files in 2 windows; 1 were new" in capsys.readouterr().out
 
 
 def test_a_folder_without_readable_audio_says_what_is_there(model, tmp_path, without_pyav):

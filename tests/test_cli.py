@@ -50,7 +50,7 @@ def test_a_fault_of_ours_is_a_traceback():
 def test_options_are_the_fields_of_a_dataclass():
     assert parse_options(Options, ["--path", "x"], None) == Options(path="x", folds=None, sizes=[1, 2])
     assert parse_options(Options, ["--path", "x", "--folds"], None).folds == []
-    assert parse_options(Options, ["x", "--folds", "1", "2"], None, first="path").folds == [1, 2]
+    assert parse_options(Options, ["x", "--folds", "1", "2"], None, first=["path"]).folds == [1, 2]
     for wrong in ([], ["--path", "x", "--wrong"], ["--path", "x", "--sizes"], ["--path", "x", "--folds", "a"]):
         with pytest.raises(ValueError, match=r"required|unrecognized|expected|invalid"):
             parse_options(Options, wrong, None)

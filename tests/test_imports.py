@@ -8,13 +8,15 @@ import pytest
 from .conftest import ROOT
 
 COMMANDS = ("train_accelerate", "dataset_scripts", "eval", "benchmarks", "tests")
-UPPER = ("teminal.dataset", "teminal.training", "teminal.evaluation")
+UPPER = ("teminal.dataset", "teminal.training", "teminal.evaluation", "teminal.search")
 FORBIDDEN = {  # files -> what they may not import
     "teminal/**/*.py": COMMANDS,
     "teminal/[a-z]*.py": UPPER,
     "teminal/sources/*.py": UPPER,
-    "teminal/dataset/*.py": ("teminal.training", "teminal.evaluation"),
-    "teminal/evaluation/*.py": ("teminal.training", "teminal.dataset.build"),
+    "teminal/dataset/*.py": ("teminal.training", "teminal.evaluation", "teminal.search"),
+    "teminal/training/*.py": ("teminal.search",),
+    "teminal/evaluation/*.py": ("teminal.training", "teminal.search", "teminal.dataset.build"),
+    "teminal/search/*.py": ("teminal.training", "teminal.dataset"),
     "eval/zste/*.py": ("teminal", "modeling_teminal", "dataset_scripts"),
 }
 SELF_CONTAINED = {"torch", "transformers", "numpy", "modeling_teminal", *sys.stdlib_module_names}
@@ -45,8 +47,9 @@ def test_a_model_repository_needs_torch_and_transformers_alone():
         assert {name.split(".")[0] for name in imported(path)} <= SELF_CONTAINED, path
 
 
-def test_training_takes_public_names_of_the_evaluation():
-    for path in (ROOT / "teminal" / "training").glob("*.py"):
+@pytest.mark.parametrize("folder", ["training", "search"])
+def test_public_names_alone_are_taken_of_the_evaluation(folder):
+    for path in (ROOT / "teminal" / folder).glob("*.py"):
         taken = [name for name in imported(path) if name.startswith("teminal.evaluation.")]
         assert not any(part.startswith("_") for name in taken for part in name.split(".")), path
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from teminal.audio import read_audio
 from teminal.evaluation import models
+from teminal.evaluation.windows import LongFile
 from teminal.sources.clotho import CAPTIONS
 
 STEP_HZ = 400
@@ -32,13 +34,14 @@ class ToneModel:
 
     def __init__(self, name: str, batch_size: int):
         self.hears_order = "deaf" not in name
-        self.fingerprint = hashlib.sha256(name.encode()).hexdigest()
+        self.identity = self.fingerprint = hashlib.sha256(name.encode()).hexdigest()
 
     def embed_audio(self, waveforms, sampling_rate):
-        return np.stack([self._embed(map(_tone, np.array_split(waveform, 2))) for waveform in waveforms])
+        heard = (read_audio(clip.path) if isinstance(clip, LongFile) else clip for clip in waveforms)
+        return np.stack([self._embed(map(_tone, np.array_split(waveform, 2))) for waveform in heard])
 
     def embed_text(self, captions):
-        numbers = [[int(number) for number in re.findall(r"\d+", caption)][:2] for caption in captions]
+        numbers = [[int(number) for number in re.findall(r"\d+", caption)][:2] or [1] for caption in captions]
         return np.stack([self._embed(found if len(found) == 2 else found * 2) for found in numbers])
 
     def _embed(self, tones):

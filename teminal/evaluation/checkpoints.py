@@ -163,14 +163,20 @@ def require_library(name: str, packages: str) -> ModuleType:
         raise ValueError(f"{name} is needed and does not import: {error}; `pip install {packages}`") from error
 
 
-def fingerprint(state: Mapping[str, torch.Tensor], *config: str) -> str:
-    """Hash weights, configuration and the code that embeds: models of one fingerprint give the same embeddings."""
+def identify(state: Mapping[str, torch.Tensor], *config: str) -> str:
+    """Hash weights and configuration."""
     hashed = hashlib.sha256("\0".join(config).encode())
+    for name, value in sorted(state.items()):
+        hashed.update(name.encode() + value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return hashed.hexdigest()
+
+
+def fingerprint(identity: str, device: str = "") -> str:
+    """Hash a model's identity, its device and the code that embeds: the same embeddings to the last bit."""
+    hashed = hashlib.sha256(f"{identity} {device}".encode())
     for pattern in CODE:
         for file in sorted(ROOT.glob(pattern)):
             hashed.update(file.read_bytes())
-    for name, value in sorted(state.items()):
-        hashed.update(name.encode() + value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return hashed.hexdigest()
 
 

@@ -10,7 +10,13 @@ from transformers.utils.peft_utils import find_adapter_config_file
 from modeling_teminal import TeminalModel
 from modeling_teminal.clip_time_teminal import measure_durations
 from modeling_teminal.windows_teminal import longest_window
-from teminal.evaluation.checkpoints import fingerprint, load_adapted_clap, load_clap, require_finite_embeds
+from teminal.evaluation.checkpoints import (
+    fingerprint,
+    identify,
+    load_adapted_clap,
+    load_clap,
+    require_finite_embeds,
+)
 from teminal.evaluation.windows import Audio, Window, cut_clips, in_batches
 from teminal.features import ClipFeatures
 from teminal.hub import use_cache_if_hub_is_away
@@ -33,13 +39,13 @@ class Clap:
         self.model, self.processor = load(model_name_or_path)
         self.model.to(best_device())  # type: ignore[arg-type]  # transformers hides the type of `to`
         self.batch_size = batch_size
-        self.fingerprint = fingerprint(
+        self.identity = identify(
             self.model.state_dict(),
             self.model.config.to_json_string(),
             self.processor.feature_extractor.to_json_string(),
             self.processor.tokenizer.backend_tokenizer.to_str(),
-            self.model.device.type,
         )
+        self.fingerprint = fingerprint(self.identity, self.model.device.type)
 
     def embed_audio(self, clips: Iterable[Audio], sampling_rate: int) -> np.ndarray:
         """Embed clips: see [`AudioTextModel`]."""

@@ -9,7 +9,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from teminal.evaluation.checkpoints import fingerprint, require_finite, require_finite_embeds, require_library
+from teminal.evaluation.checkpoints import (
+    fingerprint,
+    identify,
+    require_finite,
+    require_finite_embeds,
+    require_library,
+)
 from teminal.evaluation.windows import Audio, embed_windows
 from teminal.hub import use_cache_if_hub_is_away
 
@@ -29,7 +35,8 @@ class LaionClap:
         self.model.load_ckpt(model_name_or_path, verbose=False)
         require_finite(f"--model_name_or_path {model_name_or_path}", self.model.state_dict())
         self.batch_size = batch_size
-        self.fingerprint = fingerprint(self.model.state_dict(), json.dumps(self.model.model_cfg, default=str))
+        self.identity = identify(self.model.state_dict(), json.dumps(self.model.model_cfg, default=str))
+        self.fingerprint = fingerprint(self.identity)
 
     def embed_audio(self, clips: Iterable[Audio], sampling_rate: int) -> np.ndarray:
         def embed(windows: list[torch.Tensor]) -> torch.Tensor:
@@ -54,7 +61,8 @@ class MsClap:
         self.device = next(self.wrapper.clap.parameters()).device
         require_finite(f"--model_name_or_path {model_name_or_path}", self.wrapper.clap.state_dict())
         self.batch_size = batch_size
-        self.fingerprint = fingerprint(self.wrapper.clap.state_dict(), self.wrapper.config_as_str)
+        self.identity = identify(self.wrapper.clap.state_dict(), self.wrapper.config_as_str)
+        self.fingerprint = fingerprint(self.identity)
 
     def embed_audio(self, clips: Iterable[Audio], sampling_rate: int) -> np.ndarray:
         rate = self.wrapper.args.sampling_rate
@@ -94,7 +102,8 @@ class SentenceEncoder:
             raise ValueError(f"--model_name_or_path {model_name_or_path}: it takes {taken}, no audio")
         self.extractor = self.model[0].processor.feature_extractor
         self.batch_size = batch_size
-        self.fingerprint = fingerprint(self.model.state_dict(), self.extractor.to_json_string(), str(self.model))
+        self.identity = identify(self.model.state_dict(), self.extractor.to_json_string(), str(self.model))
+        self.fingerprint = fingerprint(self.identity)
 
     def embed_audio(self, clips: Iterable[Audio], sampling_rate: int) -> np.ndarray:
         rate = self.extractor.sampling_rate

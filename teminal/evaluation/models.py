@@ -18,9 +18,11 @@ class AudioTextModel(Protocol):
     """Interface of contrastive audio-text models; any class with these members can be evaluated.
 
     Attributes:
-        fingerprint: hash of weights and preprocessing; models of one fingerprint give the same embeddings.
+        identity: hash of weights and preprocessing.
+        fingerprint: hash of these, of the device and of the code; models of one fingerprint give the same embeddings.
     """
 
+    identity: str
     fingerprint: str
 
     def embed_audio(self, clips: Iterable[Audio], sampling_rate: int) -> np.ndarray:

@@ -11,6 +11,8 @@ from teminal.cli import check_ranges, option
 from teminal.files import check_writable
 from teminal.sources import SourceOptions, option_names, source_names
 
+ModelType = Literal["clap", "laion_clap", "msclap", "sentence_transformers"]
+
 
 @dataclass(kw_only=True)
 class EvaluationOptions:
@@ -20,9 +22,7 @@ class EvaluationOptions:
     names: list[str] | None = option(
         None, "names of the models in tables, plots and files; default: last part of each path"
     )
-    model_type: Literal["clap", "laion_clap", "msclap", "sentence_transformers"] = option(
-        "clap", "library of the models"
-    )
+    model_type: ModelType = option("clap", "library of the models")
     per_device_eval_batch_size: int = option(16, least=1)
     cache_dir: str | None = option(None, "folder for embeddings; default: teminal/embeddings in HF_ASSETS_CACHE")
     output_json: Path | None = option(None, "file for all figures")
@@ -145,25 +145,6 @@ class CompaOptions(EvaluationOptions):
 
     csv_file: str = field(metadata={"help": "the authors' table of pairs, with or without triplets"})
     audio_dir: str = field(metadata={"help": "folder with the audio files of the table"})
-
-
-@dataclass(kw_only=True)
-class EmbedOptions:
-    """Options of `embed.py`."""
-
-    model_name_or_path: str = field(metadata={"help": "local folder or Hub id of a CLAP checkpoint"})
-    audio_dir: Path = field(metadata={"help": "folder to embed, with its sub-folders"})
-    output_file: Path = field(metadata={"help": ".parquet or .npz file for paths and embeddings"})
-    per_device_eval_batch_size: int = option(16, least=1)
-
-    def __post_init__(self) -> None:
-        check_model_path(self.model_name_or_path)
-        if self.output_file.suffix not in (".parquet", ".npz"):
-            raise ValueError(f"--output_file {self.output_file}: end it in .parquet or .npz")
-        check_output("--output_file", self.output_file)
-        check_ranges(self)
-        if not self.audio_dir.is_dir():
-            raise ValueError(f"--audio_dir {self.audio_dir}: no such folder")
 
 
 def check_model_path(model_name_or_path: str, flag: str = "--model_name_or_path") -> None:

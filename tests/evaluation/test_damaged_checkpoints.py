@@ -8,8 +8,8 @@ import torch
 from peft import AutoPeftModel
 from safetensors.torch import load_file, save_file
 
-from eval import embed
 from modeling_teminal import TeminalConfig, TeminalModel
+from teminal import cli
 from teminal.evaluation.checkpoints import load_clap
 from teminal.evaluation.clap import Clap, embed_features
 from teminal.evaluation.libraries import normalise
@@ -209,7 +209,7 @@ def test_embeddings_that_are_not_finite_are_never_written(tiny_clap, esc50_dir, 
     model.save_pretrained(tmp_path / "clap")
     processor.save_pretrained(tmp_path / "clap")
     output = tmp_path / "out.parquet"
-    flags = ["--model_name_or_path", str(tmp_path / "clap"), "--audio_dir", str(esc50_dir / "audio")]
-    with pytest.raises(SystemExit, match=r"embed\.py: error: .*not finite"):
-        embed.main([*flags, "--output_file", str(output)])
+    flags = ["--model", str(tmp_path / "clap"), "--index", str(tmp_path / "index"), "--output_file", str(output)]
+    with pytest.raises(SystemExit, match=r"teminal: error: .*not finite"):
+        cli.main(["embed", str(esc50_dir / "audio"), *flags])
     assert not output.exists()

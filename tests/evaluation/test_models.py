@@ -133,12 +133,12 @@ def test_a_missing_library_is_named_with_the_cure(library, monkeypatch):
 def test_other_code_makes_other_embeddings(name, tmp_path, monkeypatch):
     for folder in ("modeling_teminal", "teminal"):
         shutil.copytree(checkpoints.ROOT / folder, tmp_path / folder)
-    state = {"weight": torch.ones(2)}
-    before = checkpoints.fingerprint(state)
+    before = checkpoints.fingerprint("a model", "cpu")
     monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
-    assert checkpoints.fingerprint(state) == before
+    assert checkpoints.fingerprint("a model", "cpu") == before
+    assert checkpoints.fingerprint("a model", "cuda") != before
     (tmp_path / name).write_text("another")
-    assert checkpoints.fingerprint(state) != before
+    assert checkpoints.fingerprint("a model", "cpu") != before
 
 
 def test_sentence_transformers_gives_what_clap_gives(stock, waveforms):

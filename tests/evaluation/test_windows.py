@@ -186,16 +186,16 @@ def test_five_minutes_need_little_more_than_a_block(tmp_path, tiny_clap, monkeyp
 
 MEASURE = """
 import resource, sys
-from teminal.evaluation.embeddings import Embedder
-from eval import embed
-run = Embedder.embed_readable
+from teminal import cli
+from teminal.evaluation.clap import Clap
+run = Clap.embed_audio
 def measured(*args):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = run(*args)
     print("added KB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     return found
-Embedder.embed_readable = measured
-embed.main()
+Clap.embed_audio = measured
+cli.main()
 """
 
 
@@ -205,8 +205,8 @@ def test_four_files_of_half_an_hour_take_less_than_a_gigabyte(tmp_path, tiny_cla
     first = write_noise(tmp_path / "audio" / "0.wav", 1800)
     for number in (1, 2, 3):
         os.link(first, tmp_path / "audio" / f"{number}.wav")
-    flags = ["--model_name_or_path", save_clap(tiny_clap, tmp_path / "model"), "--audio_dir", tmp_path / "audio"]
-    flags += ["--output_file", tmp_path / "out.npz"]
+    flags = ["embed", tmp_path / "audio", "--model", save_clap(tiny_clap, tmp_path / "model")]
+    flags += ["--index", tmp_path / "index", "--output_file", tmp_path / "out.npz"]
     command = [sys.executable, "-c", MEASURE, *map(str, flags)]
     result = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False

@@ -1,0 +1,64 @@
+"""Say what an index is of, its model and its folder, and refuse another model."""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from teminal.evaluation.models import AudioTextModel, load
+from teminal.files import read_json, write_json
+from teminal.search.options import ABOUT
+
+
+@dataclass(frozen=True)
+class About:
+    """What an index is of: its model, and the folder whose files it holds.
+
+    Attributes:
+        identity: hash of the model's weights and preprocessing.
+        dimension: of its embeddings.
+    """
+
+    model_name_or_path: str
+    model_type: str
+    identity: str
+    dimension: int
+    folder: str
+
+    @classmethod
+    def read(cls, index: Path) -> "About":
+        """Read it from the folder of an index.
+
+        Raises:
+            ValueError: there is no index, or a part of one.
+        """
+        values = read_json(index / ABOUT)
+        if values is None and not index.exists():
+            raise ValueError(
+                f"--index {index}: no such folder; `teminal embed FOLDER --model M --index {index}` makes it"
+            )
+        if values is None or values.keys() != {field.name for field in fields(cls)}:
+            raise ValueError(
+                f"--index {index}: its {ABOUT} is missing or damaged; delete it, and embed the folder again"
+            )
+        return cls(**values)
+
+    def write(self, index: Path) -> None:
+        """Write it to the folder of an index."""
+        write_json(index / ABOUT, asdict(self))
+
+
+def load_model(model_name_or_path: str, model_type: str, batch_size: int = 16) -> AudioTextModel:
+    """Load a model; errors name the flag `--model`."""
+    try:
+        return load(model_name_or_path, model_type, batch_size)
+    except (ValueError, OSError) as error:
+        raise type(error)(str(error).replace("--model_name_or_path", "--model")) from error
+
+
+def require_same_model(index: Path, about: About, other: About) -> None:
+    """Raise a ValueError if `other` has another model than the index that `about` is of."""
+    if other.identity != about.identity:
+        raise ValueError(
+            f"--model {other.model_name_or_path}: the index {index} was made with another model or other weights, "
+            f"{about.model_name_or_path} ({about.identity[:8]}, not {other.identity[:8]}); take that one, or name "
+            "another --index"
+        )

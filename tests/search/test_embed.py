@@ -1,0 +1,264 @@
+"""A folder of audio to an index that follows it, and to one file of embeddings."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file, save_file
+
+from teminal.audio import read_audio
+from teminal.cli import main
+from teminal.evaluation.checkpoints import load_clap
+from teminal.evaluation.clap import embed_waveforms
+from teminal.search import embed as embedding
+from teminal.search.index import Index
+from teminal.search.store import FileVersion, Store
+
+from ..conftest import ROOT, run_cli
+
+SOUND = ["0.wav", "1.wav", "2.wav", "3.wav", "5.wav", "more/4.wav"]
+WINDOWS = {3: 1, 5: 1, 25: 1 + 4}  # by the duration of a file in seconds: itself, and windows of 10 s
+
+
+@pytest.fixture(scope="module")
+def model(tiny_clap, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    for part in tiny_clap:
+        part.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def sounds(tmp_path):
+    """A folder of audio of several rates, lengths and channels, some of it faulty."""
+    folder = tmp_path / "sounds"
+    (folder / "more").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        rate, seconds = [(48_000, 5), (8_000, 3), (44_100, 25)][number % 3]
+        waveform = 0.1 * rng.standard_normal((rate * seconds, 1 + number % 2))
+        soundfile.write(folder / ("more" if number == 4 else ".") / f"{number}.wav", waveform, rate)
+    (folder / "broken.wav").write_bytes(b"RIFF no audio")
+    soundfile.write(folder / "empty.wav", np.zeros(0), 48_000)
+    soundfile.write(folder / "huge.wav", np.full(100, 1e20), 48_000, subtype="FLOAT")
+    (folder / "link.wav").symlink_to("nowhere.wav")
+    return folder
+
+
+@pytest.fixture
+def embed(model, sounds, tmp_path):
+    """Embed the sounds into the index beside them; return which files were decoded."""
+
+    def run(*flags):
+        decoded = []
+        load = embedding.load_file
+
+        def seen(path):
+            decoded.append(path.relative_to(sounds).as_posix())
+            return load(path)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(embedding, "load_file", seen)
+            main(list(map(str, ["embed", sounds, "--model", model, "--index", tmp_path / "index", *flags])))
+        return sorted(name for name in decoded if name in SOUND or name[0] not in "behl")
+
+    return run
+
+
+def read_rows(index, dimension=32):
+    """Rows of an index by file and window, without what tells when they were made."""
+    rows = Store(index, dimension).table.to_arrow().to_pylist()
+    return {(row["path"].decode(), row["start_s"], row["end_s"]): row["vector"] for row in rows}
+
+
+def read_embeddings(file):
+    table = pq.read_table(file)
+    return table["path"].to_pylist(), np.array(table["embedding"].to_pylist(), np.float32)
+
+
+def test_files_become_windows_and_one_embedding_each(embed, sounds, model, tmp_path, capsys):
+    embed("--output_file", tmp_path / "out.parquet")
+    out, err = capsys.readouterr()
+    assert "6 files in 14 windows; 6 were new or changed, 0 versions dropped, 4 files skipped" in out
+    assert "skipped broken.wav: unreadable audio" in err
+    assert "skipped empty.wav: empty audio" in err
+    assert "skipped huge.wav: samples far outside [-1, 1]" in err
+    assert "skipped link.wav: missing file" in err
+    paths, embeds = read_embeddings(tmp_path / "out.parquet")
+    assert paths == SOUND
+    clap = load_clap(str(model))
+    waveforms = [read_audio(sounds / path) for path in paths]
+    assert np.abs(embeds - embed_waveforms(*clap, waveforms, 48_000)).max() <= 1e-5
+
+    rows = read_rows(tmp_path / "index")
+    assert len(rows) == sum(WINDOWS[seconds] for seconds in (5, 3, 25, 5, 3, 25))
+    starts = [start for file, start, end in rows if file == "5.wav" and end < 25.1 and end - start < 11]
+    assert starts == [0, 5, 10, 15]
+    window = embed_waveforms(*clap, [waveforms[4][48_000 * 5 : 48_000 * 15]], 48_000)[0]
+    assert np.abs(window - rows["5.wav", 5.0, 15.0]).max() <= 1e-5
+
+    assert embed("--output_file", tmp_path / "out.npz") == []
+    arrays = np.load(tmp_path / "out.npz")
+    assert arrays["path"].tolist() == paths
+    assert np.array_equal(arrays["embedding"], embeds)
+
+
+def test_only_what_is_new_or_changed_is_embedded_and_what_is_gone_leaves(embed, sounds, tmp_path, capsys):
+    assert embed() == SOUND
+    before = read_rows(tmp_path / "index")
+    os.utime(sounds / "0.wav", (1, 1))
+    (sounds / "1.wav").rename(sounds / "more/moved.wav")
+    shutil.copy(sounds / "2.wav", sounds / "copy.wav")
+    soundfile.write(sounds / "3.wav", np.ones(48_000) / 2, 48_000)
+    (sounds / "5.wav").unlink()
+    assert embed() == ["3.wav"]
+    after = read_rows(tmp_path / "index")
+    assert {file for file, _, _ in after} == {"0.wav", "more/moved.wav", "copy.wav", "2.wav", "3.wav", "more/4.wav"}
+    assert after["more/moved.wav", 0.0, 3.0] == before["1.wav", 0.0, 3.0]
+    for start_s in (0.0, 5.0, 15.0):
+        assert after["copy.wav", start_s, start_s + 10] == before["2.wav", start_s, start_s + 10]
+    assert ("3.wav", 0.0, 5.0) not in after
+    assert embed() == []
+    assert read_rows(tmp_path / "index") == after
+
+
+def test_interrupted_work_goes_on_where_it_stopped(embed, sounds, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(embedding, "FILES_AT_ONCE", 2)
+    add, n_added = Store.add, []
+
+    def add_until_interrupted(store, rows):
+        if len(n_added) == 2:
+            raise KeyboardInterrupt
+        n_added.append(1)
+        add(store, rows)
+
+    monkeypatch.setattr(Store, "add", add_until_interrupted)
+    with pytest.raises(SystemExit) as caught:
+        embed()
+    monkeypatch.setattr(Store, "add", add)
+    assert caught.value.code == 130
+    assert "teminal: interrupted; run the same command again to continue" in capsys.readouterr().err
+    done = {file for file, _, _ in read_rows(tmp_path / "index")}
+    assert embed() == sorted(set(SOUND) - done)
+    assert len(done) >= 2
+
+
+KILLED = """
+import sys, time
+from teminal.cli import main
+from teminal.search import embed
+from teminal.search.store import FileVersion, Store
+embed.FILES_AT_ONCE, add = 1, Store.add
+def slowly(store, rows):
+    print("adds", flush=True)
+    add(store, rows)
+    time.sleep(0.05)
+Store.add = slowly
+main(sys.argv[1:])
+"""
+
+
+def test_a_kill_loses_one_batch_and_doubles_nothing(embed, model, sounds, tmp_path):
+    command = [sys.executable, "-c", KILLED, "embed", sounds, "--model", model, "--index", tmp_path / "index"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        list(map(str, command)), env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        for _ in range(3):
+            assert process.stdout.readline() == "adds\n"
+        time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    done = {file for file, _, _ in read_rows(tmp_path / "index")}
+    assert 2 <= len(done) < len(SOUND)
+    assert embed() == sorted(set(SOUND) - done)
+    assert len(Store(tmp_path / "index", 32)) == len(read_rows(tmp_path / "index")) == 14
+
+
+def test_long_files_are_written_one_by_one_and_short_ones_together():
+    files = [FileVersion(f"{number}.wav", size, 0) for number, size in enumerate([3, 4, 3, 900, 1, 1] + [0] * 20)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedding, "BYTES_AT_ONCE", 8)
+        batches = list(embedding.in_small_batches(files))
+    assert [len(batch) for batch in batches] == [2, 1, 1, 16, 6]
+    assert [file for batch in batches for file in batch] == files
+
+
+def test_two_processes_give_what_one_gives(embed, model, sounds, tmp_path):
+    flags = ["embed", sounds, "--model", model, "--index", tmp_path / "two"]
+    result = run_cli("-m", "teminal", *flags, n_processes=2)
+    assert result.returncode == 0, result.stderr
+    assert len(re.findall("skipped broken.wav", result.stderr)) == 1
+    embed()
+    two, one = read_rows(tmp_path / "two"), read_rows(tmp_path / "index")
+    assert two.keys() == one.keys()
+    assert max(np.abs(np.subtract(two[row], one[row])).max() for row in one) <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("output_file", "out.csv", "end it in .parquet or .npz"),
+        ("folder", "nowhere", "no such folder"),
+        ("model", "./nowhere", "no such folder"),
+        ("output_file", "README.md/out.npz", "cannot be written"),
+        ("folder", "docs/../tests/search", "no audio in it"),
+        ("model", "configs", "config.json"),
+        ("per_device_eval_batch_size", "0", "at least 1"),
+        ("index", "docs", "it holds .* and no index.json; name a new folder"),
+        ("index", "README.md", "cannot be written"),
+    ],
+)
+def test_bad_options_are_named(model, sounds, tmp_path, name, value, message):
+    given = {"folder": sounds, "model": model, "index": tmp_path / "index", name: value}
+    flags = [text for flag, chosen in given.items() for text in (f"--{flag}", str(chosen))]
+    with pytest.raises(SystemExit, match=rf"^teminal: error: --{name} {value}.*{message}"):
+        main(["embed", *flags])
+
+
+def test_an_index_keeps_to_its_model_and_its_folder(embed, model, sounds, tmp_path, capsys):
+    embed()
+    shutil.copytree(model, tmp_path / "other")
+    weights = load_file(model / "model.safetensors")
+    save_file(weights | {"logit_scale_a": torch.zeros(())}, tmp_path / "other/model.safetensors", {"format": "pt"})
+    with pytest.raises(SystemExit, match=r"--model .*other: the index .*index was made with another model"):
+        main(["embed", str(sounds), "--model", str(tmp_path / "other"), "--index", str(tmp_path / "index")])
+    with pytest.raises(ValueError, match="was made with another model"):
+        Index(tmp_path / "index", str(tmp_path / "other")).search("a dog")
+
+    shutil.copytree(sounds, tmp_path / "copied", symlinks=True)
+    flags = ["--model", str(model), "--index", str(tmp_path / "index")]
+    with pytest.raises(SystemExit, match=r"--index .*index: it is of .*sounds; name another for .*copied"):
+        main(["embed", str(tmp_path / "copied"), *flags])
+    shutil.rmtree(sounds)
+    capsys.readouterr()
+    main(["embed", str(tmp_path / "copied"), *flags])
+    assert "6 files in 14 windows" in capsys.readouterr().out
+
+
+def test_a_folder_without_readable_audio_is_named(model, tmp_path):
+    (tmp_path / "sounds").mkdir()
+    (tmp_path / "sounds/broken.wav").write_bytes(b"RIFF no audio")
+    flags = ["--model", str(model), "--index", str(tmp_path / "index")]
+    with pytest.raises(SystemExit, match=rf"--folder {tmp_path}/sounds: none of 1 files can be read"):
+        main(["embed", str(tmp_path / "sounds"), *flags])
+
+
+def test_the_installed_command_names_itself_and_its_extra(embed, monkeypatch, capsys):
+    with pytest.raises(SystemExit, match="usage: teminal COMMAND"):
+        main([])
+    main(["--help"])
+    assert "search   Search an index" in capsys.readouterr().out
+    monkeypatch.setitem(sys.modules, "lancedb", None)
+    monkeypatch.delitem(sys.modules, "teminal.search.store", raising=False)
+    monkeypatch.delitem(sys.modules, "teminal.search.embed", raising=False)
+    with pytest.raises(SystemExit, match=r"^teminal: error: .*pip install 'teminal\[search\]'"):
+        embed()
