@@ -4,8 +4,9 @@ import torch
 from transformers import BatchFeature, ClapFeatureExtractor
 from transformers.utils import logging
 
+from .spans_teminal import longest_window, window_spans
 from .waveform_teminal import as_clips, log_mel, resample
-from .windows_teminal import fill_window, longest_window, pad_windows, window_spans
+from .windows_teminal import fill_window, pad_windows
 
 logger = logging.get_logger(__name__)
 

@@ -147,6 +147,7 @@ COMMANDS = {
     "embed": "Embed the recordings of a folder into an index; the same command brings it up to date",
     "search": "Search an index by text, or by an example sound",
     "timeline": "Tell which sounds a recording holds, from when to when, and in which order",
+    "export": "Export a checkpoint to ONNX, for machines without torch",
 }
 
 
@@ -162,7 +163,7 @@ def main(argv: list[str] | None = None) -> None:
             return
         sys.exit(text)
     try:
-        {"embed": run_embed, "search": run_search, "timeline": run_timeline}[name](words)
+        {"embed": run_embed, "search": run_search, "timeline": run_timeline, "export": run_export}[name](words)
     except ImportError as error:
         raise ValueError(f"{error}; pip install 'teminal[search]'") from error
 
@@ -198,3 +199,16 @@ def run_timeline(words: list[str]) -> None:
     from teminal.search import commands
 
     commands.run_timeline(options)
+
+
+def run_export(words: list[str]) -> None:
+    """Run `teminal export`."""
+    from teminal.evaluation.inputs import load_test_clips
+    from teminal.evaluation.options import ExportOptions
+
+    options = parse_options(ExportOptions, words, COMMANDS["export"], ["model"])
+    clips = load_test_clips(options.zste_options([options.model])) if options.int8 else None
+    show_messages()
+    from teminal.evaluation.onnx_card import export_model
+
+    export_model(options, clips)

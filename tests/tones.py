@@ -52,7 +52,7 @@ class ToneModel:
 
 def _tone(waveform):
     spectrum = np.abs(np.fft.rfft(waveform))
-    return round(spectrum.argmax() * 48_000 / len(waveform) / STEP_HZ)
+    return int(np.clip(round(spectrum.argmax() * 48_000 / len(waveform) / STEP_HZ), 1, N_TONES))
 
 
 def evaluate(monkeypatch, main, tmp_path, *arguments, hears_tones=True) -> dict:

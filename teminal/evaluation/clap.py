@@ -9,7 +9,7 @@ from transformers.utils.peft_utils import find_adapter_config_file
 
 from modeling_teminal import TeminalModel
 from modeling_teminal.clip_time_teminal import measure_durations
-from modeling_teminal.windows_teminal import longest_window
+from modeling_teminal.spans_teminal import longest_window
 from teminal.evaluation.checkpoints import (
     fingerprint,
     identify,
@@ -17,7 +17,7 @@ from teminal.evaluation.checkpoints import (
     load_clap,
     require_finite_embeds,
 )
-from teminal.evaluation.windows import Audio, Window, cut_clips, in_batches
+from teminal.evaluation.windows import Audio, Window, count_windows_of_whole_clips, cut_clips, in_batches
 from teminal.features import ClipFeatures
 from teminal.hub import use_cache_if_hub_is_away
 
@@ -84,7 +84,7 @@ def embed_waveforms(
     waiting: list[Window] = []  # to be combined, and what the model gives for them
     pooled, over_time = torch.empty(0, device=model.device), torch.empty(0, device=model.device)
     for batch in in_batches(cut_clips(clips, sampling_rate, rate, size, longest), batch_size):
-        samples = [window.samples.to(device) for window in batch]
+        samples = [torch.from_numpy(window.samples).to(device) for window in batch]
         features = extractor(samples, sampling_rate=rate)["input_features"].to(model.device)
         is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=model.device)
         new_pooled, new_over_time = model.encode_windows(features, is_longer)
@@ -102,13 +102,6 @@ def embed_waveforms(
             embeds.append(require_finite_embeds(combined.float().cpu()))
             waiting, pooled, over_time = waiting[n_ready:], pooled[n_ready:], over_time[n_ready:]
     return torch.cat(embeds).numpy()
-
-
-def count_windows_of_whole_clips(windows: list[Window]) -> int:
-    """Count the windows up to the last clip that has all of its windows; only the last may lack some."""
-    last = windows[-1]
-    n_of_last = sum(window.clip == last.clip for window in windows)
-    return len(windows) - (n_of_last if n_of_last < last.n_windows else 0)
 
 
 @torch.inference_mode()

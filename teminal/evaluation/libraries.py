@@ -39,9 +39,9 @@ class LaionClap:
         self.fingerprint = fingerprint(self.identity)
 
     def embed_audio(self, clips: Iterable[Audio], sampling_rate: int) -> np.ndarray:
-        def embed(windows: list[torch.Tensor]) -> torch.Tensor:
+        def embed(windows: list[np.ndarray]) -> np.ndarray:
             with torch.inference_mode():
-                return normalise(self.model.get_audio_embedding_from_data([window.numpy() for window in windows]))
+                return normalise(self.model.get_audio_embedding_from_data(windows)).numpy()
 
         return embed_windows(clips, sampling_rate, embed, self.batch_size, model_rate=48_000, size=480_000)
 
@@ -68,9 +68,9 @@ class MsClap:
         rate = self.wrapper.args.sampling_rate
         size = self.wrapper.args.duration * rate
 
-        def embed(windows: list[torch.Tensor]) -> torch.Tensor:
-            repeated = torch.stack([window.repeat(-(-size // len(window)))[:size] for window in windows])
-            return normalise(self.wrapper._get_audio_embeddings(repeated[:, None].to(self.device)).cpu())
+        def embed(windows: list[np.ndarray]) -> np.ndarray:
+            repeated = torch.from_numpy(np.stack([np.resize(window, size) for window in windows]))
+            return normalise(self.wrapper._get_audio_embeddings(repeated[:, None].to(self.device)).cpu()).numpy()
 
         return embed_windows(clips, sampling_rate, embed, self.batch_size, model_rate=rate, size=size)
 
@@ -109,8 +109,8 @@ class SentenceEncoder:
         rate = self.extractor.sampling_rate
         size = getattr(self.extractor, "nb_max_samples", sys.maxsize)  # not every extractor has a limit
 
-        def embed(windows: list[torch.Tensor]) -> torch.Tensor:
-            return self._encode([{"array": window.numpy(), "sampling_rate": rate} for window in windows])
+        def embed(windows: list[np.ndarray]) -> np.ndarray:
+            return self._encode([{"array": window, "sampling_rate": rate} for window in windows]).numpy()
 
         return embed_windows(clips, sampling_rate, embed, self.batch_size, model_rate=rate, size=size)
 

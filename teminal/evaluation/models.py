@@ -1,17 +1,21 @@
 """Load an audio-text model of any library, and embed audio and captions with it."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Union
 
 import numpy as np
-import torch
 
-from teminal.evaluation.clap import Clap
-from teminal.evaluation.libraries import LaionClap, MsClap, SentenceEncoder
+from teminal.evaluation.onnx import ONNX_FILE, OnnxModel
+from teminal.evaluation.test_vectors import verify_model
 from teminal.evaluation.windows import Audio, load_file, read_ahead
 from teminal.rendering import SAMPLING_RATE
+
+if TYPE_CHECKING:
+    import torch
 
 
 class AudioTextModel(Protocol):
@@ -32,38 +36,53 @@ class AudioTextModel(Protocol):
         """Embed captions: (captions, D) fp32, L2-normalised."""
 
 
+def _load_class(module: str, name: str, *arguments: Any) -> AudioTextModel:
+    """Import the class of a kind of model on first use: torch takes seconds, and exported models do without it."""
+    return getattr(import_module(f"teminal.evaluation.{module}"), name)(*arguments)
+
+
 MODEL_TYPES: dict[str, Callable[[str, int], AudioTextModel]] = {
-    "clap": Clap,
-    "laion_clap": LaionClap,
-    "msclap": MsClap,
-    "sentence_transformers": SentenceEncoder,
+    "clap": partial(_load_class, "clap", "Clap"),
+    "laion_clap": partial(_load_class, "libraries", "LaionClap"),
+    "msclap": partial(_load_class, "libraries", "MsClap"),
+    "sentence_transformers": partial(_load_class, "libraries", "SentenceEncoder"),
 }
 
 
-def load(model_name_or_path: str, model_type: str = "clap", batch_size: int = 16) -> AudioTextModel:
+def load(
+    model_name_or_path: str | PathLike[str], model_type: str = "clap", batch_size: int = 16, verify: bool = False
+) -> AudioTextModel:
     """Load a contrastive audio-text model onto the fastest device.
 
     Args:
-        model_name_or_path: local folder or Hub id of a CLAP checkpoint or of a PEFT adapter of one; for other
-            libraries what they take.
+        model_name_or_path: local folder or Hub id of a CLAP checkpoint or of a PEFT adapter of one, or folder that
+            `teminal export` wrote, which needs no torch; for other libraries what they take.
         model_type: library of the model: "clap" (transformers), "laion_clap", "msclap" or "sentence_transformers".
         batch_size: windows of audio per batch.
+        verify: check that the model gives the embeddings of its test vector, as when it was saved.
 
     Raises:
-        ValueError, OSError: the model or its library is missing or damaged.
+        ValueError, OSError: the model or its library is missing or damaged, or it gives other embeddings.
 
     Example:
         >>> model = load("laion/clap-htsat-unfused")
         >>> scores = embed_audio(model, ["dog.wav"]) @ embed_text(model, ["a dog", "rain"]).T  # cosines, (1, 2)
     """
+    path = str(model_name_or_path)
     if model_type not in MODEL_TYPES:
         raise ValueError(f"model_type={model_type!r}: use one of {', '.join(MODEL_TYPES)}")
-    return MODEL_TYPES[model_type](model_name_or_path, batch_size)
+    if Path(path, ONNX_FILE).is_file():
+        model: AudioTextModel = OnnxModel(path, batch_size)
+    else:
+        model = MODEL_TYPES[model_type](path, batch_size)
+    if verify:
+        verify_model(model, path)
+    return model
 
 
 def embed_audio(
     model: AudioTextModel,
-    audio: Sequence[str | PathLike[str] | np.ndarray | torch.Tensor],
+    audio: Sequence[Union[str, PathLike[str], np.ndarray, "torch.Tensor"]],
     sampling_rate: int | None = None,
 ) -> np.ndarray:
     """Embed audio files or waveforms of any lengths and rates.

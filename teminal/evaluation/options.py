@@ -147,6 +147,36 @@ class CompaOptions(EvaluationOptions):
     audio_dir: str = field(metadata={"help": "folder with the audio files of the table"})
 
 
+@dataclass(kw_only=True)
+class ExportOptions(SourceOptions):
+    """Options of `teminal export`."""
+
+    model: str = field(metadata={"help": "local folder or Hub id of a CLAP checkpoint; the flag may be left out"})
+    output_dir: Path = field(metadata={"help": "folder for the exported model"})
+    format: Literal["onnx"] = option("onnx", "what to export to")
+    int8: bool = option(False, "matrices of 8 bits; what that costs is measured by ZSTE and stated in the card")
+    source: str | None = option("synthetic", f"source of the clips for that: {', '.join(source_names())}")
+    folds: list[int] | None = option(None, "their folds; default: 5")
+    n_scenes: int = option(300, "number of scenes for that", least=1)
+
+    def __post_init__(self) -> None:
+        check_model_path(self.model, "--model")
+        check_ranges(self)
+        _check_folder(f"--output_dir {self.output_dir}", self.output_dir)
+
+    def zste_options(self, models: list[str]) -> ZsteOptions:
+        """Get the options of the ZSTE of some models, in the order torch, ONNX."""
+        return ZsteOptions(
+            model_name_or_path=models,
+            names=["torch", "int8"][: len(models)],
+            source=self.source,
+            folds=self.folds,
+            n_scenes=self.n_scenes,
+            output_json=self.output_dir / "zste.json" if len(models) > 1 else None,
+            **self.given(),
+        )
+
+
 def check_model_path(model_name_or_path: str, flag: str = "--model_name_or_path") -> None:
     """Raise a ValueError if a local path, which cannot be a Hub id, does not exist."""
     is_local = model_name_or_path.startswith((".", "/", "~")) or model_name_or_path.count("/") > 1

@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, Union
 
 import numpy as np
-import torch
-from torch.nn import functional as F
 
-from modeling_teminal.waveform_teminal import as_clips
-from modeling_teminal.windows_teminal import window_spans
+from modeling_teminal.spans_teminal import window_spans
 from teminal.audio import read_audio, resample_blocks, stream_audio
-from teminal.evaluation.checkpoints import require_finite_embeds
 from teminal.rendering import SAMPLING_RATE
+
+if TYPE_CHECKING:
+    import torch
 
 BLOCK_S = 30  # of a long clip, decoded and resampled at a time
 READ_AHEAD = 16  # clips decoded before they are embedded
@@ -33,14 +32,14 @@ class LongFile:
     n_samples: int
 
 
-Audio = np.ndarray | torch.Tensor | LongFile
+Audio = Union[np.ndarray, "torch.Tensor", LongFile]
 
 
 @dataclass(frozen=True)
 class Window:
     """A window (samples,) of a clip at the model's rate; its clip, and how many windows and samples that has."""
 
-    samples: torch.Tensor
+    samples: np.ndarray
     clip: int
     n_windows: int
     n_samples: int
@@ -87,7 +86,7 @@ def cut_clips(
             n_samples, resampled = resample_clip(clip, sampling_rate, model_rate)
             spans = window_spans(n_samples, size, longest or size)
             for samples in cut(resampled, spans):
-                if not samples.isfinite().all():
+                if not np.isfinite(samples).all():
                     raise ValueError("holds values that are not finite")
                 yield Window(samples, index, len(spans), n_samples)
         except ValueError as error:
@@ -96,33 +95,50 @@ def cut_clips(
         raise ValueError("there is no clip to embed")
 
 
-def resample_clip(clip: Audio, sampling_rate: int, model_rate: int) -> tuple[int, Iterator[torch.Tensor]]:
+def resample_clip(clip: Audio, sampling_rate: int, model_rate: int) -> tuple[int, Iterator[np.ndarray]]:
     """Get the samples of a clip at the rate of the model: their number, and blocks of them."""
     if isinstance(clip, LongFile):
         n_samples, blocks, sampling_rate = clip.n_samples, decode_file(clip.path), SAMPLING_RATE
     else:
-        (mono,) = as_clips([clip])
-        n_samples, blocks = len(mono), iter(mono.cpu().numpy() for mono in mono.split(BLOCK_S * sampling_rate))
+        mono, size = as_mono(clip), BLOCK_S * sampling_rate
+        n_samples, blocks = len(mono), iter(mono[start : start + size] for start in range(0, len(mono), size))
     n_samples = (n_samples * model_rate + sampling_rate // 2) // sampling_rate  # as soxr rounds
     if n_samples == 0:
         raise ValueError("is empty")
-    return n_samples, map(torch.from_numpy, resample_blocks(blocks, sampling_rate, model_rate))
+    return n_samples, resample_blocks(blocks, sampling_rate, model_rate)
 
 
-def cut(blocks: Iterator[torch.Tensor], spans: Iterable[slice]) -> Iterator[torch.Tensor]:
+def as_mono(clip: Union[np.ndarray, "torch.Tensor"]) -> np.ndarray:
+    """Convert a clip of any kind to (samples,) fp32; what is not that yet needs torch."""
+    if isinstance(clip, np.ndarray) and clip.ndim == 1 and clip.dtype == np.float32:
+        return clip
+    from modeling_teminal.waveform_teminal import as_clips
+
+    (mono,) = as_clips([clip])
+    return mono.cpu().numpy()
+
+
+def cut(blocks: Iterator[np.ndarray], spans: Iterable[slice]) -> Iterator[np.ndarray]:
     """Cut windows out of a stream of blocks; spans are in order and may overlap."""
-    held, held_from = torch.empty(0), 0
+    held, held_from = np.zeros(0, np.float32), 0
     for span in spans:
         held, held_from = held[span.start - held_from :], span.start
         while len(held) < span.stop - span.start:
-            held = torch.cat([held, next(blocks)])
-        yield held[: span.stop - span.start]
+            held = np.concatenate([held, next(blocks)])
+        yield held[: span.stop - span.start].copy()  # a view would keep all of `held` in memory
+
+
+def count_windows_of_whole_clips(windows: list[Window]) -> int:
+    """Count the windows up to the last clip that has all of its windows; only the last may lack some."""
+    last = windows[-1]
+    n_of_last = sum(window.clip == last.clip for window in windows)
+    return len(windows) - (n_of_last if n_of_last < last.n_windows else 0)
 
 
 def embed_windows(
     clips: Iterable[Audio],
     sampling_rate: int,
-    embed: Callable[[list[torch.Tensor]], torch.Tensor],
+    embed: Callable[[list[np.ndarray]], np.ndarray],
     batch_size: int,
     *,
     model_rate: int,
@@ -135,14 +151,15 @@ def embed_windows(
         sampling_rate, model_rate, size: see [`cut_clips`].
 
     Raises:
-        ValueError: see [`cut_clips`]; or an embedding is not finite.
+        ValueError: see [`cut_clips`].
     """
     clip_of, embeds = [], []
     for batch in in_batches(cut_clips(clips, sampling_rate, model_rate, size), batch_size):
         clip_of += [window.clip for window in batch]
-        embeds.append(require_finite_embeds(embed([window.samples for window in batch])))
-    summed = torch.zeros(clip_of[-1] + 1, embeds[0].shape[1])
-    return F.normalize(summed.index_add_(0, torch.tensor(clip_of), torch.cat(embeds)), dim=-1).numpy()
+        embeds.append(embed([window.samples for window in batch]))
+    summed = np.zeros((clip_of[-1] + 1, embeds[0].shape[1]), np.float32)
+    np.add.at(summed, clip_of, np.concatenate(embeds))
+    return summed / np.linalg.norm(summed, axis=1, keepdims=True)
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -6,23 +6,25 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
-import torch
-from scipy.ndimage import median_filter
 
 from teminal.captions import DEFAULT
 from teminal.evaluation.models import AudioTextModel
 from teminal.evaluation.windows import Audio, LongFile, cut, decode_file, load_file
 from teminal.rendering import SAMPLING_RATE
 from teminal.search.windows import measure_duration
+from teminal.sources.synthetic import SYNTHETIC_CLASSES, synthesise
 
 WINDOW_S = 2.0  # that a label is scored in
 HOP_S = 0.5  # from one window to the next
-THRESHOLD = 3.0
+THRESHOLD = 1.4
+GOES_ON = 0.5  # share of the threshold above which a sound goes on
+NEAR_BEST = 0.1  # standard deviations that a label's cosine may be below the best of its window
+REFERENCE_NUMBERS = (9001, 9002)  # of each kind of generated sound; no fold has them
 
 
 @dataclass(frozen=True)
 class Event:
-    """A sound in a recording; `score` is the mean of its label's calibrated scores while it lasts."""
+    """A sound in a recording; `score` is the highest calibrated score of its label in it."""
 
     label: str
     start_s: float
@@ -54,8 +56,8 @@ def timeline(
 ) -> Timeline:
     """Find the sounds of a recording of any length, with seconds of it in memory.
 
-    Windows of 2 s, 0.5 s apart, are scored with "This is a sound of x." for each label. A label sounds where its
-    calibrated score is above the threshold for at least half a second.
+    Windows of 2 s, 0.5 s apart, are compared with "This is a sound of x." for each label. A label sounds where its
+    cosine is the best, or nearly, and its calibrated score high; see [`calibrate`] and [`find_events`].
 
     Args:
         model: of `teminal.load`.
@@ -73,10 +75,13 @@ def timeline(
     spans = place_short_windows(duration_s)
     text = model.embed_text([DEFAULT["single"].format(label) for label in labels])
     windows = model.embed_audio(_cut_spans(audio, spans), SAMPLING_RATE)
-    scores = calibrate(text @ windows.T)
+    others = model.embed_audio(generate_reference(), SAMPLING_RATE)
+    cosines = text @ windows.T
+    scores, spread = calibrate(cosines, text @ others.T)
     times_s = np.array([(span.start + span.stop) / 2 / SAMPLING_RATE for span in spans])
+    near_best = cosines >= cosines.max(0) - NEAR_BEST * spread
     events: list[Event] = []
-    for label, own in zip(labels, scores, strict=True):
+    for label, own in zip(labels, np.where(near_best, scores, -np.inf), strict=True):
         events += find_events(label, own, times_s, duration_s, threshold)
     events.sort(key=lambda event: (event.start_s, event.end_s))
     return Timeline(str(file), duration_s, list(labels), threshold, events, times_s, scores)
@@ -102,42 +107,53 @@ def place_short_windows(duration_s: float) -> list[slice]:
     return [slice(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True) if start < stop]
 
 
-def _cut_spans(audio: Audio, spans: list[slice]) -> Iterator[torch.Tensor]:
+def _cut_spans(audio: Audio, spans: list[slice]) -> Iterator[np.ndarray]:
     blocks = decode_file(audio.path) if isinstance(audio, LongFile) else iter([np.asarray(audio)])
-    return cut(map(torch.from_numpy, blocks), spans)
+    return cut(blocks, spans)
 
 
-def calibrate(cosines: np.ndarray) -> np.ndarray:
-    """Set the scores of each label against those that it has on the rest of the recording.
+def generate_reference() -> list[np.ndarray]:
+    """Generate sounds that a label's scores are set against: windows (samples,) at 48 kHz."""
+    n_samples = round(WINDOW_S * SAMPLING_RATE)
+    return [
+        synthesise(label, number, SAMPLING_RATE)[:n_samples]
+        for label in SYNTHETIC_CLASSES
+        for number in REFERENCE_NUMBERS
+    ]
 
-    The rest are the windows in which another label has the highest cosine, or, if these are less than a quarter, the
-    quarter of windows with the label's lowest cosines. The result is how many standard deviations a score is above the
-    median of the rest; both are estimated robustly (from the median absolute deviation).
+
+def calibrate(cosines: np.ndarray, of_others: np.ndarray) -> tuple[np.ndarray, float]:
+    """Set the scores of each label against those that it has on the rest.
+
+    From each label's cosines its median over all windows is taken, for most of the time most labels do not sound. In a
+    short recording one may sound half of the time; so generated sounds count among the windows.
 
     Args:
         cosines: (labels, windows).
+        of_others: (labels, generated sounds).
+
+    Returns:
+        Scores (labels, windows) in standard deviations, of all labels together, and that standard deviation.
     """
-    best = cosines.argmax(0)
-    calibrated = np.empty_like(cosines)
-    for row, own in enumerate(cosines):
-        rest = own[best != row]
-        if len(rest) * 4 < len(own):
-            rest = np.sort(own)[: max(1, len(own) // 4)]
-        middle = np.median(rest)
-        spread = max(1.4826 * np.median(np.abs(rest - middle)), 1e-3)
-        calibrated[row] = (own - middle) / spread
-    return calibrated
+    both = np.concatenate([cosines, of_others], axis=1)
+    middle = np.median(both, axis=1, keepdims=True)
+    spread = max(float((both - middle).std()), 1e-6)
+    return (cosines - middle) / spread, spread
 
 
 def find_events(
     label: str, scores: np.ndarray, times_s: np.ndarray, duration_s: float, threshold: float
 ) -> list[Event]:
-    """Find where a label's calibrated scores (windows,) are above the threshold; single windows do not count."""
-    above = median_filter((scores > threshold).astype(np.int8), size=3, mode="nearest")
-    edges = np.flatnonzero(np.diff(above, prepend=0, append=0))
+    """Find where a label sounds: two windows or more above `GOES_ON` of the threshold, one of them above all of it.
+
+    Args:
+        scores: (windows,) calibrated.
+    """
+    edges = np.flatnonzero(np.diff((scores > GOES_ON * threshold).astype(np.int8), prepend=0, append=0))
     events = []
     for first, end in edges.reshape(-1, 2).tolist():
-        start_s = max(0.0, times_s[first] - HOP_S / 2)
-        end_s = min(duration_s, times_s[end - 1] + HOP_S / 2)
-        events.append(Event(label, float(start_s), float(end_s), float(scores[first:end].mean())))
+        if end - first >= 2 and scores[first:end].max() > threshold:
+            start_s = max(0.0, times_s[first] - HOP_S / 2)
+            end_s = min(duration_s, times_s[end - 1] + HOP_S / 2)
+            events.append(Event(label, float(start_s), float(end_s), float(scores[first:end].max())))
     return events

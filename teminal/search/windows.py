@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from teminal.evaluation.windows import Audio, LongFile, cut, decode_file
 from teminal.rendering import SAMPLING_RATE
@@ -48,7 +47,7 @@ def cut_windows(audio: Audio, spans: list[Span]) -> Iterator[Audio]:
     yield audio
     blocks = decode_file(audio.path) if isinstance(audio, LongFile) else iter([np.asarray(audio)])
     slices = [slice(*(round(time_s * SAMPLING_RATE) for time_s in (span.start_s, span.end_s))) for span in spans[1:]]
-    yield from cut(map(torch.from_numpy, blocks), slices)
+    yield from cut(blocks, slices)
 
 
 def read_span(path: Path, start_s: float, end_s: float) -> np.ndarray:

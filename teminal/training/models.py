@@ -3,6 +3,7 @@
 import copy
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ from transformers import ClapProcessor
 from modeling_teminal import TeminalConfig, TeminalModel
 from teminal.clips import ClipBank
 from teminal.evaluation.checkpoints import load_clap
+from teminal.evaluation.clap import embed_captions, embed_waveforms
+from teminal.evaluation.test_vectors import write_test_vector
 from teminal.training.config import TrainingConfig
 from teminal.training.scratch import build_scratch_clap, load_text_encoder
 from teminal.training.state import Weights, copy_weights, set_weights
@@ -162,7 +165,7 @@ def interpolate(base: Weights, tuned: Weights, share: float) -> Weights:
 
 
 def export_model(model: TeminalModel | PeftModel, processor: ClapProcessor, folder: Path) -> list[str]:
-    """Save model and processor, with adapters merged, and return the names of the files.
+    """Save model and processor, with adapters merged and a test vector, and return the names of the files.
 
     Adapters are saved to `adapter/` too if their base can be loaded by name.
 
@@ -179,6 +182,8 @@ def export_model(model: TeminalModel | PeftModel, processor: ClapProcessor, fold
             model = copy.deepcopy(model).merge_and_unload()
         model.save_pretrained(str(fresh))
         processor.save_pretrained(fresh)
+        clap = cast(TeminalModel, model), processor
+        write_test_vector(fresh, partial(embed_waveforms, *clap), partial(embed_captions, *clap))
     except SafetensorError as error:  # the disk is full
         raise OSError(f"{fresh}: cannot be written ({error})") from error
     names = sorted(path.relative_to(fresh).as_posix() for path in fresh.rglob("*") if path.is_file())

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from modeling_teminal import TeminalFeatureExtractor
 from modeling_teminal.clip_time_teminal import average_over_clips, measure_durations, pool_over_clips
-from modeling_teminal.windows_teminal import window_spans
+from modeling_teminal.spans_teminal import window_spans
 
 RATE, HOP, WINDOW_S = 48_000, 480, 10
 SECONDS = (3, 4, 7.3, 10, 10.5, 15, 20, 25, 60)

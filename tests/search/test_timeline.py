@@ -56,22 +56,25 @@ def test_scores_are_set_against_the_rest():
     rng = np.random.default_rng(0)
     cosines = 0.05 * rng.standard_normal((2, 400)) + np.array([[0.1], [0.3]])
     cosines[0, 100:120] += 0.8
-    calibrated = calibrate(cosines)
-    assert calibrated[0, 100:120].min() > 10
-    assert abs(np.median(np.delete(calibrated[0], range(100, 120)))) < 0.1
-    assert 0.7 < np.delete(calibrated[0], range(100, 120)).std() < 1.3
-    alone = calibrate(cosines[:1])  # nothing to set it against but itself
-    assert alone[0, 100:120].min() > alone[0, :100].max()
+    others = 0.05 * rng.standard_normal((2, 36)) + np.array([[0.1], [0.3]])
+    calibrated, spread = calibrate(cosines, others)
+    assert 0.1 < spread < 0.2
+    assert calibrated[0, 100:120].min() > 4
+    assert np.abs(np.median(calibrated, 1)).max() < 0.1
+    assert np.abs(np.delete(calibrated, range(100, 120), 1)).max() < 2
+    most, _ = calibrate(cosines[:, 100:130], others)  # sounds for two thirds of a short recording
+    assert most[0, :20].min() > 1.5
+    assert most[0, 20:].max() < 0.5
 
 
-def test_a_single_window_is_no_event():
+def test_an_event_begins_loud_or_gets_so_and_is_no_single_window():
     times_s = np.arange(0, 10, 0.5)
     scores = np.zeros(20)
-    scores[3], scores[8:13], scores[10] = 9, 9, 0  # a window alone, and one that lacks between others
+    scores[3], scores[8:13], scores[10] = 9, 2, 4  # a window alone, and a sound that is above the threshold once
     [event] = find_events("x", scores, times_s, 9.5, 3)
-    assert (event.label, event.start_s, event.end_s) == ("x", 3.75, 6.25)
-    scores[:] = 9
-    assert find_events("x", scores, times_s, 9.5, 3) == [Event("x", 0, 9.5, 9)]
+    assert event == Event("x", 3.75, 6.25, 4)
+    assert find_events("x", np.minimum(scores, 2), times_s, 9.5, 3) == []
+    assert find_events("x", np.full(20, 9.0), times_s, 9.5, 3) == [Event("x", 0, 9.5, 9)]
 
 
 def test_what_is_told():
@@ -100,7 +103,7 @@ def test_the_command_tells_writes_and_draws(recording, tmp_path, capsys):
     out = capsys.readouterr().out
     assert out.startswith("First tone 2 (0:0")
     assert out.splitlines()[2].split() == ["label", "start", "end", "score"]
-    assert "scores above 3 count as heard" in out
+    assert "scores above 1.4 count as heard" in out
     lines = [line.split("\t") for line in (tmp_path / "labels.audacity.txt").read_text().splitlines()]
     assert [line[2] for line in lines] == ["tone 2", "tone 5", "tone 2"]
     assert all(float(start) < float(end) for start, end, _ in lines)
