@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin
 
-.PHONY: setup demo test lint
+.PHONY: setup demo app test lint
 
 setup: $(VENV)/.installed
 
@@ -17,8 +17,11 @@ demo: setup
 	@echo
 	@echo "Try next, after 'source $(VENV)/bin/activate':"
 	@echo '  teminal timeline docs/bell_then_siren.ogg --model runs/quickstart --labels bell siren drum wind'
-	@echo '  teminal embed docs --model runs/quickstart --index runs/docs.index'
-	@echo '  teminal search runs/docs.index "This is a sound of bell before siren."'
+	@echo '  teminal embed FOLDER --model runs/quickstart --index runs/sounds.index, then teminal search runs/sounds.index "..."'
+	@echo '  make app   # a page to try it on: which came first, search, timeline'
+
+app: setup
+	$(RUN)/python app/app.py
 
 test: setup
 	$(RUN)/pytest

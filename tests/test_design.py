@@ -4,7 +4,7 @@ import ast
 
 from .here import ROOT
 
-FOLDERS = ("teminal", "modeling_teminal", "eval", "benchmarks", "dataset_scripts")
+FOLDERS = ("teminal", "modeling_teminal", "eval", "app", "benchmarks", "dataset_scripts")
 
 
 def test_the_map_lists_every_file_by_its_first_line():

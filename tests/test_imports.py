@@ -7,7 +7,7 @@ import pytest
 
 from .conftest import ROOT
 
-COMMANDS = ("train_accelerate", "dataset_scripts", "eval", "benchmarks", "tests")
+COMMANDS = ("train_accelerate", "dataset_scripts", "eval", "app", "benchmarks", "tests")
 UPPER = ("teminal.dataset", "teminal.training", "teminal.evaluation", "teminal.search")
 FORBIDDEN = {  # files -> what they may not import
     "teminal/**/*.py": COMMANDS,

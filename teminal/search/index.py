@@ -34,7 +34,7 @@ class Index:
 
     Args:
         path: folder that `teminal embed` wrote.
-        model_name_or_path: where its model is now, if that has been moved.
+        model: where its model is now, if that has been moved; or the model itself, if it is loaded.
 
     Raises:
         ValueError: there is no index, it is damaged or empty, or was made with another model.
@@ -45,20 +45,24 @@ class Index:
         >>> pandas.DataFrame(hits)
     """
 
-    def __init__(self, path: str | PathLike[str], model_name_or_path: str | None = None):
+    def __init__(self, path: str | PathLike[str], model: str | AudioTextModel | None = None):
         self.path, self.about = Path(path), About.read(Path(path))
         self.folder = Path(self.about.folder)
-        self.model_name_or_path = model_name_or_path or self.about.model_name_or_path
+        self.given = model or self.about.model_name_or_path
         self.store = Store(self.path, self.about.dimension)
         if not len(self.store):
             raise ValueError(f"--index {path}: nothing is embedded yet; run `teminal embed` again to go on")
 
     @cached_property
     def model(self) -> AudioTextModel:
-        """The model of the index, loaded when it is first needed."""
-        model = load_model(self.model_name_or_path, self.about.model_type)
-        given = replace(self.about, model_name_or_path=self.model_name_or_path, identity=model.identity)
-        require_same_model(self.path, self.about, given)
+        """The model of the index, which is loaded when it is first needed."""
+        if isinstance(self.given, str):
+            name, model = self.given, load_model(self.given, self.about.model_type)
+        else:
+            name, model = "(loaded)", self.given
+        require_same_model(
+            self.path, self.about, replace(self.about, model_name_or_path=name, identity=model.identity)
+        )
         return model
 
     def search(

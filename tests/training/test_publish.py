@@ -27,6 +27,7 @@ pytest_plugins = ["tests.publishing"]
 
 ID = "me/clap"
 MODEL = {"config.json", "model.safetensors", "processor_config.json", "tokenizer.json", "tokenizer_config.json"}
+MODEL |= {"test_vector.flac", "test_vector.json"}
 SHOWN = {"README.md", "results.json", "zste.png", "course.png"}
 ADAPTER = {"adapter/adapter_config.json", "adapter/adapter_model.safetensors"}
 

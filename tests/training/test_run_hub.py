@@ -105,6 +105,7 @@ def test_from_a_base_on_the_hub_to_a_model_on_the_hub(hub, train, run, bank, esc
     files = repo.files("main")
     sources = {path.name for path in (ROOT / "modeling_teminal").glob("*_teminal.py")}
     expected = {"config.json", "model.safetensors", "processor_config.json", "tokenizer.json", "tokenizer_config.json"}
+    expected |= {"test_vector.flac", "test_vector.json"}
     expected |= {"README.md", "results.json", "zste.png", "course.png"}
     expected |= {"adapter/adapter_config.json", "adapter/adapter_model.safetensors"}
     assert set(files) - sources == expected
