@@ -24,7 +24,7 @@ def search_tab(models: Models) -> None:
     table = gr.Dataframe(headers=HEADERS, type="array", interactive=False, label="places", elem_id="places", wrap=True)
     player = gr.Audio(label="from its second on", interactive=False, autoplay=True, elem_id="player")
     hits = gr.State([])
-    gr.DeepLinkButton("Copy a link to this", inputs=[query, path])
+    gr.DeepLinkButton("Copy a link to this answer", inputs=[query, path])
 
     @GPU
     def found(query: str, path: str) -> tuple[list[list], list[tuple[str, Hit]]]:

@@ -22,7 +22,7 @@ def timeline_tab(models: Models) -> None:
     sentence = gr.Markdown(elem_id="sentence")
     picture = gr.Image(label="spectrogram and sounds", interactive=False, elem_id="picture", type="filepath")
     file = gr.File(label="labels for Audacity", elem_id="audacity")
-    gr.DeepLinkButton("Copy a link to this", inputs=[labels])
+    gr.DeepLinkButton("Copy a link to this answer", inputs=[labels])
 
     @GPU
     def looked(audio: str | None, text: str) -> tuple[str, str, str]:

@@ -51,7 +51,7 @@ def which_first_tab(models: Models) -> None:
             ask = gr.Button("Which is true?", variant="primary", elem_id="ask")
             bars = gr.HTML(label="answers", elem_id="bars")
             chosen = [first, second, third, length_s, gap_s, background, background_db]
-            gr.DeepLinkButton("Copy a link to this", inputs=[*chosen, statements])
+            gr.DeepLinkButton("Copy a link to this answer", inputs=[*chosen, statements])
 
     def composed(first, second, third, length_s, gap_s, background, background_db):
         labels = [label for label in (first, second, third) if label != NONE]
