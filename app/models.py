@@ -12,8 +12,9 @@ import teminal
 from teminal.audio import read_audio
 from teminal.files import assets_folder
 from teminal.rendering import SAMPLING_RATE
+from teminal.search.about import About
 from teminal.search.embed import embed_folder
-from teminal.search.options import EmbedOptions
+from teminal.search.options import ABOUT, EmbedOptions
 
 try:
     from spaces import GPU  # of a ZeroGPU Space, which lends a GPU for each call
@@ -39,7 +40,7 @@ class Models:
         self.trained = teminal.load(model_name_or_path)
         before = Path(model_name_or_path, "after_pretrain")  # what a training from scratch leaves
         base = base_model_name_or_path or (str(before) if before.is_dir() else None)
-        self.library = embed_library(model_name_or_path)
+        self.library = embed_library(model_name_or_path, self.trained.identity)
         self.by_name = {"trained": self.trained}
         if base:
             self.by_name = {"before": teminal.load(base), **self.by_name}
@@ -62,16 +63,14 @@ class Models:
         }
 
 
-def embed_library(model_name_or_path: str) -> str:
+def embed_library(model_name_or_path: str, identity: str) -> str:
     """Make the library of generated sounds if it is missing, and bring its index by a model up to date."""
     root = assets_folder("library")
     if not (root / "sounds").is_dir():
         make_library(root / "making")
         (root / "making").rename(root / "sounds")
     index = root / hashlib.sha256(str(Path(model_name_or_path).resolve()).encode()).hexdigest()[:16]
-    try:
-        embed_folder(EmbedOptions(folder=root / "sounds", model=model_name_or_path, index=index))
-    except ValueError:  # of the model that was there before
+    if (index / ABOUT).exists() and About.read(index).identity != identity:  # of the model that was there before
         shutil.rmtree(index)
-        embed_folder(EmbedOptions(folder=root / "sounds", model=model_name_or_path, index=index))
+    embed_folder(EmbedOptions(folder=root / "sounds", model=model_name_or_path, index=index))
     return str(index)

@@ -28,7 +28,7 @@ from teminal.clips import Clip, read_clip
 from teminal.evaluation.statistics import Figures, resample
 from teminal.event_loops import event_loop
 from teminal.rendering import SAMPLING_RATE
-from teminal.search.timeline import Event, find_events, place_short_windows
+from teminal.search.timeline import HOP_S, Event, find_events, place_short_windows
 from teminal.sources import load_clips
 
 DURATION_S, N_SOUNDS, N_LABELS = 60.0, 4, 10
@@ -110,7 +110,7 @@ def find_with_pipeline(model_name_or_path: str) -> Find:
         spans = place_short_windows(DURATION_S)
         windows = [waveform[span] for span in spans]
         rows = classify(windows, candidate_labels=labels, hypothesis_template="This is a sound of {}.")
-        times_s = np.array([(span.start + span.stop) / 2 / SAMPLING_RATE for span in spans])
+        times_s = np.arange(len(spans)) * HOP_S
         events = []
         for label in labels:
             scores = np.array([next(item["score"] for item in row if item["label"] == label) for row in rows])

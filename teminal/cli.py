@@ -154,7 +154,7 @@ COMMANDS = {
 @command("run the same command again to continue", name="teminal")
 def main(argv: list[str] | None = None) -> None:
     """Run the command that is installed with the package."""
-    name, *words = sys.argv[1:] if argv is None else argv or [""]
+    name, *words = (sys.argv[1:] if argv is None else argv) or [""]
     if name not in COMMANDS:
         listed = "\n".join(f"  {command:9}{about}" for command, about in COMMANDS.items())
         text = f"usage: teminal COMMAND ...; teminal COMMAND --help\n\n{listed}"

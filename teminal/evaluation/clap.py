@@ -88,7 +88,7 @@ def embed_waveforms(
         features = extractor(samples, sampling_rate=rate)["input_features"].to(model.device)
         is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=model.device)
         new_pooled, new_over_time = model.encode_windows(features, is_longer)
-        waiting += batch
+        waiting += [window.without_samples() for window in batch]
         pooled, over_time = torch.cat([pooled, new_pooled]), torch.cat([over_time, new_over_time])
 
         n_ready = count_windows_of_whole_clips(waiting)

@@ -56,7 +56,8 @@ class OnnxModel:
         for batch in in_batches(cut, self.batch_size):
             features = np.stack([self.compute_features(window.samples) for window in batch])
             new_pooled, new_over_time = self._run("windows", input_features=features)
-            waiting, pooled, over_time = waiting + batch, [*pooled, *new_pooled], [*over_time, *new_over_time]
+            waiting += [window.without_samples() for window in batch]
+            pooled, over_time = [*pooled, *new_pooled], [*over_time, *new_over_time]
             n_ready = count_windows_of_whole_clips(waiting)
             if n_ready:
                 ready = {window.clip: window for window in waiting[:n_ready]}.values()

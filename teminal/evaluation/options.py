@@ -162,6 +162,11 @@ class ExportOptions(SourceOptions):
     def __post_init__(self) -> None:
         check_model_path(self.model, "--model")
         check_ranges(self)
+        there = [path.name for path in self.output_dir.iterdir()] if self.output_dir.is_dir() else []
+        if there and "onnx.json" not in there:
+            raise ValueError(
+                f"--output_dir {self.output_dir}: it holds {min(there)} and no exported model; name a new folder"
+            )
         _check_folder(f"--output_dir {self.output_dir}", self.output_dir)
 
     def zste_options(self, models: list[str]) -> ZsteOptions:

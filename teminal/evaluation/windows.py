@@ -4,7 +4,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Union
 
@@ -44,6 +44,10 @@ class Window:
     n_windows: int
     n_samples: int
 
+    def without_samples(self) -> "Window":
+        """Forget the samples once they are encoded, so that a long clip does not stay in memory."""
+        return replace(self, samples=self.samples[:0].copy())
+
 
 def load_file(path: Path) -> np.ndarray | LongFile:
     """Decode a file to (samples,) fp32 mono at 48 kHz, or check a file longer than `BLOCK_S` and count its samples.
@@ -60,7 +64,7 @@ def load_file(path: Path) -> np.ndarray | LongFile:
 def decode_file(path: Path) -> Iterator[np.ndarray]:
     """Decode a file in blocks: the samples and errors of [`read_audio`]."""
     blocks = stream_audio(path)
-    first, sampling_rate = next(blocks)
+    first, sampling_rate = next(blocks, (np.zeros(0, np.float32), SAMPLING_RATE))
     rest = (block for block, _ in blocks)
     return resample_blocks(itertools.chain([first], rest), sampling_rate, SAMPLING_RATE)
 
@@ -109,9 +113,15 @@ def resample_clip(clip: Audio, sampling_rate: int, model_rate: int) -> tuple[int
 
 
 def as_mono(clip: Union[np.ndarray, "torch.Tensor"]) -> np.ndarray:
-    """Convert a clip of any kind to (samples,) fp32; what is not that yet needs torch."""
-    if isinstance(clip, np.ndarray) and clip.ndim == 1 and clip.dtype == np.float32:
-        return clip
+    """Convert a clip of any kind to (samples,) fp32; tensors, and what is no audio, need torch."""
+    if (
+        isinstance(clip, np.ndarray)
+        and clip.ndim in (1, 2)
+        and clip.dtype in (np.float32, np.float64, np.int16, np.int32)
+    ):
+        scaled = clip / -np.iinfo(clip.dtype).min if clip.dtype.kind == "i" else clip
+        mono = scaled if clip.ndim == 1 else scaled.mean(int(clip.shape[0] > clip.shape[1]))
+        return mono.astype(np.float32, copy=False)
     from modeling_teminal.waveform_teminal import as_clips
 
     (mono,) = as_clips([clip])

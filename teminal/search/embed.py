@@ -2,14 +2,14 @@
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from accelerate.utils import gather_object
+from accelerate.utils import broadcast_object_list, gather_object
 from tqdm.auto import tqdm
 
 from teminal.audio import AUDIO_SUFFIXES, find_audio, printable
@@ -60,7 +60,7 @@ def embed_folder(options: EmbedOptions) -> None:
         # 1. Make or open the index.
         about = describe(options, model)
         if state.is_main_process:
-            require_same_index(options.index, about)
+            require_same_index(options.index, about, files)
             about.write(options.index)
             Store(options.index, about.dimension)
         state.wait_for_everyone()
@@ -69,13 +69,14 @@ def embed_folder(options: EmbedOptions) -> None:
         state.wait_for_everyone()  # until all know what was there before
 
         # 2. Embed this process's share of the new and changed files.
-        new = sorted(files.keys() - before.keys())[state.process_index :: state.num_processes]
+        all_new = broadcast_object_list([sorted(files.keys() - before.keys())])[0]  # others may have seen other files
+        new = all_new[state.process_index :: state.num_processes]
         reasons: dict[str, str] = {}
         known, n_bytes = set(before.values()), sum(version.size for version in new)
         with tqdm(desc="embed", total=n_bytes, unit="B", unit_scale=True, disable=not state.is_main_process) as bar:
             for versions in in_small_batches(new):
                 try:
-                    reasons |= _embed_files(store, model, {version: files[version] for version in versions}, known)
+                    reasons |= _embed_files(store, model, options.folder, versions, known)
                 except OSError as error:  # not a fault of the audio: the next run tries again
                     raise OSError(f"{error}; run the same command again to continue") from error
                 bar.update(sum(version.size for version in versions))
@@ -116,13 +117,15 @@ def describe(options: EmbedOptions, model: AudioTextModel) -> About:
     )
 
 
-def require_same_index(index: Path, about: About) -> None:
-    """Raise a ValueError if there is an index of another model, or of another folder that is still there."""
+def require_same_index(index: Path, about: About, files: Collection[FileVersion]) -> None:
+    """Raise a ValueError if there is an index of another model or folder; a moved one has some file unchanged."""
     if not (index / ABOUT).exists():
         return
     known = About.read(index)
     require_same_model(index, known, about)
-    if known.folder != about.folder and Path(known.folder).is_dir():
+    if known.folder == about.folder:
+        return
+    if Path(known.folder).is_dir() or Store(index, known.dimension).files().keys().isdisjoint(files):
         raise ValueError(
             f"--index {index}: it is of {known.folder}; name another for {about.folder}, or embed a folder that holds "
             "both"
@@ -143,11 +146,12 @@ def in_small_batches(versions: Iterable[FileVersion]) -> Iterator[list[FileVersi
 
 
 def _embed_files(
-    store: Store, model: AudioTextModel, files: dict[FileVersion, Path], known: set[str]
+    store: Store, model: AudioTextModel, folder: Path, versions: list[FileVersion], known: set[str]
 ) -> dict[str, str]:
     """Add the rows of files to the store, and return path -> reason of those that cannot be read."""
     reasons, rows, new = {}, [], []
-    for version, (content, audio) in zip(files, read_ahead(partial(_read, known), files.values()), strict=True):
+    paths = [folder / version.path for version in versions]
+    for version, (content, audio) in zip(versions, read_ahead(partial(_read, known), paths), strict=True):
         if isinstance(audio, str):
             reasons[version.path] = audio
         elif audio is None:

@@ -105,7 +105,7 @@ def read_labels(file: Path) -> list[str]:
         ValueError: the file is missing, or no text in UTF-8.
     """
     try:
-        return [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
+        return [line.strip() for line in file.read_text("utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise ValueError(f"--labels_file {file}: no text in UTF-8") from error
     except OSError as error:

@@ -27,5 +27,8 @@ def format_time(seconds: float) -> str:
 def save_clips(index: Index, hits: list[Hit], folder: Path) -> None:
     """Write hits as WAV files, 16 bit mono at 48 kHz, named by rank, file and start."""
     for rank, hit in enumerate(hits, start=1):
-        name = f"{rank:02d}_{Path(printable(hit.file)).stem}_{hit.start_s:.1f}s.wav"
-        soundfile.write(folder / name, index.read(hit), SAMPLING_RATE, subtype="PCM_16")
+        name = f"{rank:02d}_{Path(printable(hit.file)).stem[:50]}_{hit.start_s:.1f}s.wav"  # no name is too long
+        try:
+            soundfile.write(folder / name, index.read(hit), SAMPLING_RATE, subtype="PCM_16")
+        except soundfile.SoundFileError as error:
+            raise OSError(f"--save_clips {folder}: {name} cannot be written ({error})") from error

@@ -106,17 +106,19 @@ class Store:
 
     def add(self, rows: Iterable[pa.Table]) -> None:
         """Add rows in one step."""
-        self.table.add(pa.concat_tables(rows))
+        with self._explained("written", OSError):
+            self.table.add(pa.concat_tables(rows))
 
     def remove(self, files: Iterable[FileVersion]) -> None:
         """Remove the rows of files."""
         for some in in_batches(files, IN_A_FILTER):
             keys = ", ".join(f"'{file.key()}'" for file in some)
-            self.table.delete(f"file_key IN ({keys})")
+            with self._explained("written", OSError):
+                self.table.delete(f"file_key IN ({keys})")
 
     def tidy(self) -> None:
         """Join what was added in steps, for speed, and give the disk what was replaced."""
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), self._explained("written", OSError):
             warnings.simplefilter("ignore", UserWarning)  # readers of the version before: ours read the latest
             self.table.optimize(cleanup_older_than=timedelta(0))
 
@@ -133,13 +135,16 @@ class Store:
             return self.table.search().where(condition).select(columns).limit(None).to_arrow()
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, done: str = "read", kind: type[Exception] = ValueError) -> Iterator[None]:
         """Name the index in errors of LanceDB."""
         try:
             yield
         except Exception as error:  # it raises many kinds
             reason = str(error).split("\n")[0]
-            raise ValueError(f"{self.folder}: the index is damaged: {reason}; delete it and make it again") from error
+            raise kind(
+                f"{self.folder}: the index is damaged or busy, it cannot be {done}: {reason}; try again when no other "
+                "`teminal embed` is at work, else delete it and make it again"
+            ) from error
 
     def _of_file(self, file: FileVersion, content: str, columns: dict) -> pa.Table:
         n_rows = len(columns["is_whole"])

@@ -78,7 +78,7 @@ def timeline(
     others = model.embed_audio(generate_reference(), SAMPLING_RATE)
     cosines = text @ windows.T
     scores, spread = calibrate(cosines, text @ others.T)
-    times_s = np.array([(span.start + span.stop) / 2 / SAMPLING_RATE for span in spans])
+    times_s = np.arange(len(spans)) * HOP_S
     near_best = cosines >= cosines.max(0) - NEAR_BEST * spread
     events: list[Event] = []
     for label, own in zip(labels, np.where(near_best, scores, -np.inf), strict=True):

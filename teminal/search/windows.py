@@ -63,4 +63,6 @@ def read_span(path: Path, start_s: float, end_s: float) -> np.ndarray:
         position += len(block)
         if position >= end:
             break
+    if not sum(map(len, parts)):
+        raise ValueError("the file has become shorter; run `teminal embed` again")
     return np.concatenate(parts)

@@ -32,6 +32,8 @@ for library in ("torch", "transformers", "accelerate"):
 import numpy as np, teminal
 model = teminal.load(sys.argv[1], verify=True)
 audio = teminal.embed_audio(model, sys.argv[3:])
+for array in (np.ones(9000), np.ones((2, 9000), np.int16)):
+    assert teminal.embed_audio(model, [array], 44_100).shape == audio[:1].shape
 np.savez(sys.argv[2], audio=audio, text=teminal.embed_text(model, ["This is a sound of dog before rain.", "rain"]))
 """
 
@@ -166,6 +168,7 @@ def test_a_model_is_verified_by_its_test_vector(checkpoint, tmp_path):
     [
         (["./nowhere", "--output_dir", "x"], "--model ./nowhere: no such folder"),
         (["configs", "--output_dir", "README.md"], "--output_dir README.md: cannot be written"),
+        (["configs", "--output_dir", "configs"], "--output_dir configs: it holds .* and no exported model"),
         (["configs", "--output_dir", "{out}", "--int8", "--source", "esc50"], "needs --esc50_dir"),
         (["configs", "--output_dir", "{out}"], "--model.* configs: .*config.json"),
     ],

@@ -239,6 +239,11 @@ def test_an_index_keeps_to_its_model_and_its_folder(embed, model, sounds, tmp_pa
     with pytest.raises(SystemExit, match=r"--index .*index: it is of .*sounds; name another for .*copied"):
         main(["embed", str(tmp_path / "copied"), *flags])
     shutil.rmtree(sounds)
+    (tmp_path / "foreign").mkdir()
+    soundfile.write(tmp_path / "foreign/x.wav", np.ones(9000) / 2, 48_000)
+    with pytest.raises(SystemExit, match=r"--index .*index: it is of .*sounds; name another for .*foreign"):
+        main(["embed", str(tmp_path / "foreign"), *flags])  # the disk of the other may only be away
+    assert len(read_rows(tmp_path / "index")) == 14
     capsys.readouterr()
     main(["embed", str(tmp_path / "copied"), *flags])
     assert "6 files in 14 windows" in capsys.readouterr().out
@@ -253,8 +258,10 @@ def test_a_folder_without_readable_audio_is_named(model, tmp_path):
 
 
 def test_the_installed_command_names_itself_and_its_extra(embed, monkeypatch, capsys):
-    with pytest.raises(SystemExit, match="usage: teminal COMMAND"):
-        main([])
+    monkeypatch.setattr(sys, "argv", ["teminal"])
+    for words in ([], None):
+        with pytest.raises(SystemExit, match="usage: teminal COMMAND"):
+            main(words)
     main(["--help"])
     assert "search   Search an index" in capsys.readouterr().out
     monkeypatch.setitem(sys.modules, "lancedb", None)

@@ -52,6 +52,13 @@ def test_windows_are_centred_from_end_to_end():
     assert place_short_windows(0.1) == [slice(0, 4800)]
 
 
+def test_a_sound_that_fills_a_short_recording_is_told_from_end_to_end(tmp_path):
+    waveform = 0.3 * np.sin(2 * np.pi * STEP_HZ * 2 * np.arange(2 * 16_000) / 16_000)
+    soundfile.write(tmp_path / "short.wav", waveform, 16_000)
+    [event] = timeline(ToneModel("tones", 1), tmp_path / "short.wav", ["tone 2", "tone 5"]).events
+    assert (event.label, event.start_s, event.end_s) == ("tone 2", 0, 2)
+
+
 def test_scores_are_set_against_the_rest():
     rng = np.random.default_rng(0)
     cosines = 0.05 * rng.standard_normal((2, 400)) + np.array([[0.1], [0.3]])
