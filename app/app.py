@@ -16,8 +16,6 @@ from timeline_tab import timeline_tab
 from which_first import which_first_tab
 
 FONTS = ["system-ui", "sans-serif"]  # of the reader's machine: nothing is asked of another host
-
-
 OF_SPACE = Path(__file__).with_name("model.txt")  # what publish.py writes
 
 

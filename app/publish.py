@@ -34,17 +34,11 @@ def collect_files(model: str) -> dict[str, bytes | Path]:
 @command()
 def main(argv: list[str] | None = None) -> None:
     options = parse_options(PublishOptions, argv, __doc__)
-    from teminal.hub import check_hub_access, check_repo_id, list_files, push_files
+    from teminal.hub import check_repo_id, publish_space
 
-    flag, space = "--hub_space_id", options.hub_space_id
-    check_repo_id(flag, space)
     check_repo_id("--model_name_or_path", options.model_name_or_path)
     files = collect_files(options.model_name_or_path)
-    if options.dry_run:
-        print(list_files(f"spaces/{space}", files))
-        return
-    check_hub_access(flag, space, "space", private=False)
-    print(f"published: {push_files(flag, space, 'space', files, 'TeminAL demo', 'run the same command again')}")
+    print(publish_space("--hub_space_id", options.hub_space_id, files, "TeminAL demo", options.dry_run))
 
 
 if __name__ == "__main__":

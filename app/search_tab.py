@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 import gradio as gr
-import numpy as np
 from models import GPU, Models
+from sounds import to_pcm
 
-from teminal.rendering import SAMPLING_RATE
 from teminal.search.index import Hit, Index
 from teminal.search.results import format_time
 
@@ -43,9 +42,8 @@ def search_tab(models: Models) -> None:
             waveform = Index(path, models.trained).read(replace(hit, start_s=begin_s, end_s=hit.end_s + AROUND_S))
         except ValueError as error:
             raise gr.Error(str(error)) from error
-        pcm = (waveform * 32_767).clip(-32_768, 32_767).astype(np.int16)
         label = f"{hit.file}, from {format_time(hit.start_s)} on"
-        return gr.Audio(value=(SAMPLING_RATE, pcm), playback_position=hit.start_s - begin_s, label=label)
+        return gr.Audio(value=to_pcm(waveform), playback_position=hit.start_s - begin_s, label=label)
 
     find.click(found, [query, path], [table, hits], api_name="search")
     query.submit(found, [query, path], [table, hits], api_name=False)

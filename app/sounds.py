@@ -46,6 +46,11 @@ def compose(
     return next(iter(render([composition], loops, loops)))
 
 
+def to_pcm(waveform: np.ndarray) -> tuple[int, np.ndarray]:
+    """Convert (samples,) at 48 kHz to the rate and 16 bit PCM, which players of the page take."""
+    return SAMPLING_RATE, (waveform * 32_767).clip(-32_768, 32_767).astype(np.int16)
+
+
 def make_library(folder: Path) -> None:
     """Write recordings of six generated sounds, named after them; every sound follows every other in one of them."""
     rng = np.random.default_rng(0)

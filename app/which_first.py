@@ -5,9 +5,7 @@ import html
 import gradio as gr
 import numpy as np
 from models import GPU, Models
-from sounds import LABELS, compose
-
-from teminal.rendering import SAMPLING_RATE
+from sounds import LABELS, compose, to_pcm
 
 STANDARD = [
     "This is a sound of {0} before {1}.",
@@ -59,8 +57,7 @@ def which_first_tab(models: Models) -> None:
             waveform = compose(labels, length_s, gap_s, None if background == NONE else background, background_db)
         except ValueError as error:
             raise gr.Error(str(error)) from error
-        pcm = (waveform * 32_767).clip(-32_768, 32_767).astype(np.int16)
-        return (SAMPLING_RATE, pcm), say_standard(first, second)
+        return to_pcm(waveform), say_standard(first, second)
 
     @GPU
     def answered(file: str | None, text: str) -> str:

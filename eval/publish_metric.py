@@ -20,18 +20,14 @@ class PublishOptions:
 @command()
 def main(argv: list[str] | None = None) -> None:
     options = parse_options(PublishOptions, argv, __doc__)
-    from teminal.hub import check_hub_access, check_repo_id, list_files, push_files
+    from teminal.hub import check_repo_id, publish_space
 
     flag, space = "--hub_model_id", options.hub_model_id
     check_repo_id(flag, space)
     if not space.endswith("/zste"):
         raise ValueError(f"{flag} {space}: `evaluate.load` takes the metric's name from the Space's; end it in /zste")
     files = {path.name: path for path in sorted(METRIC.iterdir()) if path.suffix in (".py", ".md", ".txt")}
-    if options.dry_run:
-        print(list_files(f"spaces/{space}", files))
-        return
-    check_hub_access(flag, space, "space", private=False)
-    print(f"published: {push_files(flag, space, 'space', files, 'ZSTE metric', 'run the same command again')}")
+    print(publish_space(flag, space, files, "ZSTE metric", options.dry_run))
 
 
 if __name__ == "__main__":

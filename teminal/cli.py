@@ -165,7 +165,8 @@ def main(argv: list[str] | None = None) -> None:
     try:
         {"embed": run_embed, "search": run_search, "timeline": run_timeline, "export": run_export}[name](words)
     except ImportError as error:
-        raise ValueError(f"{error}; pip install 'teminal[search]'") from error
+        extra = "onnx" if name == "export" else "search"
+        raise ValueError(f"{error}; pip install 'teminal[{extra}]'") from error
 
 
 def run_embed(words: list[str]) -> None:

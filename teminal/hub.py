@@ -125,6 +125,23 @@ def push_files(
         return retrying(commit)
 
 
+def publish_space(flag: str, space: str, files: Files, what: str, dry_run: bool) -> str:
+    """Upload the files of a Space in one commit, or list them for a dry run; tell what was done.
+
+    Args:
+        flag: option that holds `space`, OWNER/NAME.
+        what: message of the commit.
+
+    Raises:
+        ValueError, OSError: see [`check_hub_access`] and [`push_files`].
+    """
+    check_repo_id(flag, space)
+    if dry_run:
+        return list_files(f"spaces/{space}", files)
+    check_hub_access(flag, space, "space", private=False)
+    return f"published: {push_files(flag, space, 'space', files, what, 'run the same command again')}"
+
+
 @contextmanager
 def _explained(flag: str, failed: str, cure: str) -> Iterator[None]:
     """Turn an error of the Hub into a one-line ValueError if the Hub refuses, else into an OSError."""

@@ -44,7 +44,7 @@ Matrices are stored in 8 bits, and activations are quantised as they come. Besid
 {rows}
 
 Over {n_clips} clips, the cosine of the embeddings with the original ones is {mean:.4f} on average and at least
-{least:.4f}. All figures with their intervals are in `zste.json`.
+{least:.4f}. All figures, with the intervals of ZSTE, are in `zste.json`.
 """
 SHOWN = {
     "recognition": "recognition (ZSTE tasks 1 and 2)",
@@ -82,22 +82,23 @@ def describe_cost(options: ExportOptions, clips: list[Clip]) -> str:
     zste = options.zste_options(models)
     run_zste(zste, clips)
     assert zste.output_json, "[`ExportOptions.zste_options`] names it"
-    report = hide_paths(read_json(zste.output_json))
+    cosines = measure_cosines(models, clips[:: max(1, len(clips) // N_CLIPS)])
+    cosine = {"mean": float(cosines.mean()), "least": float(cosines.min()), "n": len(cosines)}
+    report = hide_paths(read_json(zste.output_json)) | {"cosine": cosine}
     write_json(zste.output_json, report)
     figures = report["zste"]
     rows = [
         f"| {shown} | {100 * figures['torch'][name]:.1f} % | {100 * figures['int8'][name]:.1f} % |"
         for name, shown in SHOWN.items()
     ]
-    cosines = measure_cosines(models, clips[:: max(1, len(clips) // N_CLIPS)])
     return INT8.format(
         source=options.source,
         folds=" and ".join(map(str, options.folds or [5])),
         n_scenes=options.n_scenes,
         rows="\n".join(rows),
-        mean=cosines.mean(),
-        least=cosines.min(),
-        n_clips=len(cosines),
+        mean=cosine["mean"],
+        least=cosine["least"],
+        n_clips=cosine["n"],
     )
 
 

@@ -56,11 +56,13 @@ def quantize(folder: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     logging.disable(logging.WARNING)  # advice to optimise the graphs first, which brings nothing here
-    for graph in GRAPHS:
-        file = folder / f"{graph}.onnx"
-        quantize_dynamic(file, file.with_suffix(".int8"), weight_type=QuantType.QInt8)
-        file.with_suffix(".int8").replace(file)
-    logging.disable(logging.NOTSET)
+    try:
+        for graph in GRAPHS:
+            file = folder / f"{graph}.onnx"
+            quantize_dynamic(file, file.with_suffix(".int8"), weight_type=QuantType.QInt8)
+            file.with_suffix(".int8").replace(file)
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def write_about(clap: Clap, folder: Path, identity: str) -> None:

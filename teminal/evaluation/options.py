@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from teminal.cli import check_ranges, option
+from teminal.evaluation.onnx import ONNX_FILE
 from teminal.files import check_writable
 from teminal.sources import SourceOptions, option_names, source_names
 
@@ -163,7 +164,7 @@ class ExportOptions(SourceOptions):
         check_model_path(self.model, "--model")
         check_ranges(self)
         there = [path.name for path in self.output_dir.iterdir()] if self.output_dir.is_dir() else []
-        if there and "onnx.json" not in there:
+        if there and ONNX_FILE not in there:
             raise ValueError(
                 f"--output_dir {self.output_dir}: it holds {min(there)} and no exported model; name a new folder"
             )

@@ -9,6 +9,7 @@ from teminal.files import LOCK
 
 ABOUT = "index.json"  # in the folder of an index
 PICTURES = (".png", ".pdf", ".svg")
+THRESHOLD = 1.4  # standard deviations above the rest from which on a label sounds
 
 
 @dataclass(kw_only=True)
@@ -76,7 +77,7 @@ class TimelineOptions:
     labels: list[str] | None = option(None, "sounds to look for, such as dog rain 'church bells'")
     labels_file: Path | None = option(None, "the same from a text file, one in each line")
     model_type: ModelType = option("clap", "library of the model")
-    threshold: float = option(1.4, "calibrated score above which a label sounds", least=0)
+    threshold: float = option(THRESHOLD, "calibrated score above which a label sounds", least=0)
     json: bool = option(False, "print JSON in place of a sentence and a table")
     audacity_file: Path | None = option(None, "label file to write, which Audacity imports")
     picture_file: Path | None = option(None, "picture to write: spectrogram and sounds, as .png, .pdf or .svg")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import lancedb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from teminal.evaluation.windows import in_batches
 from teminal.search.windows import Span
@@ -101,7 +102,7 @@ class Store:
     def copy_rows(self, file: FileVersion, content: str) -> pa.Table:
         """Make the rows of a file from those of another one of the same content."""
         rows = self._where(f"content = '{content}'", ["file_key", "is_whole", "start_s", "end_s", "vector"])
-        of_first = rows.filter(pa.compute.equal(rows["file_key"], rows["file_key"][0]))
+        of_first = rows.filter(pc.equal(rows["file_key"], rows["file_key"][0]))
         return self._of_file(file, content, of_first.drop(["file_key"]).to_pydict())
 
     def add(self, rows: Iterable[pa.Table]) -> None:

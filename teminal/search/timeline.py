@@ -11,12 +11,12 @@ from teminal.captions import DEFAULT
 from teminal.evaluation.models import AudioTextModel
 from teminal.evaluation.windows import Audio, LongFile, cut, decode_file, load_file
 from teminal.rendering import SAMPLING_RATE
+from teminal.search.options import THRESHOLD
 from teminal.search.windows import measure_duration
 from teminal.sources.synthetic import SYNTHETIC_CLASSES, synthesise
 
 WINDOW_S = 2.0  # that a label is scored in
 HOP_S = 0.5  # from one window to the next
-THRESHOLD = 1.4
 GOES_ON = 0.5  # share of the threshold above which a sound goes on
 NEAR_BEST = 0.1  # standard deviations that a label's cosine may be below the best of its window
 REFERENCE_NUMBERS = (9001, 9002)  # of each kind of generated sound; no fold has them

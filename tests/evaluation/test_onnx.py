@@ -123,6 +123,8 @@ def test_eight_bits_are_smaller_and_their_card_says_what_they_cost(checkpoint, e
     assert set(report["zste"]) == {"torch", "int8"}
     assert str(tmp_path) not in (tmp_path / "int8/zste.json").read_text()
     card = (tmp_path / "int8/README.md").read_text()
+    assert 0.9 < report["cosine"]["least"] <= report["cosine"]["mean"] < 1
+    assert f"{report['cosine']['mean']:.4f} on average" in card
     for name in ("recognition", "temporal", "task6"):
         assert f"| {100 * report['zste']['torch'][name]:.1f} % | {100 * report['zste']['int8'][name]:.1f} % |" in card
     assert str(tmp_path) not in card

@@ -12,72 +12,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-import torch
-from safetensors.torch import load_file, save_file
 
 from teminal.audio import read_audio
-from teminal.cli import main
 from teminal.evaluation.checkpoints import load_clap
 from teminal.evaluation.clap import embed_waveforms
 from teminal.search import embed as embedding
-from teminal.search.index import Index
 from teminal.search.store import FileVersion, Store
 
 from ..conftest import ROOT, run_cli
+from .rows import SOUND, read_rows
 
-SOUND = ["0.wav", "1.wav", "2.wav", "3.wav", "5.wav", "more/4.wav"]
 WINDOWS = {3: 1, 5: 1, 25: 1 + 4}  # by the duration of a file in seconds: itself, and windows of 10 s
-
-
-@pytest.fixture(scope="module")
-def model(tiny_clap, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    for part in tiny_clap:
-        part.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture
-def sounds(tmp_path):
-    """A folder of audio of several rates, lengths and channels, some of it faulty."""
-    folder = tmp_path / "sounds"
-    (folder / "more").mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for number in range(6):
-        rate, seconds = [(48_000, 5), (8_000, 3), (44_100, 25)][number % 3]
-        waveform = 0.1 * rng.standard_normal((rate * seconds, 1 + number % 2))
-        soundfile.write(folder / ("more" if number == 4 else ".") / f"{number}.wav", waveform, rate)
-    (folder / "broken.wav").write_bytes(b"RIFF no audio")
-    soundfile.write(folder / "empty.wav", np.zeros(0), 48_000)
-    soundfile.write(folder / "huge.wav", np.full(100, 1e20), 48_000, subtype="FLOAT")
-    (folder / "link.wav").symlink_to("nowhere.wav")
-    return folder
-
-
-@pytest.fixture
-def embed(model, sounds, tmp_path):
-    """Embed the sounds into the index beside them; return which files were decoded."""
-
-    def run(*flags):
-        decoded = []
-        load = embedding.load_file
-
-        def seen(path):
-            decoded.append(path.relative_to(sounds).as_posix())
-            return load(path)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(embedding, "load_file", seen)
-            main(list(map(str, ["embed", sounds, "--model", model, "--index", tmp_path / "index", *flags])))
-        return sorted(name for name in decoded if name in SOUND or name[0] not in "behl")
-
-    return run
-
-
-def read_rows(index, dimension=32):
-    """Rows of an index by file and window, without what tells when they were made."""
-    rows = Store(index, dimension).table.to_arrow().to_pylist()
-    return {(row["path"].decode(), row["start_s"], row["end_s"]): row["vector"] for row in rows}
 
 
 def read_embeddings(file):
@@ -201,71 +146,3 @@ def test_two_processes_give_what_one_gives(embed, model, sounds, tmp_path):
     two, one = read_rows(tmp_path / "two"), read_rows(tmp_path / "index")
     assert two.keys() == one.keys()
     assert max(np.abs(np.subtract(two[row], one[row])).max() for row in one) <= 1e-5
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("output_file", "out.csv", "end it in .parquet or .npz"),
-        ("folder", "nowhere", "no such folder"),
-        ("model", "./nowhere", "no such folder"),
-        ("output_file", "README.md/out.npz", "cannot be written"),
-        ("folder", "docs/../tests/search", "no audio in it"),
-        ("model", "configs", "config.json"),
-        ("per_device_eval_batch_size", "0", "at least 1"),
-        ("index", "docs", "it holds .* and no index.json; name a new folder"),
-        ("index", "README.md", "cannot be written"),
-    ],
-)
-def test_bad_options_are_named(model, sounds, tmp_path, name, value, message):
-    given = {"folder": sounds, "model": model, "index": tmp_path / "index", name: value}
-    flags = [text for flag, chosen in given.items() for text in (f"--{flag}", str(chosen))]
-    with pytest.raises(SystemExit, match=rf"^teminal: error: --{name} {value}.*{message}"):
-        main(["embed", *flags])
-
-
-def test_an_index_keeps_to_its_model_and_its_folder(embed, model, sounds, tmp_path, capsys):
-    embed()
-    shutil.copytree(model, tmp_path / "other")
-    weights = load_file(model / "model.safetensors")
-    save_file(weights | {"logit_scale_a": torch.zeros(())}, tmp_path / "other/model.safetensors", {"format": "pt"})
-    with pytest.raises(SystemExit, match=r"--model .*other: the index .*index was made with another model"):
-        main(["embed", str(sounds), "--model", str(tmp_path / "other"), "--index", str(tmp_path / "index")])
-    with pytest.raises(ValueError, match="was made with another model"):
-        Index(tmp_path / "index", str(tmp_path / "other")).search("a dog")
-
-    shutil.copytree(sounds, tmp_path / "copied", symlinks=True)
-    flags = ["--model", str(model), "--index", str(tmp_path / "index")]
-    with pytest.raises(SystemExit, match=r"--index .*index: it is of .*sounds; name another for .*copied"):
-        main(["embed", str(tmp_path / "copied"), *flags])
-    shutil.rmtree(sounds)
-    (tmp_path / "foreign").mkdir()
-    soundfile.write(tmp_path / "foreign/x.wav", np.ones(9000) / 2, 48_000)
-    with pytest.raises(SystemExit, match=r"--index .*index: it is of .*sounds; name another for .*foreign"):
-        main(["embed", str(tmp_path / "foreign"), *flags])  # the disk of the other may only be away
-    assert len(read_rows(tmp_path / "index")) == 14
-    capsys.readouterr()
-    main(["embed", str(tmp_path / "copied"), *flags])
-    assert "6 files in 14 windows" in capsys.readouterr().out
-
-
-def test_a_folder_without_readable_audio_is_named(model, tmp_path):
-    (tmp_path / "sounds").mkdir()
-    (tmp_path / "sounds/broken.wav").write_bytes(b"RIFF no audio")
-    flags = ["--model", str(model), "--index", str(tmp_path / "index")]
-    with pytest.raises(SystemExit, match=rf"--folder {tmp_path}/sounds: none of 1 files can be read"):
-        main(["embed", str(tmp_path / "sounds"), *flags])
-
-
-def test_the_installed_command_names_itself_and_its_extra(embed, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["teminal"])
-    for words in ([], None):
-        with pytest.raises(SystemExit, match="usage: teminal COMMAND"):
-            main(words)
-    main(["--help"])
-    assert "search   Search an index" in capsys.readouterr().out
-    monkeypatch.setitem(sys.modules, "lancedb", None)
-    monkeypatch.delitem(sys.modules, "teminal.search.store", raising=False)
-    monkeypatch.delitem(sys.modules, "teminal.search.embed", raising=False)
-    with pytest.raises(SystemExit, match=r"^teminal: error: .*pip install 'teminal\[search\]'"):
-        embed()
