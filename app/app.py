@@ -23,12 +23,13 @@ def build_page(models: Models) -> gr.Blocks:
     """Build the page of three tabs."""
     with gr.Blocks(title="TeminAL", analytics_enabled=False) as page:
         gr.Markdown(f"# What happens when\n{models.describe()}")
-        with gr.Tab("Which came first?", id="first"):
-            which_first_tab(models)
-        with gr.Tab("Search", id="search"):
-            search_tab(models)
-        with gr.Tab("Timeline", id="timeline"):
-            timeline_tab(models)
+        with gr.Tabs(overflow_behavior="wrap"):  # on a phone all three are seen, not a menu of them
+            with gr.Tab("Which came first?", id="first"):
+                which_first_tab(models)
+            with gr.Tab("Search", id="search"):
+                search_tab(models)
+            with gr.Tab("Timeline", id="timeline"):
+                timeline_tab(models)
     return page
 
 

@@ -18,9 +18,17 @@ def search_tab(models: Models) -> None:
     """Build the tab."""
     gr.Markdown("Find the place in a library where a text is true. Choose a result to hear it from its second on.")
     query = gr.Textbox("This is a sound of bell before siren.", label="what to find", elem_id="query")
-    path = gr.Textbox("", label="index of your own (a folder that `teminal embed` wrote)", placeholder=SHIPPED)
+    path = gr.Textbox("", label="index of your own: a folder that teminal embed wrote", placeholder=SHIPPED)
     find = gr.Button("Search", variant="primary", elem_id="find")
-    table = gr.Dataframe(headers=HEADERS, type="array", interactive=False, label="places", elem_id="places", wrap=True)
+    table = gr.Dataframe(
+        headers=HEADERS,
+        column_widths=["40%", "20%", "20%", "20%"],
+        type="array",
+        interactive=False,
+        label="places",
+        elem_id="places",
+        wrap=True,
+    )
     player = gr.Audio(label="from its second on", interactive=False, autoplay=True, elem_id="player")
     hits = gr.State([])
     gr.DeepLinkButton("Copy a link to this answer", inputs=[query, path])

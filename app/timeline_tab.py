@@ -20,7 +20,9 @@ def timeline_tab(models: Models) -> None:
     labels = gr.Textbox(LABELS, label="sounds to look for, with commas between them", elem_id="labels")
     look = gr.Button("What happens when?", variant="primary", elem_id="look")
     sentence = gr.Markdown(elem_id="sentence")
-    picture = gr.Image(label="spectrogram and sounds", interactive=False, elem_id="picture", type="filepath")
+    picture = gr.Image(
+        label="spectrogram and sounds", show_label=False, interactive=False, elem_id="picture", type="filepath"
+    )
     file = gr.File(label="labels for Audacity", elem_id="audacity")
     gr.DeepLinkButton("Copy a link to this answer", inputs=[labels])
 

@@ -7,6 +7,8 @@
 
 import argparse
 import csv
+import itertools
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,9 @@ FILE_S = (10.0, 300.0)
 SOUND_S = (2.0, 5.0)
 PAUSE_S = (0.1, 2.0)
 FLOOR = 1e-4  # amplitude of the noise in pauses
+
+Truth = dict[str, list[dict]]  # file -> its sounds, in order
+Pair = tuple[str, str]  # of labels
 
 
 def draw_clips(clips: list[Clip], rng: np.random.Generator) -> Iterator[Clip]:
@@ -46,6 +51,25 @@ def compose(drawn: Iterator[Clip], duration_s: float, rng: np.random.Generator) 
         events.append({"label": clip.label, "start_s": round(start_s, 3), "end_s": round(start_s + length_s, 3)})
         start_s += length_s + rng.uniform(*PAUSE_S)
     return waveform, events
+
+
+def read_truth(library: Path) -> Truth:
+    """Read which sounds each file has, in order."""
+    truth: Truth = defaultdict(list)
+    with open(library / "truth.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            truth[row["file"]].append({**row, "start_s": float(row["start_s"]), "end_s": float(row["end_s"])})
+    return dict(truth)
+
+
+def list_successions(sounds: list[dict]) -> list[tuple[Pair, float]]:
+    """List the labels of each two sounds of a file that follow one another, and where the first starts in seconds."""
+    return [((one["label"], next_one["label"]), one["start_s"]) for one, next_one in itertools.pairwise(sounds)]
+
+
+def find_pairs(truth: Truth) -> list[Pair]:
+    """Find the labels that follow one another in some file, sorted."""
+    return sorted({pair for sounds in truth.values() for pair, _ in list_successions(sounds)})
 
 
 def main() -> None:

@@ -1,16 +1,10 @@
-"""Measure search in a library of `make_library.py`: indexing, changes, kills, queries, and what is found.
+"""Measure `teminal embed` and `teminal search` on a library of `make_library.py`: speed, changes, kills and size.
 
-    python benchmarks/make_library.py --esc50_dir ESC-50 --folds 1 2 3 4 --output_dir library
-    python benchmarks/search_library.py --library library --model_name_or_path runs/esc50_tiny/after_pretrain \
-        runs/esc50_tiny --names base "after B" --output_json results/search_library.json
-
-Indexing, changes, kills and speed are of the last model; what is found, of every one. An order query names two sounds
-that follow one another in some file, in an order that no file has the other way round; a hit is right if its file has
-them in this order, and its place is right if it starts at most 5 s from where the first sound does.
+    python benchmarks/make_library.py --esc50_dir ESC-50 --output_dir library
+    python benchmarks/search_library.py --library library --model_name_or_path runs/esc50_tiny \
+        --output_json results/search_library.json
 """
 
-import csv
-import itertools
 import os
 import random
 import shutil
@@ -20,35 +14,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import side_by_side as bench
 import soundfile
 import torch
+from make_library import Truth, find_pairs, read_truth
 
-from teminal.evaluation.statistics import Figures, resample
 from teminal.search.embed import embed_folder
 from teminal.search.index import Index
 from teminal.search.options import EmbedOptions
 from teminal.search.windows import Span
 
+N_QUERIES = 200
 N_WINDOWS, AT_ONCE = 100_000, 1000  # that a query is timed on, and are added in one step
-NEAR_S = 5.0
-TOP_K = 10
 EMBED = [sys.executable, "-m", "teminal", "embed"]
-
-Truth = dict[str, list[dict]]  # file -> its sounds
-
-
-def read_truth(library: Path) -> Truth:
-    """Read which sounds each file has, in order."""
-    truth: Truth = defaultdict(list)
-    with open(library / "truth.csv", newline="") as file:
-        for row in csv.DictReader(file):
-            truth[row["file"]].append({**row, "start_s": float(row["start_s"]), "end_s": float(row["end_s"])})
-    return dict(truth)
 
 
 def time_embedding(library: Path, model: str, index: Path) -> float:
@@ -139,47 +120,13 @@ def time_queries(index_path: Path, queries: list[str]) -> dict:
     }
 
 
-def find_order_queries(truth: Truth, n_queries: int) -> list[tuple[str, str]]:
-    """Draw pairs of sounds that follow one another in some file and in no file the other way round."""
-    pairs = {
-        (first["label"], second["label"]) for sounds in truth.values() for first, second in itertools.pairwise(sounds)
-    }
-    one_way = sorted(pair for pair in pairs if pair[::-1] not in pairs)
-    return random.Random(0).sample(one_way, min(n_queries, len(one_way)))
-
-
-def measure_recall(index: Index, truth: Truth, queries: list[tuple[str, str]]) -> dict:
-    """Measure how often a right file is in the top 10, and how often a right hit starts where the first sound does."""
-    found, placed = [], []
-    for labels in queries:
-        right = []
-        for hit in index.search("This is a sound of {} before {}.".format(*labels), TOP_K):
-            starts = [
-                first["start_s"]
-                for first, second in itertools.pairwise(truth[hit.file])
-                if (first["label"], second["label"]) == labels
-            ]
-            right += [min(abs(hit.start_s - start_s) for start_s in starts) <= NEAR_S] if starts else []
-        found.append(bool(right))
-        placed += right
-    figures = Figures()
-    for name, values in (("recall_at_10", found), ("start_within_5_s", placed)):
-        if values:  # no right hit has no start
-            samples = resample(len(values), 0) @ np.array(values) / len(values)
-            figures.add(name, float(np.mean(values)), samples, len(values))
-    return dict(figures)
-
-
 def main() -> None:
     parser = bench.make_parser(__doc__)
     parser.add_argument("--library", type=Path, required=True, help="folder of make_library.py")
-    parser.add_argument("--model_name_or_path", nargs="+", required=True)
-    parser.add_argument("--names", nargs="+", help="of the models; default: their paths")
+    parser.add_argument("--model_name_or_path", required=True)
     parser.add_argument("--n_kills", type=int, default=10)
-    parser.add_argument("--n_queries", type=int, default=300)
     args = parser.parse_args()
-    truth, model = read_truth(args.library), args.model_name_or_path[-1]
-    queries = find_order_queries(truth, args.n_queries)
+    truth, model = read_truth(args.library), args.model_name_or_path
     results: dict = {"machine": bench.describe_machine(torch.device("cpu"))}
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -187,16 +134,10 @@ def main() -> None:
         print(results["indexing"], flush=True)
         results["kills"] = measure_kills(work / "library", model, work / "index", work, args.n_kills)
         print(results["kills"], flush=True)
-        results["queries"] = time_queries(
-            work / "killed", [f"{first} before {second}" for first, second in queries[:200]]
-        )
+        queries = [f"{first} before {second}" for first, second in find_pairs(truth)[:N_QUERIES]]
+        results["queries"] = time_queries(work / "killed", queries)
         print(results["queries"], flush=True)
-        for name, path in zip(args.names or args.model_name_or_path, args.model_name_or_path, strict=True):
-            index = work / f"of_{name.replace('/', '_')}"
-            embed_folder(EmbedOptions(folder=args.library, model=path, index=index))
-            results[f"order, {name}"] = measure_recall(Index(index), truth, queries)
-            print(name, results[f"order, {name}"], flush=True)
-            bench.write_json(results, args.output_json)
+        bench.write_json(results, args.output_json)
 
 
 if __name__ == "__main__":

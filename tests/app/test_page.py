@@ -68,6 +68,8 @@ def page(url, request):
 
 @pytest.mark.parametrize("page", [390], indirect=True)  # of a phone
 def test_which_came_first(page):
+    for name in ("Which came first?", "Search", "Timeline"):
+        assert page.get_by_role("tab", name=name).is_visible()
     page.click("#compose")
     page.wait_for_selector("#recording audio", state="attached", timeout=60 * SECONDS)
     page.click("#ask")
