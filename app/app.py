@@ -16,12 +16,13 @@ from timeline_tab import timeline_tab
 from which_first import which_first_tab
 
 FONTS = ["system-ui", "sans-serif"]  # of the reader's machine: nothing is asked of another host
+HOUR_S = 3600  # after which uploaded and composed sounds are deleted
 OF_SPACE = Path(__file__).with_name("model.txt")  # what publish.py writes
 
 
 def build_page(models: Models) -> gr.Blocks:
     """Build the page of three tabs."""
-    with gr.Blocks(title="TeminAL", analytics_enabled=False) as page:
+    with gr.Blocks(title="TeminAL", analytics_enabled=False, delete_cache=(HOUR_S, HOUR_S)) as page:
         gr.Markdown(f"# What happens when\n{models.describe()}")
         with gr.Tabs(overflow_behavior="wrap"):  # on a phone all three are seen, not a menu of them
             with gr.Tab("Which came first?", id="first"):

@@ -1,7 +1,5 @@
 """Load the model of the page, and the one it was before it learned order."""
 
-import hashlib
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,12 +7,11 @@ import numpy as np
 from sounds import make_library
 
 import teminal
-from teminal.audio import read_audio
+from teminal.evaluation.models import AudioTextModel
 from teminal.files import assets_folder
 from teminal.rendering import SAMPLING_RATE
-from teminal.search.about import About
 from teminal.search.embed import embed_folder
-from teminal.search.options import ABOUT, EmbedOptions
+from teminal.search.options import EmbedOptions
 
 try:
     from spaces import GPU  # of a ZeroGPU Space, which lends a GPU for each call
@@ -23,9 +20,6 @@ except ImportError:
     def GPU(function: Callable) -> Callable:  # noqa: N802
         """Leave a function as it is, on a machine with devices of its own or none."""
         return function
-
-
-LONGEST_S = 600.0  # of a recording that is asked about
 
 
 class Models:
@@ -40,7 +34,7 @@ class Models:
         self.trained = teminal.load(model_name_or_path)
         before = Path(model_name_or_path, "after_pretrain")  # what a training from scratch leaves
         base = base_model_name_or_path or (str(before) if before.is_dir() else None)
-        self.library = embed_library(model_name_or_path, self.trained.identity)
+        self.library = embed_library(model_name_or_path, self.trained)
         self.by_name = {"trained": self.trained}
         if base:
             self.by_name = {"before": teminal.load(base), **self.by_name}
@@ -50,27 +44,20 @@ class Models:
         beside = "; beside it, what it was before it learned order" if len(self.by_name) > 1 else ""
         return f"Model: `{Path(self.path).name}`{beside}."
 
-    def score(self, file: str, statements: list[str]) -> dict[str, np.ndarray]:
-        """Compute the cosine of a recording with each statement, (statements,), by model.
-
-        Raises:
-            ValueError: the file cannot be read.
-        """
-        waveform = read_audio(Path(file), max_duration_s=LONGEST_S)
+    def score(self, waveform: np.ndarray, statements: list[str]) -> dict[str, np.ndarray]:
+        """Compute the cosine of a recording (samples,) at 48 kHz with each statement, (statements,), by model."""
         return {
             name: model.embed_text(statements) @ model.embed_audio([waveform], SAMPLING_RATE)[0]
             for name, model in self.by_name.items()
         }
 
 
-def embed_library(model_name_or_path: str, identity: str) -> str:
-    """Make the library of generated sounds if it is missing, and bring its index by a model up to date."""
+def embed_library(model_name_or_path: str, model: AudioTextModel) -> str:
+    """Make the library of generated sounds if it is missing, and its index by a model."""
     root = assets_folder("library")
     if not (root / "sounds").is_dir():
         make_library(root / "making")
         (root / "making").rename(root / "sounds")
-    index = root / hashlib.sha256(str(Path(model_name_or_path).resolve()).encode()).hexdigest()[:16]
-    if (index / ABOUT).exists() and About.read(index).identity != identity:  # of the model that was there before
-        shutil.rmtree(index)
-    embed_folder(EmbedOptions(folder=root / "sounds", model=model_name_or_path, index=index))
+    index = root / model.identity.replace(", ", "-")
+    embed_folder(EmbedOptions(folder=root / "sounds", model=model_name_or_path, index=index), model)
     return str(index)

@@ -6,7 +6,8 @@ python app/publish.py --hub_space_id me/teminal-demo --model_name_or_path me/my-
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from teminal.cli import command, option, parse_options
+from teminal.cli import command, parse_options
+from teminal.options import option
 
 ROOT = Path(__file__).parents[1]
 PATTERNS = ("app/*.py", "app/README.md", "app/requirements.txt", "teminal/**/*", "modeling_teminal/*.py")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import gradio as gr
+from complaints import complaint
 from models import GPU, Models
 from sounds import to_pcm
 
@@ -39,7 +40,7 @@ def search_tab(models: Models) -> None:
             index = Index(path.strip() or models.library, models.trained)
             results = index.search(query)
         except (ValueError, OSError) as error:
-            raise gr.Error(str(error)) from error
+            raise complaint(error) from error
         rows = [[hit.file, format_time(hit.start_s), format_time(hit.end_s), f"{hit.score:.3f}"] for hit in results]
         return rows, [(str(index.path), hit) for hit in results]
 
@@ -49,7 +50,7 @@ def search_tab(models: Models) -> None:
         try:
             waveform = Index(path, models.trained).read(replace(hit, start_s=begin_s, end_s=hit.end_s + AROUND_S))
         except ValueError as error:
-            raise gr.Error(str(error)) from error
+            raise complaint(error) from error
         label = f"{hit.file}, from {format_time(hit.start_s)} on"
         return gr.Audio(value=to_pcm(waveform), playback_position=hit.start_s - begin_s, label=label)
 

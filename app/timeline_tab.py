@@ -4,9 +4,11 @@ import tempfile
 from pathlib import Path
 
 import gradio as gr
+from complaints import complaint
 from models import GPU, Models
 
-from teminal.search.timeline import check_labels, timeline
+from teminal.search.options import check_labels, split_labels
+from teminal.search.timeline import timeline
 from teminal.search.timeline_plot import plot_timeline
 from teminal.search.timeline_text import tell, write_audacity
 
@@ -15,6 +17,7 @@ LABELS = "bell, siren, drum, wind, engine, telephone"
 
 def timeline_tab(models: Models) -> None:
     """Build the tab."""
+    files = tempfile.TemporaryDirectory()  # until the page is closed
     gr.Markdown("Which sounds does a recording hold, from when to when, and in which order?")
     audio = gr.Audio(type="filepath", label="recording of any length", elem_id="long_recording")
     labels = gr.Textbox(LABELS, label="sounds to look for, with commas between them", elem_id="labels")
@@ -29,14 +32,14 @@ def timeline_tab(models: Models) -> None:
     @GPU
     def looked(audio: str | None, text: str) -> tuple[str, str, str]:
         if not audio:
-            raise gr.Error("There is no recording yet: upload one, or record one.")
-        asked = [label.strip() for label in text.split(",") if label.strip()]
-        folder = Path(tempfile.mkdtemp())
+            raise complaint("There is no recording yet: upload one, or record one.")
+        asked = split_labels(text)
+        folder = Path(tempfile.mkdtemp(dir=files.name))
         try:
             check_labels(asked)
             result = timeline(models.trained, audio, asked)
         except ValueError as error:
-            raise gr.Error(str(error).replace(f"{audio}: ", "This recording cannot be read: ")) from error
+            raise complaint(str(error).replace(f"{audio}: ", "This recording cannot be read: ")) from error
         plot_timeline(folder / "timeline.png", result, Path(audio))
         write_audacity(result, folder / "labels.txt")
         return tell(result), str(folder / "timeline.png"), str(folder / "labels.txt")

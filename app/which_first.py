@@ -1,11 +1,19 @@
 """The tab that asks which sound came first: a recording or a composition, and statements with bars."""
 
 import html
+import itertools
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
+from complaints import complaint
 from models import GPU, Models
 from sounds import LABELS, compose, to_pcm
+
+from teminal.audio import read_audio
+from teminal.rendering import SAMPLING_RATE
+
+LONGEST_S = 600.0  # of a recording that is asked about
 
 STANDARD = [
     "This is a sound of {0} before {1}.",
@@ -51,27 +59,31 @@ def which_first_tab(models: Models) -> None:
             chosen = [first, second, third, length_s, gap_s, background, background_db]
             gr.DeepLinkButton("Copy a link to this answer", inputs=[*chosen, statements])
 
-    def composed(first, second, third, length_s, gap_s, background, background_db):
+    def composed(first, second, third, length_s, gap_s, background, background_db, text):
         labels = [label for label in (first, second, third) if label != NONE]
         try:
             waveform = compose(labels, length_s, gap_s, None if background == NONE else background, background_db)
         except ValueError as error:
-            raise gr.Error(str(error)) from error
-        return to_pcm(waveform), say_standard(first, second)
+            raise complaint(error) from error
+        is_standard = text in {say_standard(*pair) for pair in itertools.permutations(LABELS, 2)}
+        return to_pcm(waveform), say_standard(first, second) if is_standard else text
 
     @GPU
     def answered(file: str | None, text: str) -> str:
         if not file:
-            raise gr.Error("There is no recording yet: compose one, upload one, or record one.")
+            raise complaint("There is no recording yet: compose one, upload one, or record one.")
         asked = [line.strip() for line in text.splitlines() if line.strip()]
         if not asked:
-            raise gr.Error("There is no statement: write one in each line.")
+            raise complaint("There is no statement: write one in each line.")
         try:
-            return draw_bars(asked, models.score(file, asked))
+            waveform = read_audio(Path(file), max_duration_s=LONGEST_S)
         except ValueError as error:
-            raise gr.Error(f"This recording cannot be read: {error}.") from error
+            raise complaint(f"This recording cannot be read: {error}.") from error
+        if len(waveform) >= LONGEST_S * SAMPLING_RATE:
+            gr.Warning(f"The answer is about the first {LONGEST_S / 60:.0f} minutes.")
+        return draw_bars(asked, models.score(waveform, asked))
 
-    hear.click(composed, chosen, [audio, statements], api_name="compose")
+    hear.click(composed, [*chosen, statements], [audio, statements], api_name="compose")
     ask.click(answered, [audio, statements], bars, api_name="ask")
 
 
@@ -87,8 +99,8 @@ def draw_bars(statements: list[str], scores: dict[str, np.ndarray]) -> str:
     for number, statement in enumerate(statements):
         bars = ""
         for name, own in scores.items():
-            spread = max(float(own.max() - own.min()), 1e-6)
-            share = 100 * (own[number] - own.min()) / spread
+            spread = float(own.max() - own.min())
+            share = 100 * (own[number] - own.min()) / spread if spread else 100.0  # of one statement
             bars += (
                 f'<div class="bar {name}"><span>{name}</span><div class="track"><div class="fill" '
                 f'style="width: {share:.1f}%"></div></div><span>{own[number]:.3f}</span></div>'

@@ -1,4 +1,4 @@
-"""Time embedding by torch, and by the export in fp32 and in 8 bits, in turns; weigh all three.
+"""Time embedding on the CPU by torch, and by the export in fp32 and in 8 bits, in turns; weigh all three.
 
     python benchmarks/export.py --model_name_or_path runs/esc50_tiny --output_json results/bench_export.json
 
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import side_by_side as bench
+import torch
 
 from teminal.evaluation.models import AudioTextModel, load
 from teminal.evaluation.onnx_export import export_onnx
@@ -31,18 +32,19 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 """
 WEIGHED = ("*.safetensors", "*.onnx", "mel_filters.npy", "tokenizer.json")
 loaded: AudioTextModel
+noise: list[np.ndarray]
 
 
 def load_side(folder: Path) -> None:
-    """Load the model of this process."""
-    global loaded
+    """Load the model of this process, and make its clips of noise."""
+    global loaded, noise
     loaded = load(folder)
+    noise = list(np.random.default_rng(0).standard_normal((N_CLIPS, CLIP_S * SAMPLING_RATE), np.float32) / 10)
 
 
 def embed_clips() -> None:
-    """Embed clips of noise with the model of this process."""
-    noise = np.random.default_rng(0).standard_normal((N_CLIPS, CLIP_S * SAMPLING_RATE), np.float32) / 10
-    loaded.embed_audio(list(noise), SAMPLING_RATE)
+    """Embed the clips with the model of this process."""
+    loaded.embed_audio(noise, SAMPLING_RATE)
 
 
 def embed_captions() -> None:
@@ -56,7 +58,7 @@ CASES = {embed_clips: ("clips_per_s", N_CLIPS), embed_captions: ("captions_per_s
 def time_sides(folders: dict[str, Path], turns: int) -> dict[str, dict[str, float]]:
     """Time each side in a process of its own: medians of clips and captions per second."""
     with ExitStack() as stack:
-        processes = {name: stack.enter_context(bench.own_process()) for name in folders}
+        processes = {name: stack.enter_context(bench.own_process(CUDA_VISIBLE_DEVICES="")) for name in folders}
         for name, process in processes.items():
             process.submit(load_side, folders[name]).result()
         speeds = {name: {} for name in folders}
@@ -89,10 +91,11 @@ def weigh(folder: Path) -> float:
 
 
 def main() -> None:
-    parser = bench.make_parser(__doc__, turns=5)
+    parser = bench.make_parser(__doc__)
+    parser.add_argument("--turns", type=int, default=5, help="measurements of each figure")
     parser.add_argument("--model_name_or_path", type=Path, required=True, help="folder of a checkpoint")
     args = parser.parse_args()
-    results: dict = {"machine": bench.describe_machine(args.device)}
+    results: dict = {"machine": bench.describe_machine(torch.device("cpu"))}
     with tempfile.TemporaryDirectory() as temporary:
         folders = {"torch": args.model_name_or_path, "onnx": Path(temporary, "fp32"), "int8": Path(temporary, "int8")}
         export_onnx(str(args.model_name_or_path), folders["onnx"])

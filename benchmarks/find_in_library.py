@@ -87,13 +87,16 @@ def main() -> None:
     parser.add_argument("--names", nargs="+", help="of the models; default: their paths")
     parser.add_argument("--n_queries", type=int, default=300, help="of each kind, at most")
     args = parser.parse_args()
+    names = args.names or args.model_name_or_path
+    if len(set(names)) != len(args.model_name_or_path):
+        parser.error("--names: give a different one for each model")
     truth = read_truth(args.library)
     pairs = find_pairs(truth)
     one_way = draw_pairs(pairs, False, args.n_queries)
     both_ways = draw_pairs(pairs, True, args.n_queries)
     results: dict = {"machine": bench.describe_machine(torch.device("cpu"))}
     with tempfile.TemporaryDirectory() as folder:
-        for name, path in zip(args.names or args.model_name_or_path, args.model_name_or_path, strict=True):
+        for name, path in zip(names, args.model_name_or_path, strict=True):
             place = Path(folder, name.replace("/", "_"))
             embed_folder(EmbedOptions(folder=args.library, model=path, index=place))
             index = Index(place)

@@ -74,16 +74,20 @@ def find_pairs(truth: Truth) -> list[Pair]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--esc50_dir", required=True, help="official ESC-50 folder")
+    parser.add_argument("--source", default="esc50")
+    parser.add_argument("--esc50_dir", help="official ESC-50 folder")
     parser.add_argument("--folds", type=int, nargs="+", default=[1, 2, 3, 4])
     parser.add_argument("--n_clips", type=int, default=2400, help="at least so many are joined")
     parser.add_argument("--output_dir", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    if args.output_dir.exists():
+        parser.error(f"--output_dir {args.output_dir}: it is there already; name a new folder")
     rng = np.random.default_rng(args.seed)
-    clips = [clip for clip in load_clips("esc50", esc50_dir=args.esc50_dir) if clip.fold in args.folds]
+    given = {"esc50_dir": args.esc50_dir} if args.esc50_dir else {}
+    clips = [clip for clip in load_clips(args.source, **given) if clip.fold in args.folds]
     drawn, rows = draw_clips(clips, rng), []
-    args.output_dir.mkdir(parents=True, exist_ok=True)
+    args.output_dir.mkdir(parents=True)
     while len(rows) < args.n_clips:
         waveform, events = compose(drawn, float(np.exp(rng.uniform(*np.log(FILE_S)))), rng)
         name = f"{len(rows):05d}.flac"

@@ -33,7 +33,7 @@ from teminal.sources import load_clips
 
 DURATION_S, N_SOUNDS, N_LABELS = 60.0, 4, 10
 SOUND_S = (2.0, 5.0)
-FLOOR = 1e-4  # amplitude of the noise between sounds
+FLOOR = 1e-3  # amplitude of the noise between sounds, above what a timeline takes for silence
 LEAST_SHARED = 0.5
 MOST_PROBABLE = 0.5
 

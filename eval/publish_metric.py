@@ -6,7 +6,8 @@ python eval/publish_metric.py --hub_model_id me/zste
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from teminal.cli import command, option, parse_options
+from teminal.cli import command, parse_options
+from teminal.options import option
 
 METRIC = Path(__file__).parent / "zste"
 

@@ -1,15 +1,16 @@
-"""Parse the options of a command into a dataclass, and end it with a one-line error."""
+"""Parse options into a dataclass, end a command with a one-line error, and run `teminal embed` and the like."""
 
 import argparse
+import difflib
 import functools
 import inspect
 import logging
-import math
 import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import field, fields
+from dataclasses import dataclass
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -28,65 +29,62 @@ class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpF
         return action.help if action.default is None else super()._get_help_string(action)
 
 
-def option(default: Any, help: str | None = None, **about: Any) -> Any:
-    """Declare a field of an options dataclass; a list is copied for each instance.
+def make_parser(
+    kinds: list[Any], description: str | None, first: Sequence[str] = (), prog: str | None = None
+) -> "HfArgumentParser":
+    """Make a parser whose flags are the fields of dataclasses, and which raises a ValueError for a wrong flag.
 
     Args:
-        default: the value without the flag; `dataclasses.MISSING` makes the flag required.
-        help: shown by `--help`.
-        about: `least` and `most` of a number, see [`check_ranges`]; `may_change` and `needs`, see
-            `teminal.training.config`; further arguments of `argparse.add_argument`.
+        first: fields whose values are arguments without a flag.
+        prog: the command, if its name is not that of its file.
     """
-    metadata = {"help": help, **about} if help else about
-    if isinstance(default, list):
-        return field(default_factory=default.copy, metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-def check_ranges(options: Any, prefix: str = "") -> None:
-    """Check that numbers are finite and lie between `least` and `most` of their [`option`].
-
-    Raises:
-        ValueError: a number is outside; the message names the flag, as `prefix` and field name.
-    """
-    for item in fields(options):
-        least, most = item.metadata.get("least"), item.metadata.get("most", math.inf)
-        value = getattr(options, item.name)
-        if least is None or value is None:
-            continue
-        for number in value if isinstance(value, list) else [value]:
-            if not (least <= number <= most and number < math.inf):
-                to = f"from {least:g} to {most:g}" if most < math.inf else f"finite and at least {least:g}"
-                raise ValueError(f"--{prefix}{item.name} {number}: must be {to}")
-
-
-def make_parser(kinds: list[Any], description: str | None) -> "HfArgumentParser":
-    """Make a parser whose flags are the fields of dataclasses, and which raises a ValueError for a wrong flag."""
     from transformers import HfArgumentParser  # takes half a second
+
+    known_flags: list[str] = []
 
     class Parser(HfArgumentParser):
         def add_argument(self, *flags: str, **kwargs: Any) -> argparse.Action:
+            known_flags.extend(flags)
             if kwargs.get("nargs") == "+" and not kwargs.get("required") and kwargs.get("default") is None:
                 kwargs["nargs"] = "*"
             for name in ("least", "most", "may_change", "needs"):  # of `option`; argparse does not know them
                 kwargs.pop(name, None)
+            name = flags[0].removeprefix("--")
+            if name in first:
+                if not kwargs.pop("required", False):
+                    kwargs["nargs"] = "?"
+                return super().add_argument(name, metavar=name.upper(), **kwargs)
+            if first and kwargs.get("const") is True:  # `--json TEXT` would take the text as its value
+                kwargs = {"action": "store_true", "help": kwargs["help"]}
             return super().add_argument(*flags, **kwargs)
 
         def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
             words = sys.argv[1:] if args is None else args
-            for flag, word in pairwise(["", *words]):
+            for before, word in pairwise(["", *words]):
                 if word == "" or (word.startswith("--") and word.endswith("=")):
-                    raise ValueError(f"{word[:-1] or flag} is empty: give a value, or leave it out")
+                    flag = word[:-1] or (before if before.startswith("-") else "an argument")
+                    raise ValueError(f"{flag} is empty: give a value, or leave it out")
             return super().parse_known_args(args, namespace)
 
         def error(self, message: str) -> NoReturn:
-            raise ValueError(re.sub(r"^argument (--[\w.]+)\S*: ", r"\1: ", message))
+            message = re.sub(r"^argument (--[\w.]+)\S*: ", r"\1: ", message)
+            unknown = re.match(r"unrecognized arguments: (\S+)", message)
+            if unknown and unknown[1].startswith("-"):
+                close = difflib.get_close_matches(unknown[1].split("=")[0], known_flags, 1)
+                message += f"; did you mean {close[0]}?" if close else ""
+            elif unknown:
+                message += "; put a text of several words in quotes"
+            raise ValueError(message)
 
-    return Parser(kinds, description=description, formatter_class=_Help, allow_abbrev=False)
+    return Parser(kinds, prog=prog, description=description, formatter_class=_Help, allow_abbrev=False)
 
 
 def parse_options(
-    kind: type[Options], argv: list[str] | None, description: str | None, first: Sequence[str] = ()
+    kind: type[Options],
+    argv: list[str] | None,
+    description: str | None,
+    first: Sequence[str] = (),
+    prog: str | None = None,
 ) -> Options:
     """Parse command-line flags into a dataclass, which checks itself in `__post_init__`.
 
@@ -95,18 +93,17 @@ def parse_options(
             `True` by default also has a flag `--no_...`.
         argv: arguments; `None` for those of this process.
         description: shown by `--help`.
-        first: fields whose values may be the first arguments, without their flags.
+        first: fields whose values may be given without their flags.
+        prog: the command, if its name is not that of its file.
 
     Raises:
         ValueError, OSError: an option is wrong; the message names its flag.
         SystemExit: `--help`.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    flags = []
-    for name in first:
-        if words and not words[0].startswith("-"):
-            flags += [f"--{name}", words.pop(0)]
-    return kind(**vars(make_parser([kind], description).parse_args(flags + words)))
+    flags = {word.split("=")[0] for word in words}
+    first = [name for name in first if f"--{name}" not in flags]
+    return kind(**vars(make_parser([kind], description, first, prog).parse_intermixed_args(words)))
 
 
 def show_messages() -> None:
@@ -143,11 +140,48 @@ def command(hint: str = "", name: str = "") -> Callable[[Callable[..., None]], C
     return decorate
 
 
+@dataclass(frozen=True)
+class Command:
+    """A command of `teminal`.
+
+    Attributes:
+        options: module and class of its options.
+        first: options that may be given without their flags.
+        run: module and function that takes the options.
+    """
+
+    about: str
+    options: tuple[str, str]
+    first: list[str]
+    run: tuple[str, str]
+
+
+OPTIONS = "teminal.search.options"
 COMMANDS = {
-    "embed": "Embed the recordings of a folder into an index; the same command brings it up to date",
-    "search": "Search an index by text, or by an example sound",
-    "timeline": "Tell which sounds a recording holds, from when to when, and in which order",
-    "export": "Export a checkpoint to ONNX, for machines without torch",
+    "embed": Command(
+        "Embed the recordings of a folder into an index; the same command brings it up to date",
+        (OPTIONS, "EmbedOptions"),
+        ["folder"],
+        ("teminal.search.embed", "embed_folder"),
+    ),
+    "search": Command(
+        "Search an index by text, or by an example sound",
+        (OPTIONS, "QueryOptions"),
+        ["index", "query"],
+        ("teminal.search.commands", "run_query"),
+    ),
+    "timeline": Command(
+        "Tell which sounds a recording holds, from when to when, and in which order",
+        (OPTIONS, "TimelineOptions"),
+        ["file"],
+        ("teminal.search.commands", "run_timeline"),
+    ),
+    "export": Command(
+        "Export a checkpoint to ONNX, for machines without torch",
+        ("teminal.evaluation.options", "ExportOptions"),
+        ["model"],
+        ("teminal.evaluation.onnx_card", "export_model"),
+    ),
 }
 
 
@@ -156,60 +190,25 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command that is installed with the package."""
     name, *words = (sys.argv[1:] if argv is None else argv) or [""]
     if name not in COMMANDS:
-        listed = "\n".join(f"  {command:9}{about}" for command, about in COMMANDS.items())
+        listed = "\n".join(f"  {name:9}{command.about}" for name, command in COMMANDS.items())
         text = f"usage: teminal COMMAND ...; teminal COMMAND --help\n\n{listed}"
         if name in ("-h", "--help"):
             print(text)
             return
+        if name:
+            raise ValueError(f"{name} is no command; use {', '.join(COMMANDS)}")
         sys.exit(text)
+    chosen = COMMANDS[name]
     try:
-        {"embed": run_embed, "search": run_search, "timeline": run_timeline, "export": run_export}[name](words)
+        kind = _import(*chosen.options)
+        options = parse_options(kind, words, chosen.about, chosen.first, f"teminal {name}")
+        show_messages()
+        _import(*chosen.run)(options)
     except ImportError as error:
         extra = "onnx" if name == "export" else "search"
         raise ValueError(f"{error}; pip install 'teminal[{extra}]'") from error
 
 
-def run_embed(words: list[str]) -> None:
-    """Run `teminal embed`."""
-    from teminal.search.options import EmbedOptions
-
-    options = parse_options(EmbedOptions, words, COMMANDS["embed"], ["folder"])
-    show_messages()
-    from teminal.search.embed import embed_folder
-
-    embed_folder(options)
-
-
-def run_search(words: list[str]) -> None:
-    """Run `teminal search`."""
-    from teminal.search.options import QueryOptions
-
-    options = parse_options(QueryOptions, words, COMMANDS["search"], ["index", "query"])
-    show_messages()
-    from teminal.search import commands
-
-    commands.run_query(options)
-
-
-def run_timeline(words: list[str]) -> None:
-    """Run `teminal timeline`."""
-    from teminal.search.options import TimelineOptions
-
-    options = parse_options(TimelineOptions, words, COMMANDS["timeline"], ["file"])
-    show_messages()
-    from teminal.search import commands
-
-    commands.run_timeline(options)
-
-
-def run_export(words: list[str]) -> None:
-    """Run `teminal export`."""
-    from teminal.evaluation.inputs import load_test_clips
-    from teminal.evaluation.options import ExportOptions
-
-    options = parse_options(ExportOptions, words, COMMANDS["export"], ["model"])
-    clips = load_test_clips(options.zste_options([options.model])) if options.int8 else None
-    show_messages()
-    from teminal.evaluation.onnx_card import export_model
-
-    export_model(options, clips)
+def _import(module: str, name: str) -> Any:
+    """Import on first use, for `teminal --help` shall not take seconds."""
+    return getattr(import_module(module), name)

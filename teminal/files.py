@@ -112,7 +112,7 @@ def lock_folder(folder: Path, what: str, flag: str = "--output_dir") -> Iterator
 
 
 def assets_folder(namespace: str) -> Path:
-    """Return the cache folder of decoded clips ("banks") or "embeddings", in `HF_ASSETS_CACHE`."""
+    """Return the cache folder of decoded clips ("banks"), "embeddings" or a "library", in `HF_ASSETS_CACHE`."""
     return writable_or_temporary(Path(constants.HF_ASSETS_CACHE, "teminal", namespace, "default"), namespace)
 
 

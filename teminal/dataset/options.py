@@ -4,8 +4,8 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any
 
-from teminal.cli import check_ranges, option
 from teminal.hub import check_repo_id
+from teminal.options import check_ranges, option
 from teminal.rendering import EVENT_S, OVERLAY_SNR_DB
 from teminal.sampling.layouts import TASK6
 from teminal.scenes import MAX_SCENE_S, MIN_SCENE_S

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from teminal.cli import option
 from teminal.files import write_whole
+from teminal.options import option
 from teminal.tables import read_table
 
 COLUMNS = ("audiocap_id", "youtube_id", "start_time", "caption")

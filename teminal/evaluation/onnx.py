@@ -35,7 +35,8 @@ class OnnxModel:
         folder = Path(model_name_or_path)
         try:
             self.about: dict[str, Any] = json.loads((folder / ONNX_FILE).read_text("utf-8"))
-            self.sessions = {name: onnxruntime.InferenceSession(folder / f"{name}.onnx") for name in GRAPHS}
+            cpu = {"providers": ["CPUExecutionProvider"]}
+            self.sessions = {name: onnxruntime.InferenceSession(folder / f"{name}.onnx", **cpu) for name in GRAPHS}
             self.mel_filters = np.load(folder / "mel_filters.npy")
             self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # onnxruntime and tokenizers raise many kinds
@@ -74,7 +75,7 @@ class OnnxModel:
 
     def embed_text(self, captions: Sequence[str]) -> np.ndarray:
         """Embed captions: see [`AudioTextModel`]."""
-        embeds = []
+        embeds = [np.zeros((0, self.sessions["text"].get_outputs()[0].shape[1]), np.float32)]
         for some in in_batches(captions, CAPTIONS_AT_ONCE):
             tokens = self.tokenizer.encode_batch(some)
             ids = np.array([caption.ids for caption in tokens], np.int64)

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from teminal.clips import Clip, read_clip
+from teminal.evaluation.inputs import load_test_clips
 from teminal.evaluation.models import load
 from teminal.evaluation.onnx import GRAPHS
 from teminal.evaluation.onnx_export import export_onnx
-from teminal.evaluation.options import ExportOptions
+from teminal.evaluation.options import REPORT, ExportOptions
 from teminal.evaluation.zste import run_zste
 from teminal.files import hide_paths, read_json, write_json, write_whole
 from teminal.rendering import SAMPLING_RATE
@@ -53,17 +54,18 @@ SHOWN = {
 }
 
 
-def export_model(options: ExportOptions, clips: list[Clip] | None) -> None:
+def export_model(options: ExportOptions) -> None:
     """Export a checkpoint, measure what 8 bits cost, and write the card.
-
-    Args:
-        clips: to measure it on, with `--int8`.
 
     Raises:
         ValueError, OSError: see [`export_onnx`] and `teminal.evaluation.zste.run_zste`.
     """
     folder = options.output_dir
-    export_onnx(options.model, folder, options.int8)
+    clips = load_test_clips(options.zste_options([options.model])) if options.int8 else []
+    try:
+        export_onnx(options.model, folder, options.int8)
+    except (ValueError, OSError) as error:
+        raise type(error)(str(error).replace("--model_name_or_path", "--model")) from error
     int8 = describe_cost(options, clips) if clips else ""
     size_mb = sum((folder / f"{graph}.onnx").stat().st_size for graph in GRAPHS) / 2**20
     is_local = Path(options.model).exists()
@@ -71,9 +73,10 @@ def export_model(options: ExportOptions, clips: list[Clip] | None) -> None:
     base_model = "" if is_local else f"base_model: {name}\n"
     card = CARD.format(name=name, base_model=base_model, size_mb=size_mb, int8=int8)
     write_whole(folder / "README.md", lambda beside: beside.write_text(card, "utf-8"))
-    print(
-        f"{folder}: {size_mb:.1f} MB, and its embeddings are those of {options.model}{', in 8 bits' if int8 else ''}"
-    )
+    if not int8:
+        (folder / REPORT).unlink(missing_ok=True)  # of an export in 8 bits that was there before
+    same = f"its embeddings are those of {options.model}"
+    print(f"{folder}: {size_mb:.1f} MB; {'its README.md says what 8 bits cost' if int8 else same}")
 
 
 def describe_cost(options: ExportOptions, clips: list[Clip]) -> str:

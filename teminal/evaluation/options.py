@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from teminal.cli import check_ranges, option
 from teminal.evaluation.onnx import ONNX_FILE
 from teminal.files import check_writable
+from teminal.options import check_ranges, option
 from teminal.sources import SourceOptions, option_names, source_names
 
 ModelType = Literal["clap", "laion_clap", "msclap", "sentence_transformers"]
@@ -38,7 +38,7 @@ class EvaluationOptions:
             check_output("--output_json", self.output_json)
         for flag in ("output_dir", "cache_dir"):
             if folder := getattr(self, flag):
-                _check_folder(f"--{flag} {folder}", Path(folder))
+                check_folder(f"--{flag} {folder}", Path(folder))
 
     def named_models(self) -> dict[str, str]:
         """Map names to paths or ids: `--names`, or the last part of each path, or the last two if models share it."""
@@ -148,27 +148,32 @@ class CompaOptions(EvaluationOptions):
     audio_dir: str = field(metadata={"help": "folder with the audio files of the table"})
 
 
+REPORT = "zste.json"  # in an exported model of 8 bits: what they cost
+
+
 @dataclass(kw_only=True)
 class ExportOptions(SourceOptions):
     """Options of `teminal export`."""
 
-    model: str = field(metadata={"help": "local folder or Hub id of a CLAP checkpoint; the flag may be left out"})
+    model: str = field(metadata={"help": "local folder or Hub id of a CLAP checkpoint"})
     output_dir: Path = field(metadata={"help": "folder for the exported model"})
     format: Literal["onnx"] = option("onnx", "what to export to")
     int8: bool = option(False, "matrices of 8 bits; what that costs is measured by ZSTE and stated in the card")
-    source: str | None = option("synthetic", f"source of the clips for that: {', '.join(source_names())}")
-    folds: list[int] | None = option(None, "their folds; default: 5")
-    n_scenes: int = option(300, "number of scenes for that", least=1)
+    source: str | None = option("synthetic", f"with --int8, source of the test clips: {', '.join(source_names())}")
+    folds: list[int] | None = option(None, "with --int8, their folds; default: 5")
+    n_scenes: int = option(300, "with --int8, number of scenes", least=1)
 
     def __post_init__(self) -> None:
         check_model_path(self.model, "--model")
+        if Path(self.model, ONNX_FILE).is_file():
+            raise ValueError(f"--model {self.model}: it is exported already; give the checkpoint it was made from")
         check_ranges(self)
         there = [path.name for path in self.output_dir.iterdir()] if self.output_dir.is_dir() else []
         if there and ONNX_FILE not in there:
             raise ValueError(
                 f"--output_dir {self.output_dir}: it holds {min(there)} and no exported model; name a new folder"
             )
-        _check_folder(f"--output_dir {self.output_dir}", self.output_dir)
+        check_folder(f"--output_dir {self.output_dir}", self.output_dir)
 
     def zste_options(self, models: list[str]) -> ZsteOptions:
         """Get the options of the ZSTE of some models, in the order torch, ONNX."""
@@ -178,7 +183,7 @@ class ExportOptions(SourceOptions):
             source=self.source,
             folds=self.folds,
             n_scenes=self.n_scenes,
-            output_json=self.output_dir / "zste.json" if len(models) > 1 else None,
+            output_json=self.output_dir / REPORT if len(models) > 1 else None,
             **self.given(),
         )
 
@@ -192,12 +197,13 @@ def check_model_path(model_name_or_path: str, flag: str = "--model_name_or_path"
 
 def check_output(flag: str, file: Path) -> None:
     """Create the folder of a file; raise an OSError if the file cannot be written."""
-    _check_folder(f"{flag} {file}", file.parent)
+    check_folder(f"{flag} {file}", file.parent)
     if file.is_dir():
         raise IsADirectoryError(f"{flag} {file}: cannot be written (it is a folder); name another")
 
 
-def _check_folder(flag: str, folder: Path) -> None:
+def check_folder(flag: str, folder: Path) -> None:
+    """Create a folder; raise an OSError if nothing can be written to it."""
     try:
         check_writable(folder)
     except OSError as error:

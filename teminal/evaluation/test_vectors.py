@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
 from teminal.audio import read_audio
 from teminal.files import write_json
@@ -47,6 +47,7 @@ def verify_model(model: "AudioTextModel", model_name_or_path: str) -> None:
 
     Raises:
         ValueError: it does not, or has no test vector.
+        OSError: the test vector cannot be downloaded.
     """
     sound, vectors = (_find(model_name_or_path, name) for name in (SOUND, VECTORS))
     expected = json.loads(vectors.read_text("utf-8"))
@@ -68,8 +69,13 @@ def _find(model_name_or_path: str, name: str) -> Path:
     else:
         try:
             file = Path(hf_hub_download(model_name_or_path, name))
+        except LocalEntryNotFoundError as error:
+            raise OSError(f"--model_name_or_path {model_name_or_path}: {name} cannot be downloaded") from error
         except EntryNotFoundError:
             file = Path(name)
     if not file.is_file():
-        raise ValueError(f"--model_name_or_path {model_name_or_path}: it has no {name} to verify it by")
+        raise ValueError(
+            f"--model_name_or_path {model_name_or_path}: it has no {name} to verify it by: another program or an "
+            "earlier version saved it; load it without `verify`"
+        )
     return file

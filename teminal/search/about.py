@@ -30,15 +30,15 @@ class About:
         Raises:
             ValueError: there is no index, or a part of one.
         """
-        values = read_json(index / ABOUT)
-        if values is None and not index.exists():
+        if not index.exists():
             raise ValueError(
                 f"--index {index}: no such folder; `teminal embed FOLDER --model M --index {index}` makes it"
             )
+        if not (index / ABOUT).is_file():
+            raise ValueError(f"--index {index}: not an index, for it has no {ABOUT}; name what `teminal embed` wrote")
+        values = read_json(index / ABOUT)
         if values is None or values.keys() != {field.name for field in fields(cls)}:
-            raise ValueError(
-                f"--index {index}: its {ABOUT} is missing or damaged; delete it, and embed the folder again"
-            )
+            raise ValueError(f"--index {index}: its {ABOUT} is damaged; remove this index, and embed the folder again")
         return cls(**values)
 
     def write(self, index: Path) -> None:
@@ -54,11 +54,21 @@ def load_model(model_name_or_path: str, model_type: str, batch_size: int = 16) -
         raise type(error)(str(error).replace("--model_name_or_path", "--model")) from error
 
 
-def require_same_model(index: Path, about: About, other: About) -> None:
-    """Raise a ValueError if `other` has another model than the index that `about` is of."""
-    if other.identity != about.identity:
+def require_same_model(index: Path, about: About, model: str, identity: str) -> None:
+    """Raise a ValueError if a model is another one than the index that `about` is of.
+
+    Args:
+        model: how the message names it.
+        identity: of the model.
+    """
+    if identity != about.identity:
         raise ValueError(
-            f"--model {other.model_name_or_path}: the index {index} was made with another model or other weights, "
-            f"{about.model_name_or_path} ({about.identity[:8]}, not {other.identity[:8]}); take that one, or name "
-            "another --index"
+            f"{model}: the index {index} was made with another model or other weights, {about.model_name_or_path} "
+            f"({_shorten(about.identity)}, not {_shorten(identity)}); take that one, or name another --index"
         )
+
+
+def _shorten(identity: str) -> str:
+    """Shorten the hash of a model, and keep what follows it, such as "int8"."""
+    name, *form = identity.split(", ")
+    return " ".join([name[:8], *form])

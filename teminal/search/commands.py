@@ -10,7 +10,7 @@ from teminal.search.about import load_model
 from teminal.search.index import Hit, Index
 from teminal.search.options import QueryOptions, TimelineOptions
 from teminal.search.results import format_hits, save_clips
-from teminal.search.timeline import check_labels, timeline
+from teminal.search.timeline import timeline
 from teminal.search.timeline_plot import plot_timeline
 from teminal.search.timeline_text import format_events, tell, to_dict, write_audacity
 
@@ -31,9 +31,10 @@ def run_query(options: QueryOptions) -> None:
         writer.writeheader()
         writer.writerows(rows)
     else:
-        print(format_hits(hits))
+        print(f"{format_hits(hits)}\n\nfiles are in {index.folder}")
     if options.save_clips:
         save_clips(index, hits, options.save_clips)
+        print(f"saved as WAV files in {options.save_clips}", file=sys.stderr)
 
 
 def run_timeline(options: TimelineOptions) -> None:
@@ -42,7 +43,6 @@ def run_timeline(options: TimelineOptions) -> None:
     Raises:
         ValueError, OSError: naming the option, the recording or the model at fault.
     """
-    check_labels(options.labels or [])
     model = load_model(options.model, options.model_type, options.per_device_eval_batch_size)
     found = timeline(model, options.file, options.labels or [], options.threshold)
     if options.json:

@@ -37,11 +37,14 @@ class NewFile:
     spans: list[Span]
 
 
-def embed_folder(options: EmbedOptions) -> None:
+def embed_folder(options: EmbedOptions, model: AudioTextModel | None = None) -> None:
     """Embed the audio files of a folder into an index, and print what has changed and what is skipped.
 
     Processes share the work. What is written stays: after an interruption the next run embeds only the other files. A
     file that was moved or copied within the folder is known by its content, and not embedded again.
+
+    Args:
+        model: that of the options, if it is loaded.
 
     Raises:
         ValueError: there is no audio file that can be read, no such checkpoint, or the index is of another model or
@@ -51,11 +54,11 @@ def embed_folder(options: EmbedOptions) -> None:
     found = find_audio(options.folder)
     left_out = found.describe_left_out()
     if not found.files:
-        there = f"only {left_out}" if left_out else f"({', '.join(AUDIO_SUFFIXES)})"
-        raise ValueError(f"--folder {options.folder}: no audio in it, {there}")
+        there = f", only {left_out}" if left_out else f" ({', '.join(AUDIO_SUFFIXES)})"
+        raise ValueError(f"--folder {options.folder}: no audio in it{there}")
     files = {FileVersion.of(path, options.folder): path for path in found.files}
     state = start_processes()
-    model = load_model(options.model, options.model_type, options.per_device_eval_batch_size)
+    model = model or load_model(options.model, options.model_type, options.per_device_eval_batch_size)
     with lock_folder(options.index, "`teminal embed`", "--index") if state.is_main_process else nullcontext():
         # 1. Make or open the index.
         about = describe(options, model)
@@ -98,8 +101,8 @@ def embed_folder(options: EmbedOptions) -> None:
     if options.output_file:
         write_embeddings(options.output_file, *store.whole_files())
     print(
-        f"{options.index}: {len(files) - len(reasons)} files in {len(store)} windows; {len(after - before.keys())} "
-        f"were new or changed, {len(gone)} versions dropped, {len(reasons)} files skipped"
+        f"{options.index}: {len(files) - len(reasons)} files in {len(store)} windows; "
+        f"new or changed: {len(after - before.keys())}, gone or replaced: {len(gone)}, skipped: {len(reasons)}"
     )
     if left_out:
         print(f"left out: {left_out}")
@@ -122,7 +125,7 @@ def require_same_index(index: Path, about: About, files: Collection[FileVersion]
     if not (index / ABOUT).exists():
         return
     known = About.read(index)
-    require_same_model(index, known, about)
+    require_same_model(index, known, f"--model {about.model_name_or_path}", about.identity)
     if known.folder == about.folder:
         return
     if Path(known.folder).is_dir() or Store(index, known.dimension).files().keys().isdisjoint(files):

@@ -1,7 +1,7 @@
 """Open an index that `teminal embed` made, and search it by text or by sound."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -36,6 +36,9 @@ class Index:
         path: folder that `teminal embed` wrote.
         model: where its model is now, if that has been moved; or the model itself, if it is loaded.
 
+    Attributes:
+        folder: of the recordings.
+
     Raises:
         ValueError: there is no index, it is damaged or empty, or was made with another model.
 
@@ -57,12 +60,10 @@ class Index:
     def model(self) -> AudioTextModel:
         """The model of the index, which is loaded when it is first needed."""
         if isinstance(self.given, str):
-            name, model = self.given, load_model(self.given, self.about.model_type)
+            name, model = f"--model {self.given}", load_model(self.given, self.about.model_type)
         else:
-            name, model = "(loaded)", self.given
-        require_same_model(
-            self.path, self.about, replace(self.about, model_name_or_path=name, identity=model.identity)
-        )
+            name, model = "the loaded model", self.given
+        require_same_model(self.path, self.about, name, model.identity)
         return model
 
     def search(
@@ -75,12 +76,15 @@ class Index:
 
         Args:
             query: what to find, in plain words.
-            top_k: number of hits; fewer where the index has fewer.
+            top_k: number of hits, at least 1; fewer where the index has fewer.
             audio: in place of `query` a file, or a waveform (samples,) at 48 kHz.
 
         Raises:
-            ValueError: neither or both of `query` and `audio`, an empty or very long query, or unreadable audio.
+            ValueError: neither or both of `query` and `audio`, an empty or very long query, unreadable audio, or no
+                positive `top_k`.
         """
+        if top_k < 1:
+            raise ValueError(f"top_k={top_k}: must be at least 1")
         vector = self._embed_query(query, audio)
         n_rows = top_k * ROWS_PER_HIT
         while True:
@@ -103,7 +107,7 @@ class Index:
         assert query is not None
         n_words = len(query.split())
         if not 0 < n_words <= MOST_WORDS:
-            how_long = f"has {n_words:,} words, and at most {MOST_WORDS} are read" if n_words else "is empty"
+            how_long = f"has {n_words:,} words, but {MOST_WORDS} at most are allowed" if n_words else "is empty"
             raise ValueError(f"the query {how_long}: say in a sentence what to find, as in 'a dog barks before rain'")
         return self.model.embed_text([query])[0]
 

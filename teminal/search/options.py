@@ -1,11 +1,12 @@
 """Declare and check the options of `teminal embed`, `search` and `timeline`, without slow imports."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from teminal.cli import check_ranges, option
-from teminal.evaluation.options import ModelType, check_model_path, check_output
+from teminal.evaluation.options import ModelType, check_folder, check_model_path, check_output
 from teminal.files import LOCK
+from teminal.options import check_ranges, option
 
 ABOUT = "index.json"  # in the folder of an index
 PICTURES = (".png", ".pdf", ".svg")
@@ -16,7 +17,7 @@ THRESHOLD = 1.4  # standard deviations above the rest from which on a label soun
 class EmbedOptions:
     """Options of `teminal embed`."""
 
-    folder: Path = field(metadata={"help": "folder to embed, with its sub-folders; the flag may be left out"})
+    folder: Path = field(metadata={"help": "folder to embed, with its sub-folders"})
     model: str = field(metadata={"help": "local folder or Hub id of a checkpoint"})
     index: Path = field(metadata={"help": "folder of the index, which is made or brought up to date"})
     model_type: ModelType = option("clap", "library of the model")
@@ -31,7 +32,10 @@ class EmbedOptions:
             check_output("--output_file", self.output_file)
         check_ranges(self)
         if not self.folder.is_dir():
-            raise ValueError(f"--folder {self.folder}: no such folder")
+            wrong = "it is a file; give its folder" if self.folder.exists() else "no such folder"
+            raise ValueError(f"--folder {self.folder}: {wrong}")
+        if self.index.is_file():
+            raise ValueError(f"--index {self.index}: it is a file; name a new folder")
         others = sorted(path.name for path in self.index.iterdir()) if self.index.is_dir() else []
         if ABOUT not in others and others not in ([], [LOCK]):
             raise ValueError(f"--index {self.index}: it holds {others[0]} and no {ABOUT}; name a new folder")
@@ -41,10 +45,8 @@ class EmbedOptions:
 class QueryOptions:
     """Options of `teminal search`."""
 
-    index: Path = field(metadata={"help": "folder of an index that `teminal embed` made; the flag may be left out"})
-    query: str | None = option(
-        None, "what to find, such as 'a dog barks before glass breaks'; the flag may be left out"
-    )
+    index: Path = field(metadata={"help": "folder of an index that `teminal embed` made"})
+    query: str | None = option(None, "what to find, such as 'a dog barks before glass breaks'")
     audio: Path | None = option(None, "find what sounds like this file, instead of a text")
     top_k: int = option(10, "number of results", least=1)
     model: str | None = option(None, "where the index's model is now, if it has been moved")
@@ -65,16 +67,16 @@ class QueryOptions:
         if self.audio and not self.audio.is_file():
             raise ValueError(f"--audio {self.audio}: no such file")
         if self.save_clips:
-            check_output("--save_clips", self.save_clips / "1.wav")
+            check_folder(f"--save_clips {self.save_clips}", self.save_clips)
 
 
 @dataclass(kw_only=True)
 class TimelineOptions:
     """Options of `teminal timeline`."""
 
-    file: Path = field(metadata={"help": "recording of any length; the flag may be left out"})
+    file: Path = field(metadata={"help": "recording of any length"})
     model: str = field(metadata={"help": "local folder or Hub id of a checkpoint"})
-    labels: list[str] | None = option(None, "sounds to look for, such as dog rain 'church bells'")
+    labels: list[str] | None = option(None, "sounds to look for, such as dog rain 'church bells', or with commas")
     labels_file: Path | None = option(None, "the same from a text file, one in each line")
     model_type: ModelType = option("clap", "library of the model")
     threshold: float = option(THRESHOLD, "calibrated score above which a label sounds", least=0)
@@ -88,15 +90,36 @@ class TimelineOptions:
         check_ranges(self)
         if not self.file.is_file():
             raise ValueError(f"--file {self.file}: no such file")
-        if (self.labels is None) == (self.labels_file is None):
-            raise ValueError("give the sounds to look for: --labels dog rain, or --labels_file with one in each line")
+        if self.labels is not None and self.labels_file:
+            raise ValueError("--labels and --labels_file: give one of them")
         if self.labels_file:
             self.labels = read_labels(self.labels_file)
+        elif self.labels is None:
+            raise ValueError("give the sounds to look for: --labels dog rain, or --labels_file with one in each line")
+        else:
+            self.labels = [label for word in self.labels for label in split_labels(word)]
+        check_labels(self.labels, f"--labels_file {self.labels_file}" if self.labels_file else "--labels")
         for flag in ("audacity_file", "picture_file"):
             if file := getattr(self, flag):
                 check_output(f"--{flag}", file)
         if self.picture_file and self.picture_file.suffix not in PICTURES:
             raise ValueError(f"--picture_file {self.picture_file}: end it in {', '.join(PICTURES)}")
+
+
+def split_labels(text: str) -> list[str]:
+    """Split a text at its commas."""
+    return [label.strip() for label in text.split(",")]
+
+
+def check_labels(labels: Sequence[str], named: str = "--labels") -> None:
+    """Raise a ValueError if there are no labels, or one is empty or given twice; `named` says where they are from."""
+    stripped = [label.strip() for label in labels]
+    if not stripped:
+        raise ValueError(f"{named}: say which sounds to look for, such as dog rain")
+    if "" in stripped:
+        raise ValueError(f"{named}: a label is empty")
+    if twice := [label for label in stripped if stripped.count(label) > 1]:
+        raise ValueError(f"{named}: {twice[0]!r} is given twice")
 
 
 def read_labels(file: Path) -> list[str]:

@@ -11,13 +11,14 @@ from teminal.captions import DEFAULT
 from teminal.evaluation.models import AudioTextModel
 from teminal.evaluation.windows import Audio, LongFile, cut, decode_file, load_file
 from teminal.rendering import SAMPLING_RATE
-from teminal.search.options import THRESHOLD
+from teminal.search.options import THRESHOLD, check_labels
 from teminal.search.windows import measure_duration
 from teminal.sources.synthetic import SYNTHETIC_CLASSES, synthesise
 
 WINDOW_S = 2.0  # that a label is scored in
 HOP_S = 0.5  # from one window to the next
 GOES_ON = 0.5  # share of the threshold above which a sound goes on
+SILENCE = 10 ** (-70 / 20)  # root mean square of a window in which nothing sounds: -70 dB of full scale
 NEAR_BEST = 0.1  # standard deviations that a label's cosine may be below the best of its window
 REFERENCE_NUMBERS = (9001, 9002)  # of each kind of generated sound; no fold has them
 
@@ -52,7 +53,7 @@ class Timeline:
 
 
 def timeline(
-    model: AudioTextModel, file: str | PathLike[str], labels: Sequence[str], threshold: float = THRESHOLD
+    model: AudioTextModel, file: str | PathLike[str], labels: str | Sequence[str], threshold: float = THRESHOLD
 ) -> Timeline:
     """Find the sounds of a recording of any length, with seconds of it in memory.
 
@@ -61,11 +62,12 @@ def timeline(
 
     Args:
         model: of `teminal.load`.
-        labels: what may sound; more of them calibrate one another better.
+        labels: what may sound, each as it is, or one; more of them calibrate one another better.
 
     Raises:
         ValueError: the file cannot be read, or a label is empty or given twice.
     """
+    labels = [labels] if isinstance(labels, str) else list(labels)
     check_labels(labels)
     try:
         audio = load_file(Path(file))
@@ -74,28 +76,19 @@ def timeline(
     duration_s = measure_duration(audio)
     spans = place_short_windows(duration_s)
     text = model.embed_text([DEFAULT["single"].format(label) for label in labels])
-    windows = model.embed_audio(_cut_spans(audio, spans), SAMPLING_RATE)
+    loudness = list[float]()
+    windows = model.embed_audio(_cut_spans(audio, spans, loudness), SAMPLING_RATE)
     others = model.embed_audio(generate_reference(), SAMPLING_RATE)
     cosines = text @ windows.T
     scores, spread = calibrate(cosines, text @ others.T)
     times_s = np.arange(len(spans)) * HOP_S
     near_best = cosines >= cosines.max(0) - NEAR_BEST * spread
+    may_sound = near_best & (np.array(loudness) > SILENCE)
     events: list[Event] = []
-    for label, own in zip(labels, np.where(near_best, scores, -np.inf), strict=True):
+    for label, own in zip(labels, np.where(may_sound, scores, -np.inf), strict=True):
         events += find_events(label, own, times_s, duration_s, threshold)
     events.sort(key=lambda event: (event.start_s, event.end_s))
-    return Timeline(str(file), duration_s, list(labels), threshold, events, times_s, scores)
-
-
-def check_labels(labels: Sequence[str]) -> None:
-    """Raise a ValueError if there are no labels, or one is empty or given twice."""
-    stripped = [label.strip() for label in labels]
-    if not stripped:
-        raise ValueError("--labels: say which sounds to look for, such as dog rain")
-    if "" in stripped:
-        raise ValueError("--labels: a label is empty")
-    if twice := [label for label in stripped if stripped.count(label) > 1]:
-        raise ValueError(f"--labels: {twice[0]!r} is given twice")
+    return Timeline(str(file), duration_s, labels, threshold, events, times_s, scores)
 
 
 def place_short_windows(duration_s: float) -> list[slice]:
@@ -107,9 +100,12 @@ def place_short_windows(duration_s: float) -> list[slice]:
     return [slice(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True) if start < stop]
 
 
-def _cut_spans(audio: Audio, spans: list[slice]) -> Iterator[np.ndarray]:
+def _cut_spans(audio: Audio, spans: list[slice], loudness: list[float]) -> Iterator[np.ndarray]:
+    """Cut spans out of audio, and note the root mean square of each."""
     blocks = decode_file(audio.path) if isinstance(audio, LongFile) else iter([np.asarray(audio)])
-    return cut(blocks, spans)
+    for samples in cut(blocks, spans):
+        loudness.append(float(np.sqrt(np.mean(samples**2))))
+        yield samples
 
 
 def generate_reference() -> list[np.ndarray]:
@@ -146,13 +142,15 @@ def find_events(
 ) -> list[Event]:
     """Find where a label sounds: two windows or more above `GOES_ON` of the threshold, one of them above all of it.
 
+    One window is enough where a recording has no more.
+
     Args:
         scores: (windows,) calibrated.
     """
     edges = np.flatnonzero(np.diff((scores > GOES_ON * threshold).astype(np.int8), prepend=0, append=0))
     events = []
     for first, end in edges.reshape(-1, 2).tolist():
-        if end - first >= 2 and scores[first:end].max() > threshold:
+        if end - first >= min(2, len(scores)) and scores[first:end].max() > threshold:
             start_s = max(0.0, times_s[first] - HOP_S / 2)
             end_s = min(duration_s, times_s[end - 1] + HOP_S / 2)
             events.append(Event(label, float(start_s), float(end_s), float(scores[first:end].max())))

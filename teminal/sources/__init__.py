@@ -15,9 +15,9 @@ from types import ModuleType
 from typing import Any
 
 from teminal.audio import printable
-from teminal.cli import option
 from teminal.clips import Clip
 from teminal.licenses import joint_license
+from teminal.options import option
 
 
 class MissingOptionError(ValueError):

@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from teminal.captions import PARAPHRASE_SHARE
-from teminal.cli import check_ranges, option
 from teminal.evaluation.options import check_model_path
 from teminal.hub import check_repo_id
+from teminal.options import check_ranges, option
 from teminal.sources import CreditedSourceOptions, option_names
 from teminal.training.stages import STAGES, StageConfig
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from teminal.cli import check_ranges, option
+from teminal.options import check_ranges, option
 
 STAGES = ("pretrain", "A", "B", "joint")
 ORDER_STAGES = ("B", "joint")  # they alone train the temporal head: one that learned sounds first is slow to see order

@@ -83,6 +83,7 @@ def test_arrays_of_any_kind_and_long_captions(checkpoint, exported):
     assert np.abs(teminal.embed_audio(ours, clips, 44_100) - expected).max() <= 1e-4
     assert np.abs(ours.embed_text(CAPTIONS) - model.embed_text(CAPTIONS)).max() <= 1e-4
     assert ours.identity == model.identity
+    assert ours.embed_text([]).shape == model.embed_text([]).shape
 
 
 def test_what_gives_other_embeddings_is_refused(checkpoint, tmp_path, monkeypatch):
@@ -110,7 +111,7 @@ def test_what_gives_other_embeddings_is_refused(checkpoint, tmp_path, monkeypatc
 def test_eight_bits_are_smaller_and_their_card_says_what_they_cost(checkpoint, exported, esc50_dir, tmp_path, capsys):
     flags = ["--output_dir", tmp_path / "int8", "--int8", "--source", "esc50", "--esc50_dir", esc50_dir]
     main(list(map(str, ["export", checkpoint, *flags, "--folds", "2", "--n_scenes", "6"])))
-    assert "MB, and its embeddings are those of" in capsys.readouterr().out
+    assert "MB; its README.md says what 8 bits cost" in capsys.readouterr().out
     size, of_fp32 = (
         sum(file.stat().st_size for file in folder.glob("*.onnx")) for folder in (tmp_path / "int8", exported)
     )
@@ -128,6 +129,10 @@ def test_eight_bits_are_smaller_and_their_card_says_what_they_cost(checkpoint, e
     for name in ("recognition", "temporal", "task6"):
         assert f"| {100 * report['zste']['torch'][name]:.1f} % | {100 * report['zste']['int8'][name]:.1f} % |" in card
     assert str(tmp_path) not in card
+    main(["export", str(checkpoint), "--output_dir", str(tmp_path / "int8")])
+    assert f"MB; its embeddings are those of {checkpoint}" in capsys.readouterr().out
+    assert not (tmp_path / "int8/zste.json").exists()
+    assert teminal.load(tmp_path / "int8").identity == whole.identity
 
 
 def test_damaged_exports_are_one_sentence(exported, tmp_path, monkeypatch):
@@ -172,9 +177,10 @@ def test_a_model_is_verified_by_its_test_vector(checkpoint, tmp_path):
         (["configs", "--output_dir", "README.md"], "--output_dir README.md: cannot be written"),
         (["configs", "--output_dir", "configs"], "--output_dir configs: it holds .* and no exported model"),
         (["configs", "--output_dir", "{out}", "--int8", "--source", "esc50"], "needs --esc50_dir"),
-        (["configs", "--output_dir", "{out}"], "--model.* configs: .*config.json"),
+        (["configs", "--output_dir", "{out}"], "--model configs: .*config.json"),
+        (["{exported}", "--output_dir", "{out}"], "it is exported already; give the checkpoint"),
     ],
 )
-def test_what_cannot_be_exported_is_named(flags, message, tmp_path):
+def test_what_cannot_be_exported_is_named(flags, message, exported, tmp_path):
     with pytest.raises(SystemExit, match=rf"^teminal: error: .*{message}"):
-        main(["export", *(flag.format(out=tmp_path / "out") for flag in flags)])
+        main(["export", *(flag.format(out=tmp_path / "out", exported=exported) for flag in flags)])

@@ -33,7 +33,7 @@ def read_embeddings(file):
 def test_files_become_windows_and_one_embedding_each(embed, sounds, model, tmp_path, capsys):
     embed("--output_file", tmp_path / "out.parquet")
     out, err = capsys.readouterr()
-    assert "6 files in 14 windows; 6 were new or changed, 0 versions dropped, 4 files skipped" in out
+    assert "6 files in 14 windows; new or changed: 6, gone or replaced: 0, skipped: 4" in out
     assert "skipped broken.wav: unreadable audio" in err
     assert "skipped empty.wav: empty audio" in err
     assert "skipped huge.wav: samples far outside [-1, 1]" in err

@@ -26,7 +26,8 @@ from .rows import read_rows
         ("model", "configs", "config.json"),
         ("per_device_eval_batch_size", "0", "at least 1"),
         ("index", "docs", "it holds .* and no index.json; name a new folder"),
-        ("index", "README.md", "cannot be written"),
+        ("index", "README.md", "it is a file; name a new folder"),
+        ("folder", "README.md", "it is a file; give its folder"),
     ],
 )
 def test_bad_options_are_named(model, sounds, tmp_path, name, value, message):
@@ -74,6 +75,8 @@ def test_the_installed_command_names_itself_and_its_extra(embed, monkeypatch, ca
     for words in ([], None):
         with pytest.raises(SystemExit, match="usage: teminal COMMAND"):
             main(words)
+    with pytest.raises(SystemExit, match="teminal: error: serach is no command; use embed, search"):
+        main(["serach", "x"])
     main(["--help"])
     assert "search   Search an index" in capsys.readouterr().out
     monkeypatch.setitem(sys.modules, "lancedb", None)

@@ -95,11 +95,13 @@ def test_the_command_prints_and_saves(path, folder, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["file", "start", "end", "score"]
     assert lines[2].split() == ["deep/long.wav", "0:10.0", "0:20.0", "1.000"]
-    assert len(lines) == 4
-    main(["search", str(path), "--audio", str(folder / "44.wav"), "--json", "--top_k", "1"])
+    assert lines[4:] == ["", f"files are in {folder}"]
+    main(["search", "--audio", str(folder / "44.wav"), "--json", "--top_k", "1", str(path)])
     assert json.loads(capsys.readouterr().out)[0]["file"] == "44.wav"
-    main(["search", str(path), "5 before 8", "--csv", "--top_k", "1", "--save_clips", str(tmp_path / "clips")])
-    [row] = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    main(["search", str(path), "--csv", "5 before 8", "--top_k", "1", "--save_clips", str(tmp_path / "clips")])
+    printed = capsys.readouterr()
+    assert f"saved as WAV files in {tmp_path / 'clips'}" in printed.err
+    [row] = csv.DictReader(io.StringIO(printed.out))
     assert (row["file"], row["start_s"], row["end_s"]) == ("deep/long.wav", "40.0", "50.0")
     [file] = (tmp_path / "clips").iterdir()
     assert file.name == "01_long_40.0s.wav"
@@ -128,25 +130,35 @@ def test_files_that_are_gone_are_left_out_and_named(path, folder, tmp_path, capl
         (["nowhere", "a dog"], "--index nowhere: no such folder; `teminal embed FOLDER --model M --index nowhere`"),
         (["{path}"], "give a text to search for, or --audio"),
         (["{path}", "  "], "--query is empty"),
-        (["{path}", "dog " * 2000], "the query has 2,000 words, and at most 100 are read"),
+        (["{path}", "dog " * 2000], "the query has 2,000 words, but 100 at most are allowed"),
         (["{path}", "a dog", "--top_k", "0"], "--top_k 0: must be"),
         (["{path}", "a dog", "--json", "--csv"], "choose one"),
         (["{path}", "--audio", "nowhere.wav"], "--audio nowhere.wav: no such file"),
         (["{path}", "--audio", "README.md"], "README.md: unreadable audio"),
         (["{path}", "a dog", "--model", "./nowhere"], "--model ./nowhere: no such folder"),
         (["{path}", "a dog", "--model", "deaf"], "--model deaf: the index .* was made with another model"),
-        (["docs", "a dog"], "--index docs: its index.json is missing or damaged"),
+        (["docs", "a dog"], "--index docs: not an index, for it has no index.json"),
+        (["README.md", "a dog"], "--index README.md: not an index"),
+        (["{path}", "a", "dog"], "unrecognized arguments: dog; put a text of several words in quotes"),
+        (["{path}", "a dog", "--topk", "3"], "unrecognized arguments: --topk 3; did you mean --top_k?"),
+        (["{path}", "a dog", "--save_clips", "{folder}/clips"], "it is in the folder that is searched"),
     ],
 )
-def test_what_cannot_be_searched_is_one_sentence(path, flags, message):
+def test_what_cannot_be_searched_is_one_sentence(path, folder, flags, message):
     with pytest.raises(SystemExit, match=rf"^teminal: error: .*{message}"):
-        main(["search", *(flag.format(path=path) for flag in flags)])
+        main(["search", *(flag.format(path=path, folder=folder) for flag in flags)])
+
+
+def test_no_hits_cannot_be_asked_for(path):
+    for top_k in (0, -1):
+        with pytest.raises(ValueError, match=f"top_k={top_k}: must be at least 1"):
+            Index(path).search("1", top_k)
 
 
 def test_a_half_written_index_says_what_to_do(path, tmp_path):
     whole = (path / "index.json").read_bytes()
     (path / "index.json").write_bytes(whole[:20])
-    with pytest.raises(ValueError, match=r"index\.json is missing or damaged; delete it, and embed the folder again"):
+    with pytest.raises(ValueError, match=r"index\.json is damaged; remove this index, and embed the folder again"):
         Index(path)
     (tmp_path / "started").mkdir()
     (tmp_path / "started/index.json").write_bytes(whole)

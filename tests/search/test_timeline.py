@@ -57,6 +57,17 @@ def test_a_sound_that_fills_a_short_recording_is_told_from_end_to_end(tmp_path):
     soundfile.write(tmp_path / "short.wav", waveform, 16_000)
     [event] = timeline(ToneModel("tones", 1), tmp_path / "short.wav", ["tone 2", "tone 5"]).events
     assert (event.label, event.start_s, event.end_s) == ("tone 2", 0, 2)
+    soundfile.write(tmp_path / "click.wav", waveform[:3200], 16_000)  # one window
+    [event] = timeline(ToneModel("tones", 1), tmp_path / "click.wav", "tone 2").events
+    assert (event.label, event.start_s, event.end_s) == ("tone 2", 0, 0.2)
+
+
+def test_nothing_sounds_in_silence(tmp_path):
+    model = ToneModel("tones", 1)
+    for level, n_events in ((1e-4, 0), (1e-2, 1)):  # -83 and -43 dB of full scale
+        waveform = level * np.sin(2 * np.pi * STEP_HZ * 2 * np.arange(3 * 16_000) / 16_000)
+        soundfile.write(tmp_path / "quiet.wav", waveform, 16_000, subtype="FLOAT")
+        assert len(timeline(model, tmp_path / "quiet.wav", ["tone 2", "tone 5"]).events) == n_events
 
 
 def test_scores_are_set_against_the_rest():
@@ -117,7 +128,7 @@ def test_the_command_tells_writes_and_draws(recording, tmp_path, capsys):
     height, width, _ = matplotlib.image.imread(tmp_path / "yard.png").shape
     assert width == 1400
     assert height > 300
-    main(["timeline", str(recording), "--model", "tones", "--labels", "tone 2", "tone 5", "--json"])
+    main(["timeline", "--model", "tones", "--labels", "tone 2, tone 5", "--json", str(recording)])
     told = json.loads(capsys.readouterr().out)
     assert [event["label"] for event in told["events"]] == ["tone 2", "tone 5", "tone 2"]
     assert told["sentence"].startswith("First tone 2")
@@ -131,11 +142,15 @@ def test_the_command_tells_writes_and_draws(recording, tmp_path, capsys):
         (["{recording}"], "give the sounds to look for: --labels dog rain"),
         (["{recording}", "--labels", "dog", "dog"], "--labels: 'dog' is given twice"),
         (["{recording}", "--labels", "dog", " "], "--labels: a label is empty"),
+        (["{recording}", "--labels", "dog,rain,dog"], "--labels: 'dog' is given twice"),
+        (["{recording}", "--labels_file", "{recording}.txt"], r"--labels_file .*\.txt: 'dog' is given twice"),
+        (["{recording}", "--labels", "dog", "--labels_file", "x"], "--labels and --labels_file: give one of them"),
         (["{recording}", "--labels_file", "nowhere.txt"], "--labels_file nowhere.txt: cannot be read"),
         (["{recording}", "--labels", "dog", "--picture_file", "x.gif"], "--picture_file x.gif: end it in .png"),
         (["{recording}", "--labels", "dog", "--threshold", "nan"], "--threshold nan: must be"),
     ],
 )
 def test_what_cannot_be_told_is_one_sentence(recording, flags, message):
+    recording.with_name("yard.wav.txt").write_text("dog\n\ndog\n")
     with pytest.raises(SystemExit, match=rf"^teminal: error: .*{message}"):
         main(["timeline", *(flag.format(recording=recording) for flag in flags), "--model", "tones"])
