@@ -182,7 +182,7 @@ def test_embedding_stops_where_the_system_refuses_and_goes_on_later(model, tmp_p
             run_embed(model, tmp_path / "audio", tmp_path / "out.parquet")
     assert not (tmp_path / "out.parquet").exists()
     run_embed(model, tmp_path / "audio", tmp_path / "out.parquet")
-    assert "2 files in 2 windows; 1 were new" in capsys.readouterr().out
+    assert "2 files in 2 windows; new or changed: 1" in capsys.readouterr().out
 
 
 def test_a_folder_without_readable_audio_says_what_is_there(model, tmp_path, without_pyav):
