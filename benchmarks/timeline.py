@@ -141,6 +141,7 @@ def main() -> None:
         results: dict = {"machine": bench.describe_machine(torch.device("cpu"))}
         results["timeline"] = measure(find_with_teminal(args.model_name_or_path), recordings)
         print("timeline", results["timeline"], flush=True)
+        bench.write_json(results, args.output_json)
         of_pipeline = recordings[: args.n_by_pipeline]
         results["pipeline"] = measure(find_with_pipeline(args.model_name_or_path), of_pipeline)
         print("pipeline", results["pipeline"], flush=True)
