@@ -23,7 +23,7 @@ def search_tab(models: Models) -> None:
     find = gr.Button("Search", variant="primary", elem_id="find")
     table = gr.Dataframe(
         headers=HEADERS,
-        column_widths=["40%", "20%", "20%", "20%"],
+        column_widths=["34%", "22%", "22%", "22%"],
         type="array",
         interactive=False,
         label="places",
