@@ -1,6 +1,7 @@
 """Load an audio-text model of any library, and embed audio and captions with it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from os import PathLike
@@ -78,6 +79,15 @@ def load(
     if verify:
         verify_model(model, path)
     return model
+
+
+@contextmanager
+def naming_model_flag(flag: str) -> Iterator[None]:
+    """Name another flag in errors about a model, for commands that do not have `--model_name_or_path`."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise type(error)(str(error).replace("--model_name_or_path", flag)) from error
 
 
 def embed_audio(

@@ -75,7 +75,7 @@ class OnnxModel:
 
     def embed_text(self, captions: Sequence[str]) -> np.ndarray:
         """Embed captions: see [`AudioTextModel`]."""
-        embeds = [np.zeros((0, self.sessions["text"].get_outputs()[0].shape[1]), np.float32)]
+        embeds = [np.zeros((0, self.sessions["text"].get_outputs()[0].shape[1]), np.float32)]  # of no captions
         for some in in_batches(captions, CAPTIONS_AT_ONCE):
             tokens = self.tokenizer.encode_batch(some)
             ids = np.array([caption.ids for caption in tokens], np.int64)

@@ -6,7 +6,7 @@ import numpy as np
 
 from teminal.clips import Clip, read_clip
 from teminal.evaluation.inputs import load_test_clips
-from teminal.evaluation.models import load
+from teminal.evaluation.models import load, naming_model_flag
 from teminal.evaluation.onnx import GRAPHS
 from teminal.evaluation.onnx_export import export_onnx
 from teminal.evaluation.options import REPORT, ExportOptions
@@ -62,10 +62,8 @@ def export_model(options: ExportOptions) -> None:
     """
     folder = options.output_dir
     clips = load_test_clips(options.zste_options([options.model])) if options.int8 else []
-    try:
+    with naming_model_flag("--model"):
         export_onnx(options.model, folder, options.int8)
-    except (ValueError, OSError) as error:
-        raise type(error)(str(error).replace("--model_name_or_path", "--model")) from error
     int8 = describe_cost(options, clips) if clips else ""
     size_mb = sum((folder / f"{graph}.onnx").stat().st_size for graph in GRAPHS) / 2**20
     is_local = Path(options.model).exists()

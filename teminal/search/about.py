@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from teminal.evaluation.models import AudioTextModel, load
+from teminal.evaluation.models import AudioTextModel, load, naming_model_flag
 from teminal.files import read_json, write_json
 from teminal.search.options import ABOUT
 
@@ -48,10 +48,8 @@ class About:
 
 def load_model(model_name_or_path: str, model_type: str, batch_size: int = 16) -> AudioTextModel:
     """Load a model; errors name the flag `--model`."""
-    try:
+    with naming_model_flag("--model"):
         return load(model_name_or_path, model_type, batch_size)
-    except (ValueError, OSError) as error:
-        raise type(error)(str(error).replace("--model_name_or_path", "--model")) from error
 
 
 def require_same_model(index: Path, about: About, model: str, identity: str) -> None:

@@ -9,7 +9,7 @@ from teminal.audio import printable
 from teminal.search.about import load_model
 from teminal.search.index import Hit, Index
 from teminal.search.options import QueryOptions, TimelineOptions
-from teminal.search.results import format_hits, save_clips
+from teminal.search.results import format_hits, require_elsewhere, save_clips
 from teminal.search.timeline import timeline
 from teminal.search.timeline_plot import plot_timeline
 from teminal.search.timeline_text import format_events, tell, to_dict, write_audacity
@@ -22,6 +22,8 @@ def run_query(options: QueryOptions) -> None:
         ValueError, OSError: naming what is wrong with the index, the query or a file.
     """
     index = Index(options.index, options.model)
+    if options.save_clips:
+        require_elsewhere(options.save_clips, index)
     hits = index.search(options.query, options.top_k, audio=options.audio)
     rows = [{**asdict(hit), "file": printable(hit.file)} for hit in hits]
     if options.json:

@@ -107,8 +107,8 @@ class TimelineOptions:
 
 
 def split_labels(text: str) -> list[str]:
-    """Split a text at its commas."""
-    return [label.strip() for label in text.split(",")]
+    """Split a text at its commas, of which one may end it."""
+    return [label.strip() for label in text.strip().removesuffix(",").split(",")]
 
 
 def check_labels(labels: Sequence[str], named: str = "--labels") -> None:

@@ -24,15 +24,19 @@ def format_time(seconds: float) -> str:
     return f"{tenths // 600}:{tenths % 600 / 10:04.1f}"
 
 
+def require_elsewhere(folder: Path, index: Index) -> None:
+    """Raise a ValueError if clips would be saved among the files that are searched."""
+    if folder.resolve().is_relative_to(index.folder):
+        raise ValueError(f"--save_clips {folder}: it is in the folder that is searched; name another")
+
+
 def save_clips(index: Index, hits: list[Hit], folder: Path) -> None:
     """Write hits as WAV files, 16 bit mono at 48 kHz, named by rank, file and start.
 
     Raises:
-        ValueError: the folder is one whose files are searched, or a file of it is gone.
+        ValueError: a file of a hit is gone.
         OSError: a file cannot be written.
     """
-    if folder.resolve().is_relative_to(index.folder):
-        raise ValueError(f"--save_clips {folder}: it is in the folder that is searched; name another")
     for rank, hit in enumerate(hits, start=1):
         name = f"{rank:02d}_{Path(printable(hit.file)).stem[:50]}_{hit.start_s:.1f}s.wav"  # no name is too long
         try:

@@ -128,7 +128,7 @@ def test_the_command_tells_writes_and_draws(recording, tmp_path, capsys):
     height, width, _ = matplotlib.image.imread(tmp_path / "yard.png").shape
     assert width == 1400
     assert height > 300
-    main(["timeline", "--model", "tones", "--labels", "tone 2, tone 5", "--json", str(recording)])
+    main(["timeline", "--model", "tones", "--labels", "tone 2, tone 5,", "--json", str(recording)])
     told = json.loads(capsys.readouterr().out)
     assert [event["label"] for event in told["events"]] == ["tone 2", "tone 5", "tone 2"]
     assert told["sentence"].startswith("First tone 2")
